@@ -1,0 +1,138 @@
+"""A corpus in memory: who said what, how, and in which file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tembr.emotions import EMOTIONS, canonical, ordered
+from tembr.errors import CorpusError
+
+COLUMNS = ("file", "start", "end", "speaker", "gender", "age", "emotion", "text")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One labelled stretch of speech.
+
+    Attributes:
+        file: its name within the corpus, unique together with `start`; the same on every machine.
+        path: where the audio lies on this one.
+        emotion: label, canonical where it has an alias.
+        speaker: name of the speaker, or '' where unknown.
+        gender: 'female', 'male', another word the corpus uses, or '' where unknown.
+        age: years, or None.
+        text: what was said, or ''.
+        start, end: seconds within the file; `end` None is the end of the file.
+    """
+
+    file: str
+    path: Path
+    emotion: str
+    speaker: str = ""
+    gender: str = ""
+    age: float | None = None
+    text: str = ""
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Name of the utterance in tables: the file, with its start where the file holds several."""
+        return self.file if not self.start and self.end is None else f"{self.file}@{self.start:g}"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Utterances of one corpus, in the publisher's order.
+
+    Attributes:
+        name: short name ('nemo').
+        utterances: the recordings.
+        licence: of the recordings, for reports; '' where unknown.
+    """
+
+    name: str
+    utterances: tuple[Utterance, ...]
+    licence: str = ""
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotions present: the six in their order, then others alphabetically."""
+        return ordered(u.emotion for u in self.utterances)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        return tuple(sorted({u.speaker for u in self.utterances}))
+
+
+def settle_labels(corpus: Corpus, unmapped: str = "error") -> Corpus:
+    """Map labels through the aliases and decide about those outside the six.
+
+    Args:
+        unmapped: 'error' lists them and stops, 'drop' leaves their recordings out, 'keep' adds them
+            to the labels.
+
+    Raises:
+        CorpusError: a label outside the six with `unmapped='error'`, or nothing left.
+    """
+    mapped = tuple(replace(u, emotion=canonical(u.emotion)) for u in corpus.utterances)
+    others = sorted({u.emotion for u in mapped} - set(EMOTIONS))
+    if others and unmapped == "error":
+        counts = ", ".join(f"{o} ({sum(u.emotion == o for u in mapped)})" for o in others)
+        raise CorpusError(
+            f"{corpus.name}: labels outside the six emotions: {counts}; "
+            "leave them out with --unmapped drop or learn them too with --unmapped keep"
+        )
+    if unmapped == "drop":
+        mapped = tuple(u for u in mapped if u.emotion in EMOTIONS)
+    if not mapped:
+        raise CorpusError(f"{corpus.name}: no recording with a usable label is left; check the labels")
+    return replace(corpus, utterances=mapped)
+
+
+def require_unique(corpus: Corpus) -> Corpus:
+    """`corpus` itself, if no two utterances have the same file and start.
+
+    Raises:
+        CorpusError: names the first that is listed twice.
+    """
+    counts = Counter((u.file, u.start) for u in corpus.utterances)
+    for (file, start), count in counts.items():
+        if count > 1:
+            raise CorpusError(f"{corpus.name}: {file} from {start:g} s is listed {count} times; keep one")
+    return corpus
+
+
+def number(value: object, column: str, where: str) -> float | None:
+    """`value` of a table's cell as a finite float, or None where the cell is empty.
+
+    Raises:
+        CorpusError: not a number; `where` says in which file and row.
+    """
+    text = "" if value is None else str(value).strip()
+    if not text:
+        return None
+    try:
+        parsed = float(text)
+    except ValueError:
+        parsed = math.nan
+    if not math.isfinite(parsed):
+        raise CorpusError(f"{where}: {column} {text!r} is not a number; correct it or leave it empty")
+    return parsed
+
+
+def write_table(corpus: Corpus, path: Path) -> None:
+    """Write the corpus as CSV with the columns of `COLUMNS`; `end` and `age` empty where unknown."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for u in corpus.utterances:
+            row = {column: getattr(u, column) for column in COLUMNS}
+            writer.writerow({k: "" if v is None else v for k, v in row.items()})

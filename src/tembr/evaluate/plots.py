@@ -1,0 +1,155 @@
+"""Pictures of one member: its confusion matrix and how its training went.
+
+Figures are made without pyplot, so nothing global is touched and no display is needed. Colours are Okabe and
+Ito's, told apart with any colour vision.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tembr.emotions import POLISH
+from tembr.evaluate.metrics import Scores
+from tembr.files import atomic_write
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
+INK = "#1F2937"
+DOTS_PER_INCH = 120
+
+
+def confusion_png(scores: Scores, path: str | os.PathLike, title: str) -> Path:
+    """Draw the confusion matrix: colour is the share of the true emotion, cells say percent and recordings.
+
+    Raises:
+        StoreError: the file could not be written; an older one is then untouched.
+    """
+    size = 2.6 + 0.95 * len(scores.labels)
+    figure = Figure(figsize=(size + 0.4, size), layout="constrained")
+    axes = figure.add_subplot()
+    draw_confusion(axes, scores.confusion, scores.labels)
+    axes.set_title(
+        f"{title}\nUAR {scores.uar.value:.1%}, accuracy {scores.accuracy.value:.1%}, n = {scores.n}",
+        color=INK,
+        fontsize=12,
+        pad=12,
+        parse_math=False,
+    )
+    return save_png(figure, path)
+
+
+def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> Path:
+    """Draw losses and validation measures over epochs, and mark the best epoch, that of lowest val_loss.
+
+    Args:
+        history: columns epoch, train_loss, val_loss, val_accuracy, val_uar, lr, seconds; train_accuracy where
+            known; with a column fold, one faint line a fold.
+        path: the picture to write.
+        title: the heading, such as the member's name.
+
+    Raises:
+        StoreError: the file could not be written; an older one is then untouched.
+    """
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    figure.suptitle(title, color=INK, fontsize=13, parse_math=False)
+    loss, measures = figure.subplots(1, 2)
+    folds = _folds(history)
+    _draw_curves(loss, folds, {"train_loss": (GREY, "training"), "val_loss": (BLUE, "validation")})
+    _mark_best(loss, folds, "val_loss", f"best epoch{'s' if len(folds) > 1 else ''}")
+    _finish(loss, "loss (cross-entropy)")
+    curves = {
+        "train_accuracy": (GREY, "training accuracy"),
+        "val_accuracy": (BLUE, "validation accuracy"),
+        "val_uar": (ORANGE, "validation UAR"),
+    }
+    _draw_curves(measures, folds, {name: how for name, how in curves.items() if name in history})
+    _mark_best(measures, folds, "val_uar", "at the best epoch")
+    measures.set_ylim(0, 1.02)
+    measures.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    _finish(measures, "share recognised")
+    return save_png(figure, path)
+
+
+def draw_confusion(axes: Axes, confusion: np.ndarray, labels: tuple[str, ...]) -> None:
+    """Draw a confusion matrix (rows truth) into `axes`, every row scaled to its own recordings."""
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    names = [two_line_name(label) for label in labels]
+    axes.set_xticks(range(len(labels)), names, fontsize=9)
+    axes.set_yticks(range(len(labels)), names, fontsize=9)
+    axes.set_xlabel("recognised as", color=INK)
+    axes.set_ylabel("spoken emotion", color=INK)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{share:.0%}\n{confusion[row, column]}"
+        axes.text(column, row, text, ha="center", va="center", fontsize=9, color=ink_on(share))
+
+
+def two_line_name(label: str) -> str:
+    """The label over its Polish name: ``'anger\\nzłość'``."""
+    return f"{label}\n{POLISH[label]}" if label in POLISH else label
+
+
+def ink_on(share: float) -> str:
+    """Text colour that can be read on `share` (0 to 1) of a light-to-dark colour map."""
+    return "white" if share > 0.65 else INK
+
+
+def save_png(figure: Figure, path: str | os.PathLike) -> Path:
+    """Write `figure` to `path`, whole or not at all.
+
+    Raises:
+        StoreError: the file could not be written; an older one is then untouched.
+    """
+    FigureCanvasAgg(figure)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, facecolor="white")
+    return Path(path)
+
+
+def plain_frame(axes: Axes) -> None:
+    """Leave only what is read: light grid behind, no box."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#9CA3AF")
+    axes.grid(color="#E5E7EB", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _folds(history: pd.DataFrame) -> list[pd.DataFrame]:
+    if "fold" not in history:
+        return [history]
+    return [fold for _, fold in history.groupby("fold", sort=True)]
+
+
+def _draw_curves(axes: Axes, folds: list[pd.DataFrame], curves: dict[str, tuple[str, str]]) -> None:
+    several = len(folds) > 1
+    style = {"linewidth": 1, "alpha": 0.45} if several else {"linewidth": 2, "marker": ".", "markersize": 5}
+    for column, (color, name) in curves.items():
+        for position, fold in enumerate(folds):
+            label = f"{name}, each fold" if several else name
+            axes.plot(fold["epoch"], fold[column], color=color, label="" if position else label, **style)
+
+
+def _mark_best(axes: Axes, folds: list[pd.DataFrame], column: str, label: str) -> None:
+    judged = [fold for fold in folds if fold["val_loss"].notna().any()]
+    if not judged:
+        return
+    best = pd.DataFrame([fold.loc[fold["val_loss"].idxmin()] for fold in judged])
+    axes.scatter(best["epoch"], best[column], s=48, color=GREEN, edgecolor="white", zorder=5, label=label)
+    if len(judged) == 1:
+        axes.axvline(best["epoch"].iloc[0], color=GREEN, linewidth=1, linestyle=":")
+
+
+def _finish(axes: Axes, ylabel: str) -> None:
+    axes.set_xlabel("epoch", color=INK)
+    axes.set_ylabel(ylabel, color=INK)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    plain_frame(axes)
+    axes.legend(frameon=False, fontsize=9)

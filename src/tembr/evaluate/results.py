@@ -1,0 +1,142 @@
+"""What the members of a study achieved: read from their folders and set side by side in one table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from tembr.errors import StoreError
+
+Protocol = Literal["random", "kfold", "speaker"]
+
+PROTOCOLS: dict[str, str] = {
+    "random": "random split",
+    "kfold": "random folds",
+    "speaker": "unseen speakers",
+}
+"""Protocols in the order of every table and picture, and what people call them."""
+
+WITH_INTERVAL = ("accuracy", "uar", "macro_f1")
+NEEDED = (
+    "n",
+    *WITH_INTERVAL,
+    "ece",
+    "per_class",
+    "confusion",
+    "labels",
+    "folds",
+    "train_seconds",
+    "parameters",
+)
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """One member under one protocol.
+
+    Attributes:
+        member: name of the representation, or of a baseline such as "svm".
+        protocol: "random" (a stratified split), "kfold" (stratified folds) or "speaker" (none shared).
+        kind: "network" or "baseline".
+        summary: `Scores.as_dict()` with member, protocol, kind, parameters, train_seconds (s), epochs, folds,
+            corpus and seed added: the content of summary.json.
+    """
+
+    member: str
+    protocol: Protocol
+    kind: Literal["network", "baseline"]
+    summary: dict
+
+
+def read_study(folder: str | os.PathLike) -> list[MemberResult]:
+    """Read every ``summary.json`` one level below `folder`, in order of path.
+
+    Raises:
+        StoreError: there is none, or one is not a summary; the message names it.
+    """
+    paths = sorted(Path(folder).glob("*/summary.json"))
+    if not paths:
+        raise StoreError(f"no member has a summary.json below {folder}; run `tembr study` with --out there.")
+    return [_read_member(path) for path in paths]
+
+
+def by_protocol(results: Sequence[MemberResult]) -> dict[str, dict[str, MemberResult]]:
+    """Protocol → member → result, protocols in the order of `PROTOCOLS`, only those with results.
+
+    Raises:
+        StoreError: a member comes twice under one protocol.
+    """
+    grouped: dict[str, dict[str, MemberResult]] = {}
+    for result in results:
+        members = grouped.setdefault(result.protocol, {})
+        if result.member in members:
+            raise StoreError(
+                f"{result.member} has two results under the protocol {result.protocol}; "
+                "compare one study at a time."
+            )
+        members[result.member] = result
+    return {protocol: grouped[protocol] for protocol in PROTOCOLS if protocol in grouped}
+
+
+def comparison_table(results: Sequence[MemberResult]) -> pd.DataFrame:
+    """One row a member, the best on unseen speakers first.
+
+    Columns: member, kind, parameters; for each protocol there is ``<protocol>_accuracy``, ``_uar``,
+    ``_macro_f1`` (each also ``_low`` and ``_high``), ``_ece``, ``_n``, ``_folds``, ``_train_seconds``; and
+    gap, UAR on the random split minus UAR on unseen speakers. Sorted by UAR on unseen speakers; members
+    without it follow, by accuracy on the random split. What was not measured is NaN.
+
+    Raises:
+        StoreError: nothing to compare, or a member comes twice under one protocol.
+    """
+    if not results:
+        raise StoreError("there are no results to compare; run `tembr study` first.")
+    grouped = by_protocol(results)
+    rows = {result.member: {"member": result.member, "kind": result.kind} for result in results}
+    for protocol, members in grouped.items():
+        for member, result in members.items():
+            rows[member].setdefault("parameters", result.summary["parameters"])
+            rows[member].update(_figures(protocol, result.summary))
+    columns = ["member", "kind", *(name for protocol in grouped for name in _columns(protocol)), "parameters"]
+    table = pd.DataFrame(list(rows.values()), columns=columns)
+    both = {"random", "speaker"} <= set(grouped)
+    table["gap"] = table["random_uar"] - table["speaker_uar"] if both else float("nan")
+    ranks = [name for name in ("speaker_uar", "random_accuracy", "kfold_accuracy") if name in table]
+    return table.sort_values(ranks, ascending=False, kind="stable", ignore_index=True)
+
+
+def _columns(protocol: str) -> list[str]:
+    measured = [f"{name}{bound}" for name in WITH_INTERVAL for bound in ("", "_low", "_high")]
+    return [f"{protocol}_{name}" for name in (*measured, "ece", "n", "folds", "train_seconds")]
+
+
+def _figures(protocol: str, summary: dict) -> dict[str, float]:
+    figures = {}
+    for name in WITH_INTERVAL:
+        interval = summary[name]
+        figures[f"{protocol}_{name}"] = interval["value"]
+        figures[f"{protocol}_{name}_low"] = interval["low"]
+        figures[f"{protocol}_{name}_high"] = interval["high"]
+    figures[f"{protocol}_ece"] = summary["ece"]["value"]
+    return figures | {f"{protocol}_{name}": summary[name] for name in ("n", "folds", "train_seconds")}
+
+
+def _read_member(path: Path) -> MemberResult:
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        member, protocol, kind = summary["member"], summary["protocol"], summary["kind"]
+        missing = [name for name in NEEDED if name not in summary]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"cannot read {path}: {error!r}; run the study of this member again.") from error
+    if missing or protocol not in PROTOCOLS:
+        what = f"no {', '.join(missing)}" if missing else f"protocol {protocol!r} is unknown"
+        raise StoreError(
+            f"{path} is not the summary of a member: {what}; run the study of this member again."
+        )
+    return MemberResult(member, protocol, kind, summary)

@@ -1,0 +1,83 @@
+"""Representations of the spectrum's shape: decibels, cepstrum, contrast."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from tembr.features.stft import apply_filters
+
+
+def power_to_db(
+    power: torch.Tensor, *, relative: bool, top_db: float = 80.0, amin: float = 1e-10
+) -> torch.Tensor:
+    """Power to decibels per recording, `librosa.power_to_db`.
+
+    Args:
+        power: `(batch, bins, frames)`, non-negative.
+        relative: True refers to the recording's own maximum (librosa's `ref=np.max`), False to 1.
+        top_db: the floor, dB below the recording's loudest point.
+        amin: smallest power told apart from silence.
+
+    Returns:
+        dB, the same shape; at most 0 where `relative`.
+    """
+    decibels = 10.0 * torch.log10(power.clamp(min=amin))
+    peak = decibels.amax(dim=(-2, -1), keepdim=True)
+    if relative:
+        decibels, peak = decibels - peak, torch.zeros_like(peak)
+    return torch.maximum(decibels, peak - top_db)
+
+
+def mfcc(log_mel: torch.Tensor, dct: torch.Tensor) -> torch.Tensor:
+    """Mel-frequency cepstral coefficients: orthonormal DCT-II of the mel decibels (ref 1).
+
+    `(batch, n_mels, frames)` and `(n_mfcc, n_mels)` → `(batch, n_mfcc, frames)`.
+    """
+    return apply_filters(dct, log_mel)
+
+
+def contrast_bands(frequencies: np.ndarray, fmin: float, bands: int, quantile: float = 0.02):
+    """Bins and extreme counts of each spectral-contrast band, as in `librosa.feature.spectral_contrast`.
+
+    Returns:
+        list of `(first bin, one past the last bin, bins averaged at either extreme)`.
+    """
+    edges = [0.0, *(fmin * 2.0**k for k in range(bands + 1))]
+    result = []
+    for k, (low, high) in enumerate(zip(edges, edges[1:])):
+        inside = np.flatnonzero((frequencies >= low) & (frequencies <= high))
+        first, stop = int(inside[0]) - (k > 0), int(inside[-1]) + 1
+        if k == bands:
+            stop = len(frequencies)
+        count = max(1, int(np.rint(quantile * (stop - first))))
+        result.append((first, stop if k == bands else stop - 1, count))
+    return result
+
+
+def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> torch.Tensor:
+    """Decibels between the peaks and the valleys of each octave band (Jiang et al., ICME 2002).
+
+    Args:
+        magnitude: `(batch, 1 + n_fft // 2, frames)`.
+        bands: from `contrast_bands`.
+
+    Returns:
+        dB, `(batch, len(bands), frames)`.
+    """
+    by_frame = magnitude.transpose(-1, -2)
+    valleys, peaks = [], []
+    for first, stop, count in bands:
+        band = by_frame[..., first:stop]
+        valleys.append(_extreme_mean(band, count, largest=False))
+        peaks.append(_extreme_mean(band, count, largest=True))
+    valley, peak = torch.stack(valleys, dim=-2), torch.stack(peaks, dim=-2)
+    return power_to_db(peak, relative=False, top_db=top_db) - power_to_db(
+        valley, relative=False, top_db=top_db
+    )
+
+
+def _extreme_mean(band: torch.Tensor, count: int, largest: bool) -> torch.Tensor:
+    if count == 1:
+        return band.amax(-1) if largest else band.amin(-1)
+    return band.topk(min(count, band.shape[-1]), dim=-1, largest=largest, sorted=False).values.mean(-1)

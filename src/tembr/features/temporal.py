@@ -1,0 +1,82 @@
+"""Representations of change over time: zero crossings, energy, onsets, tempo, slopes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from tembr.errors import TembrError
+from tembr.features.stft import frame, pad_centred
+from tembr.features.tonal import normalize_columns
+
+ONSET_LAG = 1  # frames, librosa's default
+
+
+def zero_crossing_rate(waveform: torch.Tensor, frame_length: int, hop_length: int) -> torch.Tensor:
+    """Share of sign changes in each frame, `(batch, samples)` → `(batch, 1, frames)` in [0, 1].
+
+    Magnitudes up to 1e-10 count as positive zero, edges are padded with themselves, as in librosa.
+    """
+    negative = pad_centred(waveform, frame_length, mode="replicate") < -1e-10
+    so_far = F.pad((negative[:, 1:] != negative[:, :-1]).cumsum(-1, dtype=torch.int32), (1, 0))
+    ends = so_far[:, frame_length - 1 :: hop_length]
+    return ((ends - so_far[:, ::hop_length][:, : ends.shape[1]]) / frame_length).unsqueeze(1)
+
+
+def rms(waveform: torch.Tensor, frame_length: int, hop_length: int) -> torch.Tensor:
+    """Root mean square of each frame, `(batch, samples)` → `(batch, 1, frames)`, in units of the waveform."""
+    block = math.gcd(frame_length, hop_length)
+    squares = F.avg_pool1d(pad_centred(waveform, frame_length).square().unsqueeze(1), block)
+    return F.avg_pool1d(squares, frame_length // block, hop_length // block).sqrt()
+
+
+def onset_strength(log_mel: torch.Tensor, n_fft: int, hop_length: int) -> torch.Tensor:
+    """Mean rise of the mel decibels from frame to frame, `(batch, n_mels, frames)` → `(batch, frames)`.
+
+    `librosa.onset.onset_strength` with its defaults, computed from this study's own mel spectrogram.
+    """
+    frames = log_mel.shape[-1]
+    rise = (log_mel[..., ONSET_LAG:] - log_mel[..., :-ONSET_LAG]).clamp(min=0).mean(-2)
+    return F.pad(rise, (ONSET_LAG + n_fft // (2 * hop_length), 0))[..., :frames]
+
+
+def tempogram(onset: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
+    """Local autocorrelation of the onset strength, each frame divided by its maximum (Grosche et al., 2010).
+
+    Args:
+        onset: `(batch, frames)`.
+        window: `(win_length,)`, frames, float64: correlations are computed in double, as in librosa.
+
+    Returns:
+        `(batch, win_length, frames)`, float64, rows are lags in frames, in [-1, 1].
+    """
+    win_length = window.shape[0]
+    segments = frame(_ramp_padded(onset, win_length // 2), win_length, 1)[:, : onset.shape[-1]] * window
+    size = 2 * win_length  # the first even length without wrap-around
+    spectrum = torch.view_as_real(torch.fft.rfft(segments, n=size)).square().sum(-1)
+    correlation = torch.fft.irfft(spectrum, n=size)[..., :win_length]
+    return normalize_columns(correlation.transpose(-1, -2), "max")
+
+
+def delta(values: torch.Tensor, width: int) -> torch.Tensor:
+    """Slope per frame of a straight line fitted to `width` frames (Savitzky–Golay), `librosa.feature.delta`.
+
+    Shape `(batch, bins, frames)`; the first and last frames take the slope of the outermost full window.
+
+    Raises:
+        TembrError: fewer than `width` frames.
+    """
+    frames, half = values.shape[-1], width // 2
+    if frames < width:
+        raise TembrError(f"a delta needs at least {width} frames, here are {frames}; give a longer recording")
+    steps = range(-half, half + 1)
+    inner = frames - 2 * half
+    rise = sum(k * values[..., half + k : half + k + inner] for k in steps if k)
+    return F.pad(rise / sum(k * k for k in steps), (half, half), mode="replicate")
+
+
+def _ramp_padded(onset: torch.Tensor, amount: int) -> torch.Tensor:
+    ramp = torch.arange(amount, dtype=onset.dtype, device=onset.device) / amount
+    return torch.cat([onset[:, :1] * ramp, onset, onset[:, -1:] * ramp.flip(0)], dim=-1)

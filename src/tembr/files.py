@@ -1,0 +1,66 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from tembr.errors import StoreError
+
+ADVICE = {
+    errno.ENOSPC: "free some disk space or choose another folder",
+    errno.EDQUOT: "free some of your disk quota or choose another folder",
+    errno.EACCES: "check the permissions of the folder or choose another one",
+    errno.EPERM: "check the permissions of the folder or choose another one",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another folder",
+    errno.EISDIR: "a folder of this name is in the way; move it or choose another one",
+}
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; put it in `path`'s place only if the block succeeds.
+
+    The temporary file lies in the same folder (made if absent), is hidden, and keeps `path`'s suffix, so that
+    libraries which infer a format from it do so. On success it is flushed to the disk and renamed; on any
+    failure it is removed and an older `path` stays as it was.
+
+    >>> with atomic_write("history.csv") as temporary:      # doctest: +SKIP
+    ...     temporary.write_text("epoch,loss\\n")
+
+    Raises:
+        StoreError: an `OSError` (disk full, no permission) inside the block or in the renaming.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.stem}.{uuid4().hex[:12]}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise StoreError(_explain(target, error)) from error
+    finally:
+        _discard(temporary)
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb+") as file:  # Windows can only flush a file opened for writing
+        os.fsync(file.fileno())
+
+
+def _discard(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # the error that brought us here is the one to hear of
+        pass
+
+
+def _explain(path: Path, error: OSError) -> str:
+    advice = ADVICE.get(error.errno, "check that the folder exists and can be written to")
+    return f"cannot write {path}: {error.strerror or error}; {advice}."

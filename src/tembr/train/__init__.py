@@ -1,0 +1,1 @@
+"""Networks and baselines: what learns from representations."""

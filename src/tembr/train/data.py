@@ -1,0 +1,74 @@
+"""Cached representations as batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from tembr.features.store import FeatureTable
+
+Item = tuple[torch.Tensor, int]
+
+
+class FeatureDataset(Dataset):
+    """Values `(bins, frames)` and class of the recordings at `indices` of a table."""
+
+    def __init__(self, table: FeatureTable, classes: np.ndarray, indices: np.ndarray):
+        self.table, self.classes, self.indices = table, classes, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> Item:
+        index = int(self.indices[position])
+        return torch.from_numpy(np.array(self.table[index])), int(self.classes[index])
+
+
+def collate(items: Sequence[Item]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Stack recordings to `(batch, bins, frames)` and `(batch,)`.
+
+    Shorter ones are padded at the end with their own smallest value, which is silence in decibels and zero in
+    chroma, energy and the like.
+    """
+    longest = max(values.shape[-1] for values, _ in items)
+    padded = [_padded(values, longest) for values, _ in items]
+    return torch.stack(padded), torch.tensor([label for _, label in items])
+
+
+def _padded(values: torch.Tensor, frames: int) -> torch.Tensor:
+    missing = frames - values.shape[-1]
+    if not missing:
+        return values
+    return torch.cat([values, values.min().expand(values.shape[0], missing)], dim=-1)
+
+
+class EpochSampler(Sampler[int]):
+    """A random order that depends on the seed and the epoch alone, so that a resumed run sees the same one."""
+
+    def __init__(self, size: int, seed: int):
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning at the start of every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.random.default_rng([self.seed, self.epoch]).permutation(self.size).tolist())
+
+
+def training_loader(dataset: FeatureDataset, batch_size: int, seed: int) -> DataLoader:
+    """Shuffled batches; a last batch of one, which batch normalisation cannot take, is left out."""
+    alone = len(dataset) > batch_size and len(dataset) % batch_size == 1
+    sampler = EpochSampler(len(dataset), seed)
+    return DataLoader(dataset, batch_size, sampler=sampler, collate_fn=collate, drop_last=alone)
+
+
+def evaluation_loader(dataset: FeatureDataset, batch_size: int) -> DataLoader:
+    """Batches in the dataset's order."""
+    return DataLoader(dataset, batch_size, shuffle=False, collate_fn=collate)

@@ -1,0 +1,276 @@
+"""Train one network on one fold of one representation, resumably."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from safetensors.torch import load_file, save_file
+
+from tembr.augment import AugmentSettings
+from tembr.errors import StoreError
+from tembr.features.picture import PictureSettings
+from tembr.features.registry import Representation
+from tembr.features.settings import FeatureSettings
+from tembr.features.store import WAVEFORM, FeatureTable
+from tembr.files import atomic_write
+from tembr.train.checkpoint import SafetensorsIO
+from tembr.train.data import FeatureDataset, evaluation_loader, training_loader
+from tembr.train.history import History
+from tembr.train.module import AudioClassifier, TrainingModule
+from tembr.train.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides how a member is made, but for the data."""
+
+    representation: Representation
+    classes: int
+    features: FeatureSettings
+    pictures: PictureSettings
+    augment: AugmentSettings
+    train: TrainSettings
+
+    def classifier(self) -> AudioClassifier:
+        """An untrained classifier."""
+        train = self.train
+        return AudioClassifier(
+            self.representation, self.features, self.pictures, self.classes, train.network, train.dropout
+        )
+
+    @property
+    def table_name(self) -> str:
+        """Name of the table in the store that training reads."""
+        augment = self.augment
+        return WAVEFORM if augment.enabled and augment.waveform.enabled else self.representation.name
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained member.
+
+    Attributes:
+        posteriors: of the test recordings, `(n, classes)`, rows sum to 1.
+        history: a row an epoch, see `history.COLUMNS`.
+        parameters: trainable numbers.
+    """
+
+    posteriors: np.ndarray
+    history: list[dict]
+    parameters: int
+
+    @property
+    def seconds(self) -> float:
+        """Training time in all its runs."""
+        return sum(row["seconds"] for row in self.history)
+
+
+def fit(
+    recipe: Recipe,
+    table: FeatureTable,
+    classes: np.ndarray,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    folder: Path,
+    on_epoch: Callable[[dict], None] = lambda row: None,
+    progress: bool = True,
+) -> Trained:
+    """Train on one fold and predict its test part; continues from the last finished epoch if there is one.
+
+    Leaves `model.safetensors` (the state with the lowest validation loss) and `history.csv` in `folder`.
+
+    Args:
+        recipe: what to train and how.
+        table: values of all recordings.
+        classes: `(recordings,)` int, class of each.
+        parts: indices of train, validation and test recordings. Statistics and early stopping see the first two.
+        on_epoch: told each epoch's row.
+        progress: show a progress bar on stderr.
+
+    Raises:
+        KeyboardInterrupt: stopped by the user; the same call continues.
+        StoreError: nothing could be written, or a checkpoint is damaged.
+    """
+    train, validation, test = (FeatureDataset(table, classes, indices) for indices in parts)
+    size, settings = recipe.train.batch_size, recipe.train
+    lightning.seed_everything(settings.seed, verbose=False)
+    classifier = recipe.classifier()
+    module = _module(recipe, classifier, train)
+    history = History(folder / "history.csv", on_epoch)
+    trainer = _trainer(settings, folder, history, progress)
+    last = folder / "last.ckpt"
+    with _quiet():
+        if not _finished(last, settings):
+            loaders = training_loader(train, size, settings.seed), evaluation_loader(validation, 2 * size)
+            _run(trainer, module, *loaders, last if last.exists() else None)
+        else:
+            history.load_state_dict(_callback_state(last, "History"))
+        classifier.load_state_dict(_best_state(folder))
+        posteriors = torch.cat(trainer.predict(module, evaluation_loader(test, 2 * size))).float().numpy()
+    save_classifier(classifier, folder / "model.safetensors")
+    for leftover in ("last.ckpt", "best.ckpt"):
+        (folder / leftover).unlink(missing_ok=True)
+    parameters = sum(p.numel() for p in classifier.parameters() if p.requires_grad)
+    return Trained(posteriors, history.rows, parameters)
+
+
+def save_classifier(classifier: AudioClassifier, path: Path) -> None:
+    """Write a classifier's state, training statistics included, as safetensors."""
+    state = {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}
+    with atomic_write(path) as temporary:
+        save_file(state, temporary)
+
+
+def load_classifier(recipe: Recipe, path: Path) -> AudioClassifier:
+    """A trained classifier in evaluation mode, from `model.safetensors`.
+
+    Raises:
+        StoreError: the file is missing, damaged, or of another recipe.
+    """
+    classifier = recipe.classifier()
+    try:
+        classifier.load_state_dict(load_file(path))
+    except Exception as error:
+        raise StoreError(f"{path}: not the weights of this recipe ({error}); train it again") from error
+    return classifier.eval()
+
+
+def _module(recipe: Recipe, classifier: AudioClassifier, train: FeatureDataset) -> TrainingModule:
+    statistics = train
+    if recipe.table_name == WAVEFORM:
+        statistics = _Extracted(train, recipe)
+    classifier.picture.fit(values for values, _ in evaluation_loader(statistics, 128))
+    if recipe.train.channels_last:
+        classifier.network.to(memory_format=torch.channels_last)
+    scale = _deviation(statistics)
+    return TrainingModule(
+        classifier,
+        recipe.representation,
+        recipe.features,
+        recipe.augment,
+        recipe.train,
+        recipe.classes,
+        scale,
+    )
+
+
+class _Extracted(torch.utils.data.Dataset):
+    """Representation of cached waveforms, computed one by one; for the training statistics."""
+
+    def __init__(self, waveforms: FeatureDataset, recipe: Recipe):
+        self.waveforms, self.recipe = waveforms, recipe
+
+    def __len__(self) -> int:
+        return len(self.waveforms)
+
+    def __getitem__(self, position: int):
+        from tembr.features.extract import extract
+
+        waveform, label = self.waveforms[position]
+        settings, name = self.recipe.features, self.recipe.representation.name
+        return extract(waveform, settings.sample_rate, name, settings=settings)[0], label
+
+
+def _deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> float:
+    chosen = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int)
+    moments = [
+        (v.numel(), v.double().sum(), v.double().square().sum()) for v, _ in (dataset[i] for i in chosen)
+    ]
+    count, total, squares = (sum(column) for column in zip(*moments))
+    return float((squares / count - (total / count) ** 2).clamp(min=0).sqrt())
+
+
+def _trainer(settings: TrainSettings, folder: Path, history: History, progress: bool) -> lightning.Trainer:
+    best = ModelCheckpoint(
+        folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False
+    )
+    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    stopping = EarlyStopping("val_loss", patience=settings.patience, check_finite=False)
+    callbacks: Sequence = [history, stopping, best, last]
+    with _quiet():
+        return lightning.Trainer(
+            accelerator=settings.device,
+            devices=("auto" if settings.devices == 0 else settings.devices) if _on_gpu(settings) else 1,
+            precision=_precision(settings),
+            max_epochs=settings.epochs,
+            callbacks=[*callbacks, *([TQDMProgressBar(leave=False)] if progress else [])],
+            plugins=[SafetensorsIO()],
+            logger=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            deterministic="warn",
+            default_root_dir=folder,
+        )
+
+
+def _on_gpu(settings: TrainSettings) -> bool:
+    return settings.device != "cpu" and torch.cuda.is_available()
+
+
+def _precision(settings: TrainSettings) -> str:
+    names = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    if settings.precision != "auto":
+        return names[settings.precision]
+    if _on_gpu(settings):
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "bf16-mixed" if fast_bfloat16() else "32-true"
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively (AMX or AVX-512 BF16)."""
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def _run(trainer, module, train_loader, validation_loader, checkpoint: Path | None) -> None:
+    try:
+        trainer.fit(module, train_loader, validation_loader, ckpt_path=checkpoint)
+    except SystemExit as stop:  # how Lightning answers Ctrl-C
+        raise KeyboardInterrupt from stop
+
+
+def _finished(last: Path, settings: TrainSettings) -> bool:
+    """Whether the last checkpoint is that of a training that had nothing left to do."""
+    if not last.exists():
+        return False
+    checkpoint = SafetensorsIO().load_checkpoint(last)
+    waited = _callback_state(last, "EarlyStopping")["wait_count"]
+    return checkpoint["epoch"] + 1 >= settings.epochs or waited >= settings.patience
+
+
+def _callback_state(last: Path, name: str) -> dict:
+    states = SafetensorsIO().load_checkpoint(last)["callbacks"]
+    return next(state for key, state in states.items() if key.startswith(name))
+
+
+def _best_state(folder: Path) -> dict[str, torch.Tensor]:
+    state = SafetensorsIO().load_checkpoint(folder / "best.ckpt")["state_dict"]
+    prefix = "classifier."
+    return {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+
+
+class _quiet:
+    """Keep Lightning's advice about loggers, workers and hardware out of the user's way."""
+
+    def __enter__(self):
+        self.levels = {
+            name: logging.getLogger(name).level for name in ("lightning.pytorch", "lightning.fabric")
+        }
+        for name in self.levels:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self.warnings = warnings.catch_warnings()
+        self.warnings.__enter__()
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*(num_workers|logging interval|lr_scheduler.step).*")
+
+    def __exit__(self, *details):
+        self.warnings.__exit__(*details)
+        for name, level in self.levels.items():
+            logging.getLogger(name).setLevel(level)

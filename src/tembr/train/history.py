@@ -1,0 +1,58 @@
+"""What happened in each epoch, kept through interruptions."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning
+
+from tembr.files import atomic_write
+
+COLUMNS = ("epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_uar", "lr", "seconds")
+
+
+class History(lightning.Callback):
+    """Collects one row an epoch, rewrites `history.csv`, and tells `on_epoch`.
+
+    Its rows are part of the checkpoint, so a resumed run has those of the runs before it.
+    """
+
+    def __init__(self, path: Path, on_epoch: Callable[[dict], None] = lambda row: None):
+        self.path, self.on_epoch = path, on_epoch
+        self.rows: list[dict] = []
+        self._started = 0.0
+
+    def on_train_epoch_start(self, trainer, module) -> None:
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer, module) -> None:
+        metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k in COLUMNS}
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            **metrics,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": time.perf_counter() - self._started,
+        }
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            write_history(self.rows, self.path)
+            self.on_epoch(row)
+
+    def state_dict(self) -> dict:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.rows = state["rows"]
+
+
+def write_history(rows: list[dict], path: Path, before: tuple[str, ...] = ()) -> None:
+    """Write rows of `COLUMNS`, with the columns `before` in front, as CSV; whole or not at all."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, (*before, *COLUMNS))
+        writer.writeheader()
+        writer.writerows(
+            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
+        )

@@ -1,0 +1,152 @@
+"""What Lightning trains: augmentation, picture and network of one representation."""
+
+from __future__ import annotations
+
+import lightning
+import torch
+from torch import nn
+from torchmetrics.classification import MulticlassAccuracy
+
+from tembr.augment import AugmentSettings, augment_waveform, make_augmentation
+from tembr.features.extract import extract
+from tembr.features.picture import Picture, PictureSettings
+from tembr.features.registry import Representation
+from tembr.features.settings import FeatureSettings
+from tembr.train.networks import build_network
+from tembr.train.settings import TrainSettings
+
+
+class AudioClassifier(nn.Module):
+    """Values of one representation → logits; its state is all that a trained member is.
+
+    Args:
+        representation: registry entry.
+        features, pictures: the study's settings.
+        classes: number of emotions.
+        network, dropout: see `build_network`.
+    """
+
+    def __init__(
+        self,
+        representation: Representation,
+        features: FeatureSettings,
+        pictures: PictureSettings,
+        classes: int,
+        network: str = "resnet18",
+        dropout: float = 0.5,
+    ):
+        super().__init__()
+        self.picture = Picture(representation, pictures, representation.bins(features))
+        self.network = build_network(network, classes, dropout)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """`(batch, bins, frames)` as `extract` gives them → logits `(batch, classes)`, float32."""
+        return self.network(self.picture(values)).float()
+
+
+class TrainingModule(lightning.LightningModule):
+    """Loss, optimiser and epoch metrics around an `AudioClassifier`.
+
+    Randomness inside an epoch depends on the seed and the epoch alone: a run resumed from its last epoch goes
+    on as an undisturbed one would.
+
+    Args:
+        classifier: what is trained.
+        representation, features, augment, train: see there.
+        classes: number of emotions.
+        scale: deviation of the representation's values over the training data.
+    """
+
+    def __init__(
+        self,
+        classifier: AudioClassifier,
+        representation: Representation,
+        features: FeatureSettings,
+        augment: AugmentSettings,
+        train: TrainSettings,
+        classes: int,
+        scale: float,
+    ):
+        super().__init__()
+        self.classifier = classifier
+        self.representation, self.features, self.settings = representation, features, train
+        self.augment_settings = augment
+        self.augment = make_augmentation(representation, augment, scale)
+        self.from_waveform = augment.enabled and augment.waveform.enabled
+        self.loss = nn.CrossEntropyLoss()
+        self.metrics = nn.ModuleDict(
+            {
+                "train_accuracy": MulticlassAccuracy(classes, average="micro"),
+                "val_accuracy": MulticlassAccuracy(classes, average="micro"),
+                "val_uar": MulticlassAccuracy(classes, average="macro"),
+            }
+        )
+        self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
+        self.forward_logits = torch.compile(classifier) if train.compile else classifier
+
+    def configure_optimizers(self):
+        settings = self.settings
+        optimizer = torch.optim.Adam(
+            self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience
+        )
+        return optimizer
+
+    def on_train_epoch_start(self) -> None:
+        epoch_seed = self.settings.seed * 100_003 + self.current_epoch
+        torch.manual_seed(epoch_seed)  # dropout
+        self.generator = torch.Generator(self.device).manual_seed(epoch_seed)
+
+    def training_step(self, batch, index):
+        values, target = batch
+        with torch.no_grad():
+            values = self.augment(self._values(values, varied=True), self.generator)
+        logits = self.forward_logits(values)
+        loss = self.loss(logits, target)
+        self._log("train_loss", loss, len(target))
+        self._log_metrics(logits, target, "train_accuracy")
+        return loss
+
+    def validation_step(self, batch, index):
+        values, target = batch
+        logits = self.classifier(self._values(values, varied=False))
+        self._log("val_loss", self.loss(logits, target), len(target))
+        self._log_metrics(logits, target, "val_accuracy", "val_uar")
+
+    def on_validation_epoch_end(self) -> None:
+        if not self.trainer.sanity_checking:
+            self.plateau.step(self.trainer.callback_metrics["val_loss"])
+
+    def on_save_checkpoint(self, checkpoint) -> None:
+        checkpoint["training"] = {"plateau": self._plateau_state()}
+
+    def on_load_checkpoint(self, checkpoint) -> None:
+        self.plateau.load_state_dict(checkpoint["training"]["plateau"])
+
+    def predict_step(self, batch, index):
+        return torch.softmax(self.classifier(self._values(batch[0], varied=False)), dim=-1)
+
+    def _plateau_state(self) -> dict:
+        state = self.plateau.state_dict()
+        return {
+            key: value.item() if isinstance(value, torch.Tensor) else value for key, value in state.items()
+        }
+
+    def _values(self, values: torch.Tensor, varied: bool) -> torch.Tensor:
+        if not self.from_waveform:
+            return values
+        waveform, rate = values.squeeze(1), self.features.sample_rate
+        if varied:
+            waveform = augment_waveform(waveform, self.augment_settings.waveform, rate, self.generator)
+        return extract(waveform, rate, self.representation.name, settings=self.features)
+
+    def _log(self, name: str, value: torch.Tensor, size: int) -> None:
+        shown = name.startswith("val")
+        self.log(name, value, on_step=False, on_epoch=True, prog_bar=shown, batch_size=size, sync_dist=True)
+
+    def _log_metrics(self, logits: torch.Tensor, target: torch.Tensor, *names: str) -> None:
+        for name in names:
+            self.metrics[name].update(logits, target)
+            self.log(name, self.metrics[name], on_step=False, on_epoch=True, batch_size=len(target))

@@ -1,0 +1,91 @@
+"""Networks by name: torchvision's, seeing one-channel pictures of sound."""
+
+from __future__ import annotations
+
+import difflib
+
+import torch
+from torch import nn
+
+from tembr.errors import ConfigError
+
+
+class AudioResNet(nn.Module):
+    """torchvision's ResNet with a one-channel first convolution and dropout before the last layer (He et al., 2016).
+
+    Args:
+        classes: outputs.
+        dropout: share of the 512 (2,048) features dropped before the linear layer.
+        depth: 18, 34 or 50.
+    """
+
+    def __init__(self, classes: int, dropout: float = 0.5, depth: int = 18):
+        super().__init__()
+        self.network = adapt(_torchvision(f"resnet{depth}", classes), dropout)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """`(batch, 1, rows, frames)` → logits `(batch, classes)`."""
+        return self.network(pictures)
+
+
+def build_network(name: str, classes: int, dropout: float = 0.5) -> nn.Module:
+    """A network for one-channel pictures, `(batch, 1, rows, frames)` → logits `(batch, classes)`.
+
+    Args:
+        name: 'resnet18', 'resnet34', 'resnet50' (`AudioResNet`), or any classifier of torchvision by its
+            name there: 'mobilenet_v3_small', 'efficientnet_b0', ...
+
+    Raises:
+        ConfigError: torchvision has no such classifier.
+    """
+    if name in {"resnet18", "resnet34", "resnet50"}:
+        return AudioResNet(classes, dropout, int(name.removeprefix("resnet")))
+    return adapt(_torchvision(name, classes), dropout)
+
+
+def adapt(network: nn.Module, dropout: float) -> nn.Module:
+    """Make a torchvision classifier take one channel, put dropout before its last layer, and initialise it.
+
+    Convolutions are initialised after Kaiming He (fan out), linear layers after Xavier Glorot.
+    """
+    first_name, first = next((n, m) for n, m in network.named_modules() if isinstance(m, nn.Conv2d))
+    _replace(network, first_name, _one_channel(first))
+    last_name, last = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.Linear)][-1]
+    _replace(network, last_name, nn.Sequential(nn.Dropout(dropout), last))
+    network.apply(_initialise)
+    return network
+
+
+def _one_channel(conv: nn.Conv2d) -> nn.Conv2d:
+    return nn.Conv2d(
+        1,
+        conv.out_channels,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        bias=conv.bias is not None,
+    )
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+    if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, module)
+
+
+def _torchvision(name: str, classes: int) -> nn.Module:
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1) or ["resnet18"]
+        raise ConfigError(f"torchvision has no classifier called {name!r}; did you mean {near[0]}?")
+    return models.get_model(name, weights=None, num_classes=classes)

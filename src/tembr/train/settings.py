@@ -1,0 +1,47 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainSettings(BaseModel):
+    """Parameters of training.
+
+    Attributes:
+        network: 'resnet18' (`AudioResNet`), 'resnet34', 'resnet50', or a torchvision classifier by name.
+        epochs: at most this many.
+        batch_size: recordings.
+        learning_rate, weight_decay: of Adam.
+        dropout: before the last layer.
+        patience: epochs without a better validation loss before training stops.
+        plateau_patience, plateau_factor: epochs without a better validation loss before the learning rate is
+            multiplied by the factor (ReduceLROnPlateau).
+        seed: of initialisation, order, dropout and augmentation.
+        precision: 'auto' is bfloat16 where the processor is fast at it (AMX, AVX-512 BF16) or a GPU is used,
+            or '32', 'bf16', '16'.
+        device: 'auto', 'cpu' or 'gpu'.
+        devices: how many GPUs; 0 for all there are.
+        channels_last: memory layout of pictures; faster on processors and GPUs alike.
+        compile: compile the network with torch.compile; pays in long trainings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str = "resnet18"
+    epochs: int = Field(50, ge=1, le=10_000)
+    batch_size: int = Field(32, ge=2, le=4_096)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-5, ge=0)
+    dropout: float = Field(0.5, ge=0, lt=1)
+    patience: int = Field(7, ge=1)
+    plateau_patience: int = Field(3, ge=0)
+    plateau_factor: float = Field(0.5, gt=0, lt=1)
+    seed: int = Field(42, ge=0)
+    precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = Field(1, ge=0)
+    channels_last: bool = True
+    compile: bool = False

@@ -1,0 +1,170 @@
+"""MLflow's record of a study: a run for the study, one below it for each member, one below that for each fold."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tembr.errors import StoreError
+from tembr.files import atomic_write
+
+_PARENT = "mlflow.parentRunId"
+
+
+class Tracker:
+    """One MLflow run; `child` opens a run below it. A finished or interrupted study finds its runs again.
+
+    Explicit throughout: no active run, no global tracking URI.
+    """
+
+    def __init__(self, client, experiment: str, run: str):
+        self._client, self._experiment, self._run = client, experiment, run
+
+    @property
+    def run_id(self) -> str:
+        return self._run
+
+    def child(self, name: str, marker: Path) -> Tracker:
+        """The run `name` below this one; its id is kept in `marker` so that a resumed study goes on with it."""
+        with _explained():
+            run = _known_run(self._client, marker, self._run)
+            if run is None:
+                created = self._client.create_run(
+                    self._experiment, run_name=name, tags={_PARENT: self._run, "mlflow.runName": name}
+                )
+                run = created.info.run_id
+                _remember(marker, run)
+            return Tracker(self._client, self._experiment, run)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Record parameters; nested groups become dotted names."""
+        from mlflow.entities import Param
+
+        with _explained():
+            entries = [Param(key, str(value)[:500]) for key, value in _flat(values)]
+            self._client.log_batch(self._run, params=entries)
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Record numbers at an epoch."""
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
+
+        with _explained():
+            now = get_current_time_millis()
+            entries = [
+                Metric(k, float(v), now, step) for k, v in values.items() if isinstance(v, (int, float))
+            ]
+            self._client.log_batch(self._run, metrics=entries)
+
+    def artifacts(self, folder: Path, skip: tuple[str, ...] = ()) -> None:
+        """Copy the files directly in `folder` that do not end in one of `skip` to the run's artefacts."""
+        with _explained():
+            for path in sorted(folder.iterdir()):
+                if path.is_file() and not path.name.startswith(".") and not path.name.endswith(skip):
+                    self._client.log_artifact(self._run, str(path))
+
+    def finish(self, status: str = "FINISHED") -> None:
+        with _explained():
+            self._client.set_terminated(self._run, status)
+
+
+class Silent(Tracker):
+    """Stands in where tracking is off."""
+
+    def __init__(self):
+        pass
+
+    run_id = ""
+
+    def child(self, name, marker):
+        return self
+
+    def params(self, values):
+        pass
+
+    def metrics(self, values, step=0):
+        pass
+
+    def artifacts(self, folder, skip=()):
+        pass
+
+    def finish(self, status="FINISHED"):
+        pass
+
+
+def open_tracker(uri: str, experiment: str, name: str, folder: Path) -> Tracker:
+    """The run of a study, new or found again by `folder/.mlflow-run.json`.
+
+    Args:
+        uri: of the tracking store; '' is SQLite in `folder/mlflow.db` with artefacts beside it.
+        experiment: made if there is none of that name.
+
+    Raises:
+        StoreError: the store cannot be reached or written.
+    """
+    with _explained():
+        logging.getLogger("alembic").setLevel(logging.ERROR)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=uri or local_uri(folder))
+        experiment_id = _experiment_id(client, experiment, None if uri else folder / "mlflow-artifacts")
+        run = _known_run(client, folder / ".mlflow-run.json", None)
+        if run is None:
+            run = client.create_run(experiment_id, run_name=name).info.run_id
+            _remember(folder / ".mlflow-run.json", run)
+        return Tracker(client, experiment_id, run)
+
+
+def local_uri(folder: Path) -> str:
+    """URI of the SQLite store in a study's folder."""
+    return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+
+
+def _experiment_id(client, name: str, artifacts: Path | None) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    location = artifacts.resolve().as_uri() if artifacts else None
+    return client.create_experiment(name, artifact_location=location)
+
+
+def _known_run(client, marker: Path, parent: str | None) -> str | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(json.loads(marker.read_text())["run"])
+    except (OSError, ValueError, KeyError, MlflowException):
+        return None
+    return run.info.run_id if run.data.tags.get(_PARENT) == parent else None
+
+
+def _remember(marker: Path, run: str) -> None:
+    with atomic_write(marker) as temporary:
+        temporary.write_text(json.dumps({"run": run}) + "\n")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = ""):
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+class _explained:
+    """Turns MLflow's and SQLAlchemy's many errors into one line that says what to do."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if error is None or not isinstance(error, Exception) or isinstance(error, StoreError):
+            return False
+        reason = str(error).strip().splitlines()[0][:200]
+        raise StoreError(
+            f"MLflow's store could not be used ({reason}); free disk space or check --set track.uri, "
+            "or go on without it: --set track.enabled=false"
+        ) from error

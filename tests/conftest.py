@@ -1,0 +1,40 @@
+"""What several rooms' tests need: a cache of their own, and the real corpora where they are at hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_its_own(tmp_path_factory):
+    """Nothing in the tests reads or fills the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMBR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def corpora_dir() -> Path:
+    """Folder with `nemo`, `ravdess`, `emodb` and `ased` in the publishers' layouts, or a skipped test.
+
+    `TEMBR_CORPORA` names it; otherwise the compressed corpora beside the checkout are unpacked once.
+    """
+    named = os.environ.get("TEMBR_CORPORA")
+    if named:
+        return Path(named)
+    unpack = SHARED / "bin" / "unpack_corpora.py"
+    if not (SHARED / "corpora").is_dir() or not unpack.is_file():
+        pytest.skip("no real corpora: set TEMBR_CORPORA to a folder with nemo, ravdess, emodb and ased")
+    folder = Path(platformdirs.user_cache_dir("tembr")) / "test-corpora"
+    done = subprocess.run([sys.executable, str(unpack), str(folder)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"the corpora could not be unpacked: {done.stderr.strip().splitlines()[-1:]}")
+    return folder

@@ -1,0 +1,94 @@
+"""The synthetic corpus."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tembr import audio
+from tembr.corpora import demo
+from tembr.corpora.materialize import cache_root
+from tembr.corpora.voice import FRAME_RATE, SAMPLE_RATE, Manner, Speaker, speak
+from tembr.emotions import EMOTIONS
+from tembr.errors import CorpusError
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return demo.synthesize(tmp_path_factory.mktemp("demo"), speakers=2, sentences=1, seed=3)
+
+
+def _bytes(corpus):
+    return [u.path.read_bytes() for u in corpus.utterances]
+
+
+def test_every_speaker_says_every_sentence_in_every_emotion(small):
+    said = {(u.speaker, u.emotion, u.text) for u in small.utterances}
+    assert len(small) == len(said) == 2 * 1 * len(EMOTIONS)
+
+
+def test_speakers_are_of_both_genders(small):
+    assert {u.gender for u in small.utterances} == {"female", "male"}
+
+
+def test_recordings_last_between_0_8_and_3_5_seconds(small):
+    lengths = [audio.inspect(u.path).duration for u in small.utterances]
+    assert min(lengths) >= 0.8 and max(lengths) <= 3.5
+
+
+def test_the_same_seed_gives_the_same_bytes(small, tmp_path):
+    assert _bytes(demo.synthesize(tmp_path, speakers=2, sentences=1, seed=3)) == _bytes(small)
+
+
+def test_another_seed_gives_other_sound(small, tmp_path):
+    assert _bytes(demo.synthesize(tmp_path, speakers=2, sentences=1, seed=4)) != _bytes(small)
+
+
+def test_a_complete_corpus_is_reused(tmp_path):
+    first = demo.synthesize(tmp_path, speakers=1, sentences=1)
+    before = [u.path.stat().st_mtime_ns for u in first.utterances]
+    demo.synthesize(tmp_path, speakers=1, sentences=1)
+    assert [u.path.stat().st_mtime_ns for u in first.utterances] == before
+
+
+def test_a_lost_recording_is_made_again(tmp_path):
+    first = demo.synthesize(tmp_path, speakers=1, sentences=1)
+    first.utterances[0].path.unlink()
+    demo.synthesize(tmp_path, speakers=1, sentences=1)
+    assert first.utterances[0].path.is_file()
+
+
+def test_loading_a_folder_keeps_the_parameters_it_was_made_with(tmp_path):
+    made = demo.synthesize(tmp_path, speakers=1, sentences=2, seed=9)
+    assert demo.load(tmp_path) == made
+
+
+def test_without_a_folder_it_lies_in_the_cache():
+    assert demo.load().utterances[0].path.is_relative_to(cache_root())
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(CorpusError, match=r"holds thesis\.txt"):
+        demo.synthesize(tmp_path)
+
+
+def test_no_speakers_are_refused(tmp_path):
+    with pytest.raises(CorpusError, match="0 speakers"):
+        demo.synthesize(tmp_path, speakers=0)
+
+
+def test_a_steady_voice_has_its_pitch_as_the_spacing_of_its_harmonics():
+    speaker = Speaker("X", "male", pitch=125.0, tract=1.0, colour=np.ones(257), noise=0.0)
+    steady = Manner(pitch=1, span=0, rise=0, level=0, tempo=1, breath=0, tilt=1, jitter=0)
+    waveform = speak("aaaaa", speaker, steady, np.random.default_rng(0))
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform)), 1 << 16))
+    autocorrelation = np.fft.irfft(spectrum**2)[SAMPLE_RATE // 300 : SAMPLE_RATE // 70]
+    period = (np.argmax(autocorrelation) + SAMPLE_RATE // 300) / SAMPLE_RATE
+    assert 1 / period == pytest.approx(125.0, abs=1.5)
+
+
+def test_length_is_a_whole_number_of_frames():
+    speaker = Speaker("X", "male", pitch=125.0, tract=1.0, colour=np.ones(257), noise=0.001)
+    waveform = speak("aeiou", speaker, demo.MANNERS["neutral"], np.random.default_rng(0))
+    assert (len(waveform) / SAMPLE_RATE * FRAME_RATE).is_integer()
