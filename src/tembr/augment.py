@@ -212,7 +212,5 @@ def change_pitch(waveform: torch.Tensor, semitones: float, sample_rate: int) -> 
     """Raise the pitch by `semitones` at unchanged tempo: `(batch, samples)`, the same shape (librosa's pitch shift)."""
     import librosa
 
-    shifted = librosa.effects.pitch_shift(
-        waveform.cpu().numpy(), sr=sample_rate, n_steps=semitones, res_type="soxr_qq"
-    )
+    shifted = librosa.effects.pitch_shift(waveform.cpu().numpy(), sr=sample_rate, n_steps=semitones, res_type="soxr_qq")
     return torch.from_numpy(shifted).to(waveform)

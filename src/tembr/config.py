@@ -170,9 +170,7 @@ def _explain(problem: dict) -> str:
         near = difflib.get_close_matches(key, _keys(), n=1, cutoff=0.5)
         leaf = difflib.get_close_matches(key.split(".")[-1], [k.split(".")[-1] for k in _keys()], n=1)
         full = near or [k for k in _keys() if leaf and k.split(".")[-1] == leaf[0]]
-        hint = (
-            f"did you mean {full[0]}?" if full else f"the groups are {', '.join(StudySettings.model_fields)}"
-        )
+        hint = f"did you mean {full[0]}?" if full else f"the groups are {', '.join(StudySettings.model_fields)}"
         return f"unknown setting {key}; {hint}"
     if not key:
         return f"settings do not fit together: {problem['msg']}"

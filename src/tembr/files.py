@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and where what can be computed again is kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+import platformdirs
 
 from tembr.errors import StoreError
 
@@ -22,13 +24,19 @@ ADVICE = {
 }
 
 
+def cache_root() -> Path:
+    """Folder of all that can be computed again: `$TEMBR_CACHE`, else the user's cache folder."""
+    return Path(os.environ.get("TEMBR_CACHE") or platformdirs.user_cache_dir("tembr"))
+
+
 @contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike, *, flush: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; put it in `path`'s place only if the block succeeds.
 
     The temporary file lies in the same folder (made if absent), is hidden, and keeps `path`'s suffix, so that
     libraries which infer a format from it do so. On success it is flushed to the disk and renamed; on any
-    failure it is removed and an older `path` stays as it was.
+    failure it is removed and an older `path` stays as it was. `flush=False` leaves the flushing to the system:
+    for what is checked when it is read, and can be made again.
 
     >>> with atomic_write("history.csv") as temporary:      # doctest: +SKIP
     ...     temporary.write_text("epoch,loss\\n")
@@ -41,12 +49,19 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _flush(temporary)
+        if flush:
+            _flush(temporary)
         os.replace(temporary, target)
     except OSError as error:
         raise StoreError(_explain(target, error)) from error
     finally:
         _discard(temporary)
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file that can be made again, whole or not at all; raises StoreError as `atomic_write` does."""
+    with atomic_write(path, flush=False) as temporary:
+        temporary.write_bytes(content)
 
 
 def _flush(path: Path) -> None:

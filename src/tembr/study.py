@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from tembr.config import StudySettings, differences, load_settings, write_settings
@@ -18,63 +15,34 @@ from tembr.corpora.describe import describe, usable
 from tembr.corpora.splits import Fold, make_folds
 from tembr.errors import ConfigError, CorpusError, StoreError
 from tembr.evaluate.comparison import write_comparison
-from tembr.evaluate.metrics import Scores, score
-from tembr.evaluate.plots import confusion_png, history_png
-from tembr.evaluate.report import read_probabilities, write_probabilities, write_report
-from tembr.evaluate.results import MemberResult, read_study
-from tembr.features.extract import find
+from tembr.evaluate.report import read_probabilities
+from tembr.evaluate.results import PROTOCOLS, MemberResult, comparison_table, read_study
 from tembr.features.store import FeatureStore, FeatureTable
 from tembr.files import atomic_write
-from tembr.train.baselines import BASELINES, fit_baseline
-from tembr.train.fit import Recipe, Trained, fit
-from tembr.train.history import write_history
+from tembr.member import Member, Run, Watch, make_recipe
+from tembr.train.baselines import BASELINES
 from tembr.train.track import Silent, Tracker, open_tracker
 
 log = logging.getLogger("tembr")
 
 
-@dataclass(frozen=True)
-class Watch:
-    """How a study is followed: where lines, counts and progress bars go.
-
-    Attributes:
-        say: told a line for every step.
-        progress: told what is counted, how much is done and how much there is.
-        bars: show training's own progress bars on stderr.
-    """
-
-    say: Callable[[str], None] = log.info
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None
-    bars: bool = False
-
-
-@dataclass(frozen=True)
-class Member:
-    """One line of a comparison to be: a network on a representation, or a baseline."""
-
-    name: str
-    kind: str
-
-
-def run_study(settings: StudySettings, folder: Path, watch: Watch = Watch()) -> list[MemberResult]:
+def run_study(settings: StudySettings, folder: Path, watch: Watch | None = None) -> Study:
     """Train and measure every member under every protocol; finished members and folds are not done again.
 
     Args:
         settings: everything the result depends on; written to `folder/config.toml`.
         folder: of the study. One that holds a study with other settings is refused.
-
-    Returns:
-        Results of all members under all protocols, as `read_study` finds them.
+        watch: how the work is followed; silent by default.
 
     Raises:
         TembrError: the corpus, the settings or the disk do not allow it; what was finished stays.
     """
+    watch = watch or Watch()
     _claim(settings, folder)
     corpus = _usable_corpus(settings, watch)
     write_table(corpus, folder / "dataset_info.csv")
-    members = [Member(name, "baseline") for name in BASELINES if settings.baselines]
-    members += [Member(name, "network") for name in settings.representations]
     folds = {protocol: make_folds(corpus, protocol, settings.split) for protocol in settings.protocols}
+    members = _members(settings)
     tables = _prepare(settings, corpus, members, watch)
     tracker = _tracker(settings, folder)
     results: list[MemberResult] = []
@@ -82,172 +50,66 @@ def run_study(settings: StudySettings, folder: Path, watch: Watch = Watch()) -> 
         place = folder if protocol == settings.protocols[0] else folder / protocol
         _write_splits(corpus, folds[protocol], place)
         for member in members:
-            run = Run(settings, corpus, tables, protocol, folds[protocol], place / _folder(member), watch)
+            run = Run(settings, corpus, tables, protocol, folds[protocol], place / member.folder, watch)
             results.append(run.member(member, tracker))
             write_comparison(results, folder, f"{corpus.name}: {len(corpus)} recordings")
     tracker.artifacts(folder, skip=(".db", ".db-shm", ".db-wal"))
     tracker.finish()
-    return results
-
-
-def read_results(folder: Path) -> list[MemberResult]:
-    """Read a finished study back, all its protocols; `evaluate.results.comparison_table` makes it a table."""
-    results = read_study(folder)
-    return results + [r for path in sorted(folder.glob("*/*/summary.json")) for r in _below(path, results)]
+    return Study(folder, settings, tuple(results))
 
 
 @dataclass(frozen=True)
-class Run:
-    """One protocol of a study over one corpus, in the folder of one member."""
+class Study:
+    """A study on disk, as a notebook wants it.
 
-    settings: StudySettings
-    corpus: Corpus
-    tables: dict[str, FeatureTable]
-    protocol: str
-    folds: list[Fold]
+    Attributes:
+        folder: where it lies.
+        settings: what it was made with.
+        results: of every member under every protocol.
+    """
+
     folder: Path
-    watch: Watch
-
-    def member(self, member: Member, tracker: Tracker) -> MemberResult:
-        """Train a member on every fold, then measure it on all test parts together."""
-        done = self.folder / "summary.json"
-        if done.exists():
-            self.watch.say(f"{self.protocol} · {member.name}: done before")
-            return MemberResult(member.name, self.protocol, member.kind, json.loads(done.read_text()))
-        tracker = tracker.child(f"{member.name} · {self.protocol}", self.folder / ".mlflow-run.json")
-        tracker.params(
-            {"member": member.name, "protocol": self.protocol, **self.settings.model_dump(mode="json")}
-        )
-        outcomes = [self._fold(member, number, tracker) for number in range(len(self.folds))]
-        summary = self._report(member, outcomes)
-        tracker.metrics({name: summary[name]["value"] for name in ("accuracy", "uar", "macro_f1", "ece")})
-        tracker.artifacts(self.folder, skip=() if self.settings.track.weights else (".safetensors",))
-        tracker.finish()
-        self.watch.say(_line(summary))
-        return MemberResult(member.name, self.protocol, member.kind, summary)
-
-    def _fold(self, member: Member, number: int, tracker: Tracker) -> Outcome:
-        fold = self.folds[number]
-        place = self.folder if len(self.folds) == 1 else self.folder / f"fold-{fold.name}"
-        finished = place / "fold.json"
-        if finished.exists():
-            return Outcome.read(place)
-        self.watch.say(
-            f"{self.protocol} · {member.name} · fold {number + 1} of {len(self.folds)} ({fold.name})"
-        )
-        if len(self.folds) > 1:
-            tracker = tracker.child(f"{member.name} · {fold.name}", place / ".mlflow-run.json")
-        trained = self._train(member, fold, place, tracker)
-        outcome = Outcome(fold.name, self._predictions(fold, trained), trained.history, trained.parameters)
-        outcome.write(place)
-        if len(self.folds) > 1:
-            tracker.finish()
-        return outcome
-
-    def _train(self, member: Member, fold: Fold, place: Path, tracker: Tracker) -> Trained:
-        classes = np.array([self.corpus.labels.index(u.emotion) for u in self.corpus.utterances])
-        parts = fold.train, fold.validation, fold.test
-        if member.kind == "baseline":
-            return fit_baseline(member.name, self.tables["mfcc"], classes, parts)
-
-        def on_epoch(row: dict) -> None:
-            tracker.metrics(row, step=row["epoch"])
-            self.watch.progress(f"{member.name} epochs", row["epoch"], self.settings.train.epochs)
-
-        recipe = make_recipe(self.settings, member.name, len(self.corpus.labels))
-        return fit(recipe, self.tables[recipe.table_name], classes, parts, place, on_epoch, self.watch.bars)
-
-    def _predictions(self, fold: Fold, trained: Trained) -> pd.DataFrame:
-        utterances = [self.corpus.utterances[index] for index in fold.test]
-        labels = self.corpus.labels
-        frame = pd.DataFrame(
-            {
-                "file": [u.key for u in utterances],
-                "speaker": [u.speaker for u in utterances],
-                "gender": [u.gender for u in utterances],
-                "emotion": [u.emotion for u in utterances],
-                "predicted": [labels[k] for k in trained.posteriors.argmax(1)],
-                "fold": fold.name,
-            }
-        )
-        return frame.join(pd.DataFrame(trained.posteriors, columns=[f"p_{label}" for label in labels]))
-
-    def _report(self, member: Member, outcomes: list[Outcome]) -> dict:
-        predictions = pd.concat([o.predictions for o in outcomes], ignore_index=True)
-        scores = score_predictions(predictions, self.corpus.labels, self.settings.bootstrap_seed)
-        title = f"{member.name}, {self.protocol} protocol, {self.corpus.name}"
-        write_probabilities(predictions, self.folder)
-        write_report(scores, self.folder)
-        confusion_png(scores, self.folder / "confusion.png", title)
-        if member.kind == "network":
-            history = _joined_history(outcomes)
-            if len(outcomes) > 1:
-                write_history(history.to_dict("records"), self.folder / "history.csv", ("fold",))
-            history_png(history, self.folder / "history.png", title)
-        summary = self._summary(member, scores, outcomes)
-        with atomic_write(self.folder / "summary.json") as temporary:
-            temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-        return summary
-
-    def _summary(self, member: Member, scores: Scores, outcomes: list[Outcome]) -> dict:
-        per_fold = {o.fold: _fold_uar(o, self.corpus.labels) for o in outcomes}
-        return {
-            "member": member.name,
-            "kind": member.kind,
-            "protocol": self.protocol,
-            "corpus": self.corpus.name,
-            "licence": self.corpus.licence,
-            "seed": self.settings.split.seed,
-            "folds": len(outcomes),
-            "network": self.settings.train.network if member.kind == "network" else "",
-            "parameters": outcomes[0].parameters,
-            "train_seconds": round(sum(row["seconds"] for o in outcomes for row in o.history), 3),
-            "epochs": sum("epoch" in row for o in outcomes for row in o.history),
-            "uar_per_fold": per_fold,
-            **scores.as_dict(),
-        }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished fold: predictions of its test part, what happened in training, and the network's size."""
-
-    fold: str
-    predictions: pd.DataFrame
-    history: list[dict]
-    parameters: int
-
-    def write(self, place: Path) -> None:
-        """Leave the fold's files in `place`; `fold.json`, which says that it is finished, last."""
-        write_probabilities(self.predictions, place)
-        facts = {"fold": self.fold, "parameters": self.parameters, "history": self.history}
-        with atomic_write(place / "fold.json") as temporary:
-            temporary.write_text(json.dumps(facts) + "\n")
+    settings: StudySettings
+    results: tuple[MemberResult, ...]
 
     @staticmethod
-    def read(place: Path) -> Outcome:
-        try:
-            facts = json.loads((place / "fold.json").read_text())
-            history, parameters = facts["history"], facts["parameters"]
-        except (ValueError, KeyError) as error:
-            raise StoreError(
-                f"{place / 'fold.json'}: damaged; remove it and the fold is trained again"
-            ) from error
-        predictions = read_probabilities(place).astype({"fold": str})
-        return Outcome(facts["fold"], predictions, history, parameters)
+    def read(folder: str | Path) -> Study:
+        """Read back what `run_study` left in `folder`.
+
+        Raises:
+            StoreError: there is no finished member; ConfigError: `config.toml` is missing or damaged.
+        """
+        folder = Path(folder)
+        settings = load_settings(folder / "config.toml")
+        further = [folder / name for name in PROTOCOLS if any((folder / name).glob("*/summary.json"))]
+        results = [result for place in (folder, *further) for result in read_study(place)]
+        return Study(folder, settings, tuple(results))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a member, all protocols side by side: what `comparison.csv` holds."""
+        return comparison_table(self.results)
+
+    def predictions(self, member: str, protocol: str | None = None) -> pd.DataFrame:
+        """Posteriors of the recordings a member was tested on, as in `probabilities.csv`."""
+        return read_probabilities(self._place(member, protocol))
+
+    def history(self, member: str, protocol: str | None = None) -> pd.DataFrame:
+        """Losses and measures of each epoch (and fold) of a network."""
+        return pd.read_csv(self._place(member, protocol) / "history.csv")
+
+    def _place(self, member: str, protocol: str | None) -> Path:
+        protocol = protocol or self.settings.protocols[0]
+        first = protocol == self.settings.protocols[0]
+        kinds = {r.member: r.kind for r in self.results if r.protocol == protocol}
+        if member not in kinds:
+            raise StoreError(f"{self.folder}: no {member} under {protocol}; there are {', '.join(kinds) or 'none'}")
+        return (self.folder if first else self.folder / protocol) / Member(member, kinds[member]).folder
 
 
-def make_recipe(settings: StudySettings, representation: str, classes: int) -> Recipe:
-    """The recipe of one member of a study."""
-    entry = find(representation)
-    return Recipe(entry, classes, settings.features, settings.pictures, settings.augment, settings.train)
-
-
-def score_predictions(predictions: pd.DataFrame, labels: tuple[str, ...], seed: int = 0) -> Scores:
-    """Scores of a table of predictions, as in `probabilities.csv`."""
-    truth = np.array([labels.index(emotion) for emotion in predictions["emotion"]])
-    posteriors = predictions[[f"p_{label}" for label in labels]].to_numpy()
-    return score(truth, posteriors, labels, list(predictions["speaker"]), list(predictions["gender"]), seed)
+def _members(settings: StudySettings) -> list[Member]:
+    baselines = [Member(name, "baseline") for name in BASELINES if settings.baselines]
+    return baselines + [Member(name, "network") for name in settings.representations]
 
 
 def _claim(settings: StudySettings, folder: Path) -> None:
@@ -255,9 +117,7 @@ def _claim(settings: StudySettings, folder: Path) -> None:
     if path.exists():
         changed = differences(load_settings(path), settings)
         if changed:
-            raise ConfigError(
-                f"{folder} holds a study with other settings: {'; '.join(changed)}; choose another --out"
-            )
+            raise ConfigError(f"{folder} holds a study with other settings: {'; '.join(changed)}; choose another --out")
         return
     write_settings(settings, path)
 
@@ -280,9 +140,7 @@ def _usable_corpus(settings: StudySettings, watch: Watch) -> Corpus:
     for key, reason in description.unreadable.items():
         log.warning("%s: %s; left out", key, reason)
     if left_out == len(corpus):
-        raise CorpusError(
-            f"{corpus.name}: none of its {len(corpus)} recordings can be read; check --corpus-dir"
-        )
+        raise CorpusError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; check --corpus-dir")
     if left_out:
         watch.say(f"{left_out} of {len(corpus)} recordings left out: missing or unreadable")
     return usable(corpus, description)
@@ -303,9 +161,7 @@ def _tracker(settings: StudySettings, folder: Path) -> Tracker:
     if not settings.track.enabled:
         return Silent()
     track = settings.track
-    tracker = open_tracker(
-        track.uri, track.experiment or folder.resolve().name, f"study {folder.name}", folder
-    )
+    tracker = open_tracker(track.uri, track.experiment or folder.resolve().name, f"study {folder.name}", folder)
     tracker.params(settings.model_dump(mode="json"))
     return tracker
 
@@ -318,28 +174,3 @@ def _write_splits(corpus: Corpus, folds: list[Fold], place: Path) -> None:
     ]
     with atomic_write(place / "splits.csv") as temporary:
         pd.DataFrame(rows, columns=["file", "part", "fold"]).to_csv(temporary, index=False)
-
-
-def _folder(member: Member) -> str:
-    return member.name if member.kind == "network" else f"baseline_{member.name}"
-
-
-def _fold_uar(outcome: Outcome, labels: tuple[str, ...]) -> float:
-    return round(score_predictions(outcome.predictions, labels).uar.value, 4)
-
-
-def _joined_history(outcomes: list[Outcome]) -> pd.DataFrame:
-    return pd.concat([pd.DataFrame(o.history).assign(fold=o.fold) for o in outcomes], ignore_index=True)
-
-
-def _below(path: Path, known: list[MemberResult]) -> list[MemberResult]:
-    summary = json.loads(path.read_text())
-    return [MemberResult(summary["member"], summary["protocol"], summary["kind"], summary)]
-
-
-def _line(summary: dict) -> str:
-    accuracy, uar = summary["accuracy"], summary["uar"]
-    return (
-        f"{summary['protocol']} · {summary['member']}: accuracy {accuracy['value']:.3f} "
-        f"[{accuracy['low']:.3f}, {accuracy['high']:.3f}], UAR {uar['value']:.3f}, {summary['train_seconds']:.0f} s"
-    )

@@ -20,9 +20,7 @@ def folder(tmp_path, tone):
 
 
 def test_importing_the_room_imports_nothing_heavy():
-    code = (
-        f"import sys, tembr.corpora, tembr.corpora.describe; print([m for m in {HEAVY} if m in sys.modules])"
-    )
+    code = f"import sys, tembr.corpora, tembr.corpora.describe; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -7,10 +7,10 @@ import pytest
 
 from tembr import audio
 from tembr.corpora import demo
-from tembr.corpora.materialize import cache_root
 from tembr.corpora.voice import FRAME_RATE, SAMPLE_RATE, Manner, Speaker, speak
 from tembr.emotions import EMOTIONS
 from tembr.errors import CorpusError
+from tembr.files import cache_root
 
 
 @pytest.fixture(scope="module")

@@ -47,9 +47,7 @@ def test_missing_files_are_listed(faulty):
     assert describe(faulty).missing == ("missing.wav",)
 
 
-@pytest.mark.parametrize(
-    ("file", "reason"), [("empty.wav", "empty"), ("text.wav", "not readable"), ("nan.wav", "NaN")]
-)
+@pytest.mark.parametrize(("file", "reason"), [("empty.wav", "empty"), ("text.wav", "not readable"), ("nan.wav", "NaN")])
 def test_unreadable_files_have_their_reason(faulty, file, reason):
     assert reason in describe(faulty).unreadable[file]
 

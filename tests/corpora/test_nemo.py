@@ -101,9 +101,7 @@ def test_audio_saved_as_paths_is_read_from_them(github, dataset, tmp_path):
     import datasets
 
     paths = [str(github / "samples" / row[0]) for row in ROWS]
-    by_path = (
-        dataset.remove_columns("audio").add_column("audio", paths).cast_column("audio", datasets.Audio())
-    )
+    by_path = dataset.remove_columns("audio").add_column("audio", paths).cast_column("audio", datasets.Audio())
     by_path.save_to_disk(str(tmp_path / "saved"))
     assert _audio(nemo.load(tmp_path / "saved")) == _audio(nemo.load(github))
 
@@ -121,9 +119,7 @@ def test_unreachable_hub_is_one_line_that_says_what_to_do(monkeypatch):
         raise ConnectionError(f"Couldn't reach {name!r} on the Hub\nTraceback of a library")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(
-        CorpusError, match=r"^some/where: neither a folder.*Couldn't reach[^\n]*network[^\n]*$"
-    ):
+    with pytest.raises(CorpusError, match=r"^some/where: neither a folder.*Couldn't reach[^\n]*network[^\n]*$"):
         nemo.load("some/where")
 
 

@@ -124,9 +124,7 @@ def test_one_protocol_is_enough(protocol, make_member, tmp_path):
 def test_markdown_holds_interval_and_gap(two_protocols):
     rows = comparison.comparison_markdown(two_protocols).splitlines()
     assert rows[0] == "| member | accuracy, random split | UAR, unseen speakers | gap in UAR |"
-    assert re.fullmatch(
-        r"\| mfcc \| \d+\.\d% \(.+–.+\) \| \d+\.\d% \(.+–.+\) \| \+\d+\.\d points \|", rows[3]
-    )
+    assert re.fullmatch(r"\| mfcc \| \d+\.\d% \(.+–.+\) \| \d+\.\d% \(.+–.+\) \| \+\d+\.\d points \|", rows[3])
 
 
 def test_markdown_keeps_a_pipe_in_a_name_in_its_cell(make_member):

@@ -100,9 +100,7 @@ def test_per_class_figures_agree_with_scikit_learn(posteriors):
     truth, probabilities = posteriors(seed=1)
     scores = metrics.score(truth, probabilities, EMOTIONS)
     theirs = reference.precision_recall_fscore_support(truth, probabilities.argmax(axis=1))
-    ours = [
-        [row[name] for row in scores.per_class.values()] for name in ("precision", "recall", "f1", "support")
-    ]
+    ours = [[row[name] for row in scores.per_class.values()] for name in ("precision", "recall", "f1", "support")]
     np.testing.assert_allclose(ours, theirs)
 
 

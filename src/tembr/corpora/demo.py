@@ -18,10 +18,10 @@ import numpy as np
 import soundfile
 
 from tembr.corpora.corpus import Corpus, Utterance
-from tembr.corpora.materialize import cache_root, write_file
 from tembr.corpora.voice import N_FFT, SAMPLE_RATE, VOWELS, Manner, Speaker, speak
 from tembr.emotions import EMOTIONS
 from tembr.errors import CorpusError
+from tembr.files import cache_root, write_bytes
 
 NAME = "demo"
 LICENCE = "CC0 1.0 (synthetic)"
@@ -83,9 +83,7 @@ def synthesize(folder: str | Path, speakers: int = 6, sentences: int = 5, seed: 
     """
     root, recipe = Path(folder), _Recipe(speakers, sentences, seed)
     if speakers < 1 or sentences < 1:
-        raise CorpusError(
-            f"demo: {speakers} speakers and {sentences} sentences; ask for at least one of each"
-        )
+        raise CorpusError(f"demo: {speakers} speakers and {sentences} sentences; ask for at least one of each")
     people = [_speaker(i, seed) for i in range(speakers)]
     texts = [_sentence(i, seed) for i in range(sentences)]
     plan = list(_plan(root, people, texts))
@@ -94,8 +92,8 @@ def synthesize(folder: str | Path, speakers: int = 6, sentences: int = 5, seed: 
         _refuse_foreign(root)
         (root / MARKER).unlink(missing_ok=True)
         for utterance, (who, text, emotion) in plan:
-            write_file(utterance.path, _clip(people[who], texts[text], emotion, [seed, who, text]))
-        write_file(root / MARKER, recipe.content.encode())
+            write_bytes(utterance.path, _clip(people[who], texts[text], emotion, [seed, who, text]))
+        write_bytes(root / MARKER, recipe.content.encode())
     return Corpus(NAME, tuple(u for u, _ in plan), LICENCE)
 
 

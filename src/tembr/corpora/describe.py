@@ -94,9 +94,7 @@ class _File:
     heard: tuple[_Heard, ...] = field(default=())
 
 
-def describe(
-    corpus: Corpus, window: float = 3.0, progress: Callable[[int, int], None] | None = None
-) -> Description:
+def describe(corpus: Corpus, window: float = 3.0, progress: Callable[[int, int], None] | None = None) -> Description:
     """Read every file of `corpus` and report what is there; a broken file never stops the rest.
 
     Args:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tembr.corpora.materialize import cache_root, plain_name, write_file
+from tembr.corpora.materialize import plain_name
 from tembr.errors import CorpusError
+from tembr.files import cache_root, write_bytes
 
 _BATCH = 64  # rows; audio of one batch is in memory at a time
 
@@ -64,9 +65,7 @@ def open_saved(folder: Path, columns: Sequence[str], corpus: str) -> tuple[list[
     try:
         dataset = datasets.load_from_disk(str(folder))
     except Exception as error:  # Arrow, JSON and file errors
-        raise CorpusError(
-            f"{folder}: a damaged saved data set ({_first_line(error)}); save it again"
-        ) from error
+        raise CorpusError(f"{folder}: a damaged saved data set ({_first_line(error)}); save it again") from error
     if isinstance(dataset, datasets.DatasetDict):
         if "train" not in dataset:
             raise CorpusError(f"{folder}: no split train; found {', '.join(dataset)}")
@@ -129,7 +128,7 @@ def _lay_out(source: _Source, columns: Sequence[str], corpus: str, where) -> tup
         for row in source.rows(("file_id", "audio")):
             name = plain_name(row["file_id"], where)
             if name in absent:
-                write_file(samples / name, _content(row["audio"], f"{where}: {name}"))
+                write_bytes(samples / name, _content(row["audio"], f"{where}: {name}"))
     return rows, samples
 
 

@@ -26,9 +26,7 @@ GENDERS = {"f": "female", "k": "female", "kobieta": "female", "woman": "female"}
 _Row = tuple[int, Mapping[str, object]]
 
 
-def load_manifest(
-    path: str | Path, columns: Mapping[str, str] | None = None, *, allow_outside: bool = False
-) -> Corpus:
+def load_manifest(path: str | Path, columns: Mapping[str, str] | None = None, *, allow_outside: bool = False) -> Corpus:
     """Read a table of recordings: CSV (comma or semicolon), TSV or JSON lines, in UTF-8.
 
     Args:
@@ -131,9 +129,7 @@ class _Reader:
         if path.is_relative_to(self.folder):
             return path.relative_to(self.folder).as_posix(), path
         if not self.allow_outside:
-            raise CorpusError(
-                f"{where}: {name} lies outside {self.folder}; move it there or pass --allow-outside"
-            )
+            raise CorpusError(f"{where}: {name} lies outside {self.folder}; move it there or pass --allow-outside")
         return name, path
 
     def _once(self, file: str, start: float, line: int, where: str) -> None:
@@ -146,9 +142,7 @@ def _span(cell: Mapping[str, str], where: str) -> tuple[float, float | None]:
     start = number(cell["start"], "start", where) or 0.0
     end = number(cell["end"], "end", where)
     if start < 0:
-        raise CorpusError(
-            f"{where}: start {start:g} is before the recording; give seconds from its beginning"
-        )
+        raise CorpusError(f"{where}: start {start:g} is before the recording; give seconds from its beginning")
     if end is not None and end <= start:
         raise CorpusError(f"{where}: end {end:g} is not after start {start:g}; give both in seconds")
     return start, end
@@ -175,9 +169,7 @@ def _cell_rows(table: Path, text: str, delimiter: str) -> Iterator[_Row]:
     try:
         for row in reader:
             if None in row:
-                raise CorpusError(
-                    f"{table}, row {reader.line_num}: more cells than columns; quote the commas"
-                )
+                raise CorpusError(f"{table}, row {reader.line_num}: more cells than columns; quote the commas")
             yield reader.line_num, {name.strip(): value for name, value in row.items()}
     except csv.Error as error:
         raise CorpusError(f"{table}, row {reader.line_num}: {error}; correct the row") from error

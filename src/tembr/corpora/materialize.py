@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
-import platformdirs
-
 from tembr.errors import CorpusError
-
-
-def cache_root() -> Path:
-    """Folder for everything that can be made again: `TEMBR_CACHE`, or the user's cache folder."""
-    named = os.environ.get("TEMBR_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("tembr"))
 
 
 def plain_name(name: str, source: str | Path) -> str:
@@ -28,26 +18,3 @@ def plain_name(name: str, source: str | Path) -> str:
     if text in {"", ".", ".."} or any(c in text for c in "/\\:\0"):
         raise CorpusError(f"{source}: file name {text!r} is not a plain name; correct it in the table")
     return text
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write `content` under a temporary name in the same folder, then rename: never a half file.
-
-    Raises:
-        CorpusError: the disk is full or the folder not writable.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
-            raise
-    except OSError as error:
-        reason = error.strerror or error
-        raise CorpusError(
-            f"{path}: could not be written ({reason}); free space or set TEMBR_CACHE"
-        ) from error

@@ -77,9 +77,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         raise CorpusError(f"{path}: not a UTF-8 table ({error}); take it from the publisher again") from error
     missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
     if missing:
-        raise CorpusError(
-            f"{path}: lacks the column {missing[0]}; found {', '.join(reader.fieldnames or ())}"
-        )
+        raise CorpusError(f"{path}: lacks the column {missing[0]}; found {', '.join(reader.fieldnames or ())}")
     return rows
 
 

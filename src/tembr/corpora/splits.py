@@ -95,9 +95,7 @@ def _stratified(indices: np.ndarray, emotions: np.ndarray, share: float, seed: i
     try:
         return train_test_split(indices, test_size=share, random_state=seed, stratify=emotions[indices])
     except ValueError as error:
-        raise CorpusError(
-            f"the corpus is too small to set {share:.0%} of it aside by emotion: {error}"
-        ) from error
+        raise CorpusError(f"the corpus is too small to set {share:.0%} of it aside by emotion: {error}") from error
 
 
 def _with_validation(name, rest, test, emotions, settings) -> Fold:
@@ -122,9 +120,7 @@ def _speaker_folds(corpus: Corpus, emotions: np.ndarray, settings: SplitSettings
     speakers = np.array([u.speaker for u in corpus.utterances])
     names = np.unique(speakers)
     if "" in names:
-        raise CorpusError(
-            f"{corpus.name}: recordings without a speaker; the speaker protocol needs all speakers named"
-        )
+        raise CorpusError(f"{corpus.name}: recordings without a speaker; the speaker protocol needs all speakers named")
     if len(names) < 3:
         raise CorpusError(
             f"{corpus.name}: {len(names)} speaker(s); leaving speakers out needs at least 3 "
@@ -140,9 +136,7 @@ def _speaker_folds(corpus: Corpus, emotions: np.ndarray, settings: SplitSettings
         test, validation = np.isin(speakers, group), np.isin(speakers, kept)
         parts = [np.flatnonzero(mask) for mask in (~test & ~validation, validation, test)]
         if len(np.unique(emotions[parts[0]])) < 2:
-            raise CorpusError(
-                f"{corpus.name}: without {', '.join(group)} fewer than two emotions are left to learn"
-            )
+            raise CorpusError(f"{corpus.name}: without {', '.join(group)} fewer than two emotions are left to learn")
         folds.append(Fold("+".join(group) if len(group) < 4 else f"group{number + 1}", *parts))
     return folds
 

@@ -122,8 +122,7 @@ def confusion_chart(confusions: Sequence[MemberResult]) -> go.Figure:
         heat.update(
             text=counts,
             texttemplate="%{z:.0%}<br>%{text}",
-            hovertemplate="spoken: %{y}<br>recognised as: %{x}<br>"
-            "%{z:.1%}, %{text} recordings<extra></extra>",
+            hovertemplate="spoken: %{y}<br>recognised as: %{x}<br>%{z:.1%}, %{text} recordings<extra></extra>",
             visible=position == 0,
         )
         figure.add_trace(heat)

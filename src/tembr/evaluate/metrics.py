@@ -168,9 +168,7 @@ def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bin
     return float(np.abs(np.bincount(bin_of, weights=excess, minlength=bins)).sum() / len(excess))
 
 
-def resample_confusion(
-    confusion: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES
-) -> np.ndarray:
+def resample_confusion(confusion: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
     """Confusion matrices of bootstrap resamples of the recordings: int (resamples, classes, classes).
 
     Drawing n recordings with replacement (Efron 1979, "Bootstrap methods: another look at the jackknife")
@@ -288,8 +286,7 @@ def _checked(truth, probabilities, labels: Sequence[str]) -> tuple[np.ndarray, n
     if not np.isfinite(probabilities).all():
         rows = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
         raise ScoreError(
-            f"probabilities of {len(rows)} recordings are NaN or infinite, first row {rows[0]}; "
-            "check the model."
+            f"probabilities of {len(rows)} recordings are NaN or infinite, first row {rows[0]}; check the model."
         )
     if probabilities.min() < -1e-3 or probabilities.max() > 1 + 1e-3:
         raise ScoreError("probabilities lie outside 0 to 1; apply softmax to logits before scoring.")

@@ -48,12 +48,8 @@ def comparison_page(results: Sequence[MemberResult], title: str) -> str:
     table, grouped = comparison_table(results), by_protocol(results)
     protocols = list(grouped)
     chance = 1 / len(results[0].summary["labels"])
-    ranked = [
-        members[name] for members in reversed(grouped.values()) for name in table["member"] if name in members
-    ]
-    template = Template(
-        files("tembr.evaluate").joinpath("comparison.html.template").read_text(encoding="utf-8")
-    )
+    ranked = [members[name] for members in reversed(grouped.values()) for name in table["member"] if name in members]
+    template = Template(files("tembr.evaluate").joinpath("comparison.html.template").read_text(encoding="utf-8"))
     return template.substitute(
         title=escape(title),
         plotly=get_plotlyjs(),
@@ -115,12 +111,8 @@ def _facts(grouped: dict) -> str:
 
 
 def _distinct(values: Iterable) -> str:
-    known = sorted(
-        {value for value in values if value is not None}, key=lambda value: (str(type(value)), value)
-    )
-    return escape(
-        " or ".join(f"{value:,}" if isinstance(value, int) else str(value) for value in known) or "not known"
-    )
+    known = sorted({value for value in values if value is not None}, key=lambda value: (str(type(value)), value))
+    return escape(" or ".join(f"{value:,}" if isinstance(value, int) else str(value) for value in known) or "not known")
 
 
 def _tiles(table: pd.DataFrame, chance: float) -> str:
@@ -143,9 +135,7 @@ def _tile(table: pd.DataFrame, column: str, what: str) -> str:
 def _table(table: pd.DataFrame, protocols: Sequence[str]) -> str:
     headings = ["Member"]
     for protocol in protocols:
-        headings += [
-            f"{name}<small>{PROTOCOLS[protocol]}</small>" for name in ("Accuracy", "UAR", "Macro-F1", "ECE")
-        ]
+        headings += [f"{name}<small>{PROTOCOLS[protocol]}</small>" for name in ("Accuracy", "UAR", "Macro-F1", "ECE")]
     headings += [*(["Gap<small>UAR, points</small>"] if table["gap"].notna().any() else []), "Parameters"]
     headings += [f"Training<small>{PROTOCOLS[protocol]}</small>" for protocol in protocols]
     head = "".join(f'<th scope="col"><button type="button">{heading}</button></th>' for heading in headings)

@@ -25,12 +25,9 @@ def report_table(scores: Scores) -> pd.DataFrame:
     fill value with its 95 % interval low to high, and support with all recordings.
     """
     classes = [
-        {"emotion": label, "polish": POLISH.get(label, ""), **figures}
-        for label, figures in scores.per_class.items()
+        {"emotion": label, "polish": POLISH.get(label, ""), **figures} for label, figures in scores.per_class.items()
     ]
-    measures = [
-        {"emotion": name, "polish": "", "support": scores.n, **scores.as_dict()[name]} for name in MEASURES
-    ]
+    measures = [{"emotion": name, "polish": "", "support": scores.n, **scores.as_dict()[name]} for name in MEASURES]
     return pd.DataFrame(classes + measures, columns=REPORT_COLUMNS)
 
 

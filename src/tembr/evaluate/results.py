@@ -77,8 +77,7 @@ def by_protocol(results: Sequence[MemberResult]) -> dict[str, dict[str, MemberRe
         members = grouped.setdefault(result.protocol, {})
         if result.member in members:
             raise StoreError(
-                f"{result.member} has two results under the protocol {result.protocol}; "
-                "compare one study at a time."
+                f"{result.member} has two results under the protocol {result.protocol}; compare one study at a time."
             )
         members[result.member] = result
     return {protocol: grouped[protocol] for protocol in PROTOCOLS if protocol in grouped}
@@ -136,7 +135,5 @@ def _read_member(path: Path) -> MemberResult:
         raise StoreError(f"cannot read {path}: {error!r}; run the study of this member again.") from error
     if missing or protocol not in PROTOCOLS:
         what = f"no {', '.join(missing)}" if missing else f"protocol {protocol!r} is unknown"
-        raise StoreError(
-            f"{path} is not the summary of a member: {what}; run the study of this member again."
-        )
+        raise StoreError(f"{path} is not the summary of a member: {what}; run the study of this member again.")
     return MemberResult(member, protocol, kind, summary)

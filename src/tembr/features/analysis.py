@@ -44,9 +44,7 @@ def constants(settings: FeatureSettings) -> Constants:
         window=torch.from_numpy(get_window("hann", n_fft)),
         mel=as_tensor(librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=settings.n_mels)),
         dct=as_tensor(dct(np.eye(settings.n_mels), axis=0, norm="ortho")[: settings.n_mfcc]),
-        chroma=as_tensor(
-            librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=0.0, n_chroma=settings.n_chroma)
-        ),
+        chroma=as_tensor(librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=0.0, n_chroma=settings.n_chroma)),
         tonnetz=as_tensor(tonal.tonnetz_basis(settings.n_chroma)),
         tempogram=torch.from_numpy(get_window("hann", settings.tempogram_win)),
         contrast=tuple(spectral.contrast_bands(frequencies, settings.contrast_fmin, settings.contrast_bands)),

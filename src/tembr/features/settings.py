@@ -53,9 +53,7 @@ class FeatureSettings(BaseModel):
                 "lower contrast_bands or contrast_fmin"
             )
         if 0 < self.window_samples < self.delta_width * self.hop_length:
-            raise ValueError(
-                f"a window of {self.window:g} s holds fewer than delta_width ({self.delta_width}) frames"
-            )
+            raise ValueError(f"a window of {self.window:g} s holds fewer than delta_width ({self.delta_width}) frames")
         return self
 
     @property

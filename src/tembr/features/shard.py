@@ -65,7 +65,7 @@ class Shard:
             "frames": [int(p.shape[1]) for p in pictures],
             "checksum": digest(values.data),
         }
-        with atomic_write(self.manifest_path) as temporary:
+        with atomic_write(self.manifest_path, flush=False) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
     def read(self) -> tuple[np.ndarray, list[int]] | None:

@@ -8,9 +8,7 @@ import torch
 from tembr.features.stft import apply_filters
 
 
-def power_to_db(
-    power: torch.Tensor, *, relative: bool, top_db: float = 80.0, amin: float = 1e-10
-) -> torch.Tensor:
+def power_to_db(power: torch.Tensor, *, relative: bool, top_db: float = 80.0, amin: float = 1e-10) -> torch.Tensor:
     """Power to decibels per recording, `librosa.power_to_db`.
 
     Args:
@@ -72,9 +70,7 @@ def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> t
         valleys.append(_extreme_mean(band, count, largest=False))
         peaks.append(_extreme_mean(band, count, largest=True))
     valley, peak = torch.stack(valleys, dim=-2), torch.stack(peaks, dim=-2)
-    return power_to_db(peak, relative=False, top_db=top_db) - power_to_db(
-        valley, relative=False, top_db=top_db
-    )
+    return power_to_db(peak, relative=False, top_db=top_db) - power_to_db(valley, relative=False, top_db=top_db)
 
 
 def _extreme_mean(band: torch.Tensor, count: int, largest: bool) -> torch.Tensor:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 
 from tembr import audio
@@ -25,6 +23,7 @@ from tembr.errors import AudioError
 from tembr.features.extract import extract_many, find
 from tembr.features.settings import FeatureSettings
 from tembr.features.shard import Shard, digest, read_shard
+from tembr.files import cache_root
 
 log = logging.getLogger("tembr")
 
@@ -32,11 +31,6 @@ SHARD_SIZE = 128  # recordings
 BATCH = 8  # recordings analysed together: their frames fit the processor's cache
 WAVEFORM = "waveform"
 """Name under which the store keeps the samples themselves, `(1, samples)`, for waveform augmentation."""
-
-
-def cache_root() -> Path:
-    """Folder of all that can be computed again: `$TEMBR_CACHE`, else the user's cache folder."""
-    return Path(os.environ.get("TEMBR_CACHE") or platformdirs.user_cache_dir("tembr"))
 
 
 class FeatureTable:

@@ -180,17 +180,13 @@ class _Extracted(torch.utils.data.Dataset):
 
 def _deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> float:
     chosen = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int)
-    moments = [
-        (v.numel(), v.double().sum(), v.double().square().sum()) for v, _ in (dataset[i] for i in chosen)
-    ]
+    moments = [(v.numel(), v.double().sum(), v.double().square().sum()) for v, _ in (dataset[i] for i in chosen)]
     count, total, squares = (sum(column) for column in zip(*moments))
     return float((squares / count - (total / count) ** 2).clamp(min=0).sqrt())
 
 
 def _trainer(settings: TrainSettings, folder: Path, history: History, progress: bool) -> lightning.Trainer:
-    best = ModelCheckpoint(
-        folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False
-    )
+    best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     stopping = EarlyStopping("val_loss", patience=settings.patience, check_finite=False)
     callbacks: Sequence = [history, stopping, best, last]
@@ -260,9 +256,7 @@ class _quiet:
     """Keep Lightning's advice about loggers, workers and hardware out of the user's way."""
 
     def __enter__(self):
-        self.levels = {
-            name: logging.getLogger(name).level for name in ("lightning.pytorch", "lightning.fabric")
-        }
+        self.levels = {name: logging.getLogger(name).level for name in ("lightning.pytorch", "lightning.fabric")}
         for name in self.levels:
             logging.getLogger(name).setLevel(logging.ERROR)
         self.warnings = warnings.catch_warnings()

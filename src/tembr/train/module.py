@@ -130,9 +130,7 @@ class TrainingModule(lightning.LightningModule):
 
     def _plateau_state(self) -> dict:
         state = self.plateau.state_dict()
-        return {
-            key: value.item() if isinstance(value, torch.Tensor) else value for key, value in state.items()
-        }
+        return {key: value.item() if isinstance(value, torch.Tensor) else value for key, value in state.items()}
 
     def _values(self, values: torch.Tensor, varied: bool) -> torch.Tensor:
         if not self.from_waveform:

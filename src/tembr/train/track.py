@@ -54,9 +54,7 @@ class Tracker:
 
         with _explained():
             now = get_current_time_millis()
-            entries = [
-                Metric(k, float(v), now, step) for k, v in values.items() if isinstance(v, (int, float))
-            ]
+            entries = [Metric(k, float(v), now, step) for k, v in values.items() if isinstance(v, (int, float))]
             self._client.log_batch(self._run, metrics=entries)
 
     def artifacts(self, folder: Path, skip: tuple[str, ...] = ()) -> None:
