@@ -78,9 +78,9 @@ def _draw_waveform(axes: Axes, waveform: np.ndarray, settings: FeatureSettings) 
 
 def _draw(axes: Axes, picture: np.ndarray, entry: Representation, title: str, settings: FeatureSettings) -> None:
     seconds = picture.shape[1] * settings.hop_length / settings.sample_rate
-    image = axes.imshow(
-        picture, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, len(picture)), rasterized=True
-    )
+    low, high = np.percentile(picture, (1, 99))
+    shades = {"cmap": "magma", "vmin": low, "vmax": high if high > low else None}
+    image = axes.imshow(picture, origin="lower", aspect="auto", extent=(0, seconds, 0, len(picture)), **shades)
     axes.set_title(title, fontsize=11, color=INK)
     axes.set_ylabel(entry.rows, fontsize=8)
     axes.set_xlabel("s", fontsize=8)

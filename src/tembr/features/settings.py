@@ -46,12 +46,6 @@ class FeatureSettings(BaseModel):
             raise ValueError(f"n_mfcc ({self.n_mfcc}) cannot exceed n_mels ({self.n_mels})")
         if self.delta_width % 2 == 0:
             raise ValueError(f"delta_width ({self.delta_width}) must be odd")
-        highest = self.contrast_fmin * 2 ** (self.contrast_bands - 1)
-        if highest >= self.sample_rate / 2:
-            raise ValueError(
-                f"the highest contrast band starts at {highest:g} Hz, above half the sample rate; "
-                "lower contrast_bands or contrast_fmin"
-            )
         if 0 < self.window_samples < self.delta_width * self.hop_length:
             raise ValueError(f"a window of {self.window:g} s holds fewer than delta_width ({self.delta_width}) frames")
         return self

@@ -92,7 +92,7 @@ def read_shard(manifest_path: Path) -> tuple[np.ndarray, list[int]] | None:
         frames = [int(count) for count in manifest["frames"]]
         expected = (sum(frames), int(manifest["bins"]))
         checksum = manifest["checksum"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError("its manifest is damaged") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from tembr.errors import ConfigError
 from tembr.features.stft import apply_filters
 
 
@@ -39,8 +40,11 @@ def contrast_bands(frequencies: np.ndarray, fmin: float, bands: int, quantile: f
     """Bins and extreme counts of each spectral-contrast band, as in `librosa.feature.spectral_contrast`.
 
     Returns:
-        list of `(first bin, one past the last bin, bins averaged at either extreme)`.
+        list of `(first bin, one past the last bin, bins averaged at either extreme)`; empty where the highest
+        band would start above half the sample rate, which librosa refuses.
     """
+    if fmin * 2.0 ** (bands - 1) >= frequencies[-1]:
+        return []
     edges = [0.0, *(fmin * 2.0**k for k in range(bands + 1))]
     result = []
     for k, (low, high) in enumerate(zip(edges, edges[1:])):
@@ -62,7 +66,12 @@ def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> t
 
     Returns:
         dB, `(batch, len(bands), frames)`.
+
+    Raises:
+        ConfigError: no bands, because the highest would start above half the sample rate.
     """
+    if not bands:
+        raise ConfigError("spectral_contrast: the highest band starts above half the sample rate; lower contrast_bands")
     by_frame = magnitude.transpose(-1, -2)
     valleys, peaks = [], []
     for first, stop, count in bands:

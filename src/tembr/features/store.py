@@ -130,9 +130,7 @@ class FeatureStore:
     def clear(self, representation: str | None = None) -> int:
         """Remove one representation, or all, leftovers of killed runs included; returns the bytes freed."""
         freed = 0
-        for path in sorted(self.root.glob(f"{representation or '*'}/*")) + sorted(
-            self.root.glob(f"{representation or '*'}/.*")
-        ):
+        for path in sorted(self.root.glob(f"{representation or '*'}/*")):
             if path.suffix in {".npy", ".json"}:
                 freed += path.stat().st_size
                 path.unlink(missing_ok=True)

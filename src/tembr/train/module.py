@@ -82,6 +82,7 @@ class TrainingModule(lightning.LightningModule):
             }
         )
         self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
+        self._resumed_plateau: dict | None = None
         self.forward_logits = torch.compile(classifier) if train.compile else classifier
 
     def configure_optimizers(self):
@@ -92,6 +93,8 @@ class TrainingModule(lightning.LightningModule):
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience
         )
+        if self._resumed_plateau:
+            self.plateau.load_state_dict(self._resumed_plateau)
         return optimizer
 
     def on_train_epoch_start(self) -> None:
@@ -123,7 +126,7 @@ class TrainingModule(lightning.LightningModule):
         checkpoint["training"] = {"plateau": self._plateau_state()}
 
     def on_load_checkpoint(self, checkpoint) -> None:
-        self.plateau.load_state_dict(checkpoint["training"]["plateau"])
+        self._resumed_plateau = checkpoint["training"]["plateau"]
 
     def predict_step(self, batch, index):
         return torch.softmax(self.classifier(self._values(batch[0], varied=False)), dim=-1)

@@ -1,0 +1,188 @@
+"""Training: resumable at any epoch, repeatable, and blind to the test part."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from tembr.errors import StoreError
+from tembr.train.checkpoint import SafetensorsIO
+from tembr.train.fit import fit, load_classifier
+from tests.train.conftest import recipe
+
+CHILD = """
+import sys
+from pathlib import Path
+import numpy as np
+from tembr.corpora import load_corpus
+from tembr.features.store import FeatureStore
+from tembr.train.fit import fit
+from tests.train.conftest import FEATURES, recipe
+corpus = load_corpus("demo")
+classes = np.array([corpus.labels.index(u.emotion) for u in corpus.utterances])
+table = FeatureStore().prepare(corpus.utterances, ["chroma"], FEATURES)["chroma"]
+index = np.arange(180)
+parts = tuple(index[index % 3 == k] for k in range(3))
+say = lambda row: print(row["epoch"], flush=True)
+fit(recipe(epochs=6), table, classes, parts, Path(sys.argv[1]), on_epoch=say, progress=False)
+"""
+
+
+def train(tables, classes, parts, folder, name="chroma", **settings):
+    return fit(recipe(name, **settings), tables[name], classes, parts, folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tables, classes, parts, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    return fit(recipe(epochs=6), tables["chroma"], classes, parts, folder, progress=False), folder
+
+
+def test_posteriors_are_probabilities_of_the_test_part(trained, parts):
+    result, _ = trained
+    assert result.posteriors.shape == (len(parts[2]), 6)
+    np.testing.assert_allclose(result.posteriors.sum(1), 1, atol=1e-5)
+
+
+def test_history_has_a_row_an_epoch(trained):
+    result, folder = trained
+    assert [row["epoch"] for row in result.history] == [1, 2, 3, 4, 5, 6]
+    assert (folder / "history.csv").read_text().count("\n") == 7
+    assert set(result.history[0]) >= {"train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_uar", "lr"}
+
+
+def test_only_weights_and_history_are_left(trained):
+    _, folder = trained
+    assert {p.name for p in folder.iterdir()} == {"model.safetensors", "history.csv"}
+
+
+def test_saved_weights_give_the_same_posteriors(trained, tables, parts):
+    result, folder = trained
+    classifier = load_classifier(recipe(), folder / "model.safetensors")
+    values = torch.stack([torch.from_numpy(np.array(tables["chroma"][i])) for i in parts[2]])
+    with torch.inference_mode():
+        posteriors = classifier(values).softmax(-1).numpy()
+    np.testing.assert_allclose(posteriors, result.posteriors, atol=0.02)  # bfloat16 in training
+
+
+def test_the_same_seed_gives_the_same_result(trained, tables, classes, parts, tmp_path):
+    again = train(tables, classes, parts, tmp_path, epochs=6)
+    assert np.array_equal(again.posteriors, trained[0].posteriors)
+
+
+def test_another_seed_gives_another_result(trained, tables, classes, parts, tmp_path):
+    assert not np.array_equal(train(tables, classes, parts, tmp_path, seed=1).posteriors, trained[0].posteriors)
+
+
+def test_killed_in_the_middle_it_ends_as_if_undisturbed(trained, tables, classes, parts, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=os.getcwd()
+    )
+    for line in process.stdout:
+        if line.strip() == "3":
+            break
+    time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (tmp_path / "last.ckpt").exists()
+    resumed = train(tables, classes, parts, tmp_path, epochs=6)
+    assert [row["epoch"] for row in resumed.history] == [1, 2, 3, 4, 5, 6]
+    assert np.array_equal(resumed.posteriors, trained[0].posteriors)
+
+
+def test_ctrl_c_can_be_continued(tables, classes, parts, tmp_path, trained):
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if line.strip() == "2":
+            break
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate()
+    assert "KeyboardInterrupt" in message
+    resumed = train(tables, classes, parts, tmp_path, epochs=6)
+    assert np.array_equal(resumed.posteriors, trained[0].posteriors)
+
+
+def test_test_recordings_change_nothing_that_is_learnt(trained, tables, classes, parts, tmp_path):
+    """Weights, training statistics and the stopping epoch are the same whatever the test part holds."""
+    shuffled = classes.copy()
+    shuffled[parts[2]] = np.roll(shuffled[parts[2]], 1)
+    table = [np.array(tables["chroma"][i]) for i in range(len(classes))]
+    for index in parts[2]:
+        table[index] = np.random.default_rng(index).normal(50, 20, table[index].shape).astype(np.float32)
+    fit(recipe(epochs=6), table, shuffled, parts, tmp_path, progress=False)
+    assert (tmp_path / "model.safetensors").read_bytes() == (trained[1] / "model.safetensors").read_bytes()
+
+
+def test_training_statistics_come_from_the_training_part_alone(trained, tables, parts):
+    classifier = load_classifier(recipe(), trained[1] / "model.safetensors")
+    training = torch.stack([torch.from_numpy(np.array(tables["chroma"][i])) for i in parts[0]])
+    rows = training - training.amin((1, 2), keepdim=True)
+    rows = rows / rows.amax((1, 2), keepdim=True)
+    torch.testing.assert_close(classifier.picture.mean[:, 0], rows.mean((0, 2)), atol=1e-5, rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def stopped(tables, classes, parts, tmp_path_factory):
+    settings = {"epochs": 30, "patience": 2, "plateau_patience": 0, "learning_rate": 0.5}
+    return train(tables, classes, parts, tmp_path_factory.mktemp("stopped"), **settings).history
+
+
+def test_training_stops_early_two_epochs_after_the_best(stopped):
+    losses = [row["val_loss"] for row in stopped]
+    assert len(losses) < 30
+    assert int(np.argmin(losses)) == len(losses) - 1 - 2
+
+
+def test_the_learning_rate_falls_on_a_plateau(stopped):
+    assert [row["lr"] for row in stopped][-3:] == [0.5, 0.25, 0.125]
+
+
+def test_waveform_augmentation_trains_from_samples(classes, parts, tmp_path):
+    from dataclasses import replace
+
+    from tembr.augment import AugmentSettings, WaveformSettings
+    from tembr.corpora import load_corpus
+    from tembr.features.store import WAVEFORM, FeatureStore
+    from tests.train.conftest import FEATURES
+
+    varied = replace(recipe(epochs=1), augment=AugmentSettings(waveform=WaveformSettings(enabled=True)))
+    assert varied.table_name == WAVEFORM
+    table = FeatureStore().prepare(load_corpus("demo").utterances, [WAVEFORM], FEATURES)[WAVEFORM]
+    result = fit(varied, table, classes, tuple(p[:12] for p in parts), tmp_path, progress=False)
+    assert np.isfinite(result.posteriors).all()
+
+
+def test_damaged_weights_are_said(trained, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(StoreError, match="train it again"):
+        load_classifier(recipe(), tmp_path / "model.safetensors")
+
+
+def test_a_damaged_checkpoint_is_said(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"damaged")
+    with pytest.raises(StoreError, match="damaged checkpoint"):
+        SafetensorsIO().load_checkpoint(tmp_path / "last.ckpt")
+
+
+def test_checkpoints_hold_no_pickle(tmp_path):
+    state = {
+        "pytorch-lightning_version": "2",
+        "epoch": 3,
+        "state_dict": {"w": torch.arange(6.0).reshape(2, 3)},
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(2.0)}}, "betas": (0.9, 0.999)}],
+    }
+    SafetensorsIO().save_checkpoint(state, tmp_path / "c.ckpt")
+    assert b"pickle" not in (tmp_path / "c.ckpt").read_bytes()
+    restored = SafetensorsIO().load_checkpoint(tmp_path / "c.ckpt")
+    assert restored["optimizer_states"][0]["betas"] == (0.9, 0.999)
+    assert restored["optimizer_states"][0]["state"][0]["step"] == 2
+    assert torch.equal(restored["state_dict"]["w"], state["state_dict"]["w"])
