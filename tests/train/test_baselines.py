@@ -6,7 +6,7 @@ from tembr.train.baselines import fit_baseline, mean_over_time
 
 
 def test_majority_answers_the_commonest_emotion(tables, classes, parts):
-    train, validation, test = parts
+    train, validation, _ = parts
     result = fit_baseline("majority", tables["mfcc"], classes, parts)
     commonest = np.bincount(classes[np.concatenate([train, validation])]).argmax()
     assert (result.posteriors.argmax(1) == commonest).all()

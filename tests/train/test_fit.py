@@ -35,6 +35,10 @@ fit(recipe(epochs=6), table, classes, parts, Path(sys.argv[1]), on_epoch=say, pr
 """
 
 
+def without_time(history: list[dict]) -> list[dict]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
 def train(tables, classes, parts, folder, name="chroma", **settings):
     return fit(recipe(name, **settings), tables[name], classes, parts, folder, progress=False)
 
@@ -93,7 +97,7 @@ def test_killed_in_the_middle_it_ends_as_if_undisturbed(trained, tables, classes
     process.wait()
     assert (tmp_path / "last.ckpt").exists()
     resumed = train(tables, classes, parts, tmp_path, epochs=6)
-    assert [row["epoch"] for row in resumed.history] == [1, 2, 3, 4, 5, 6]
+    assert without_time(resumed.history) == without_time(trained[0].history)
     assert np.array_equal(resumed.posteriors, trained[0].posteriors)
 
 
@@ -108,7 +112,7 @@ def test_ctrl_c_can_be_continued(tables, classes, parts, tmp_path, trained):
     _, message = process.communicate()
     assert "KeyboardInterrupt" in message
     resumed = train(tables, classes, parts, tmp_path, epochs=6)
-    assert np.array_equal(resumed.posteriors, trained[0].posteriors)
+    assert without_time(resumed.history) == without_time(trained[0].history)
 
 
 def test_test_recordings_change_nothing_that_is_learnt(trained, tables, classes, parts, tmp_path):

@@ -47,8 +47,8 @@ class AudioClassifier(nn.Module):
 class TrainingModule(lightning.LightningModule):
     """Loss, optimiser and epoch metrics around an `AudioClassifier`.
 
-    Randomness inside an epoch depends on the seed and the epoch alone: a run resumed from its last epoch goes
-    on as an undisturbed one would.
+    What is random in a step depends on the seed, the epoch and the step alone: a run resumed from its last epoch
+    goes on as an undisturbed one would.
 
     Args:
         classifier: what is trained.
@@ -97,15 +97,18 @@ class TrainingModule(lightning.LightningModule):
             self.plateau.load_state_dict(self._resumed_plateau)
         return optimizer
 
-    def on_train_epoch_start(self) -> None:
-        epoch_seed = self.settings.seed * 100_003 + self.current_epoch
-        torch.manual_seed(epoch_seed)  # dropout
-        self.generator = torch.Generator(self.device).manual_seed(epoch_seed)
+    def on_train_start(self) -> None:
+        """Give a restored optimiser state its parameters' memory layout, which the fused Adam takes for granted."""
+        for parameter, state in self.optimizers().state.items():
+            for name, value in state.items():
+                if value.shape == parameter.shape:
+                    state[name] = torch.empty_like(parameter).copy_(value)
 
     def training_step(self, batch, index):
         values, target = batch
+        generator = self._seeded(index)
         with torch.no_grad():
-            values = self.augment(self._values(values, varied=True), self.generator)
+            values = self.augment(self._values(values, generator), generator)
         logits = self.forward_logits(values)
         loss = self.loss(logits, target)
         self._log("train_loss", loss, len(target))
@@ -114,7 +117,7 @@ class TrainingModule(lightning.LightningModule):
 
     def validation_step(self, batch, index):
         values, target = batch
-        logits = self.classifier(self._values(values, varied=False))
+        logits = self.classifier(self._values(values))
         self._log("val_loss", self.loss(logits, target), len(target))
         self._log_metrics(logits, target, "val_accuracy", "val_uar")
 
@@ -129,18 +132,23 @@ class TrainingModule(lightning.LightningModule):
         self._resumed_plateau = checkpoint["training"]["plateau"]
 
     def predict_step(self, batch, index):
-        return torch.softmax(self.classifier(self._values(batch[0], varied=False)), dim=-1)
+        return torch.softmax(self.classifier(self._values(batch[0])), dim=-1)
 
     def _plateau_state(self) -> dict:
         state = self.plateau.state_dict()
         return {key: value.item() if isinstance(value, torch.Tensor) else value for key, value in state.items()}
 
-    def _values(self, values: torch.Tensor, varied: bool) -> torch.Tensor:
+    def _seeded(self, step: int) -> torch.Generator:
+        seed = (self.settings.seed * 100_003 + self.current_epoch) * 100_003 + step
+        torch.manual_seed(seed)  # dropout
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def _values(self, values: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         if not self.from_waveform:
             return values
         waveform, rate = values.squeeze(1), self.features.sample_rate
-        if varied:
-            waveform = augment_waveform(waveform, self.augment_settings.waveform, rate, self.generator)
+        if generator:
+            waveform = augment_waveform(waveform, self.augment_settings.waveform, rate, generator)
         return extract(waveform, rate, self.representation.name, settings=self.features)
 
     def _log(self, name: str, value: torch.Tensor, size: int) -> None:
