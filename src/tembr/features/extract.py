@@ -15,6 +15,10 @@ from tembr.features.registry import REGISTRY, REPRESENTATIONS, Representation
 from tembr.features.settings import FeatureSettings
 
 
+CHUNK = 4
+"""Recordings analysed together on a processor: their frames stay in its cache, half again as fast as 32 at once."""
+
+
 def find(name: str) -> Representation:
     """The registry entry called `name`.
 
@@ -66,9 +70,16 @@ def extract_many(
     """
     settings = _settings(settings, sample_rate)
     entries = [find(name) for name in representations]
-    analysis = Analysis(_checked(waveforms), settings)
+    waveform = _checked(waveforms)
+    size = CHUNK if waveform.device.type == "cpu" else len(waveform)
     with torch.no_grad():
-        return {entry.name: entry.compute(analysis).float() for entry in entries}
+        parts = [_analysed(chunk, entries, settings) for chunk in waveform.split(max(size, 1))]
+    return {e.name: torch.cat([part[i] for part in parts]) for i, e in enumerate(entries)}
+
+
+def _analysed(waveform: torch.Tensor, entries: list[Representation], settings: FeatureSettings) -> list[torch.Tensor]:
+    analysis = Analysis(waveform, settings)
+    return [entry.compute(analysis).float() for entry in entries]
 
 
 def _settings(settings: FeatureSettings | None, sample_rate: int) -> FeatureSettings:

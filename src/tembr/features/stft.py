@@ -34,8 +34,13 @@ def power_spectrogram(waveform: torch.Tensor, window: torch.Tensor, hop_length: 
     """
     n_fft = window.shape[0]
     frames = frame(pad_centred(waveform, n_fft), n_fft, hop_length) * window
-    spectrum = torch.view_as_real(torch.fft.rfft(frames).to(torch.complex64))
-    return spectrum.square().sum(-1).transpose(-1, -2)
+    spectrum = torch.fft.rfft(frames).to(torch.complex64)
+    return squared_magnitude(spectrum).transpose(-1, -2)
+
+
+def squared_magnitude(spectrum: torch.Tensor) -> torch.Tensor:
+    """Real and imaginary parts squared and added."""
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def apply_filters(filters: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

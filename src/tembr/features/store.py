@@ -28,7 +28,7 @@ from tembr.files import cache_root
 log = logging.getLogger("tembr")
 
 SHARD_SIZE = 128  # recordings
-BATCH = 8  # recordings analysed together: their frames fit the processor's cache
+BATCH = 32  # recordings
 WAVEFORM = "waveform"
 """Name under which the store keeps the samples themselves, `(1, samples)`, for waveform augmentation."""
 

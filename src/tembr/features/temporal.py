@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tembr.errors import TembrError
-from tembr.features.stft import frame, pad_centred
+from tembr.features.stft import frame, pad_centred, squared_magnitude
 from tembr.features.tonal import normalize_columns
 
 ONSET_LAG = 1  # frames, librosa's default
@@ -55,7 +55,7 @@ def tempogram(onset: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
     win_length = window.shape[0]
     segments = frame(_ramp_padded(onset, win_length // 2), win_length, 1)[:, : onset.shape[-1]] * window
     size = 2 * win_length  # the first even length without wrap-around
-    spectrum = torch.view_as_real(torch.fft.rfft(segments, n=size)).square().sum(-1)
+    spectrum = squared_magnitude(torch.fft.rfft(segments, n=size))
     correlation = torch.fft.irfft(spectrum, n=size)[..., :win_length]
     return normalize_columns(correlation.transpose(-1, -2), "max")
 
