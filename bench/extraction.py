@@ -68,9 +68,12 @@ def main(folder: Path) -> None:
         ratios.append((own / ours, same / ours))
         lines.append(f"| {run + 1} | {ours:.2f} | {own:.1f} | {own / ours:.1f} | {same:.1f} | {same / ours:.1f} |")
     own, same = (min(column) for column in zip(*ratios, strict=True))
-    lines += ["", f"Lowest of {RUNS} runs, per recording of 3 s, {len(batch)} recordings of nEMO, one thread: **{own:.1f} times** "
-              f"librosa's throughput as its documentation calls the eleven, {same:.1f} times with both sides taking tonnetz "
-              "from the STFT chroma as we define it. Goal: 20 times."]  # fmt: skip
+    lines += [
+        "",
+        f"Lowest of {RUNS} runs, per recording of 3 s, {len(batch)} recordings of nEMO, one thread: **{own:.1f} times** "
+        "librosa's throughput as its documentation calls the eleven, "
+        f"{same:.1f} times with both sides taking tonnetz from the STFT chroma as we define it. Goal: 20 times.",
+    ]
     write_section("Eleven representations", "uv run --all-extras python bench/extraction.py nemo", lines)
 
 

@@ -83,8 +83,8 @@ def main(folder: str) -> None:
     said = ", ".join(f"{name} **{ratio:.2f}**" for name, ratio in lowest.items())
     lines += [
         "",
-        f"ResNet18, {RECORDINGS} recordings of nEMO, batch 32, two threads; ours with augmentation, 32 validation recordings "
-        f"and checkpointing, the plain loop without. Lowest of {RUNS} runs: {said}. Goal: 3.",
+        f"ResNet18, {RECORDINGS} recordings of nEMO, batch 32, two threads; ours with augmentation, "
+        f"32 validation recordings and checkpointing, the plain loop without. Lowest of {RUNS} runs: {said}. Goal: 3.",
     ]
     write_section("A training epoch", "uv run --all-extras python bench/training.py nemo", lines)
 

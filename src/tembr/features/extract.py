@@ -14,7 +14,6 @@ from tembr.features.analysis import Analysis
 from tembr.features.registry import REGISTRY, REPRESENTATIONS, Representation
 from tembr.features.settings import FeatureSettings
 
-
 CHUNK = 4
 """Recordings analysed together on a processor: their frames stay in its cache, half again as fast as 32 at once."""
 
