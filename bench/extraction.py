@@ -70,8 +70,8 @@ def main(folder: Path) -> None:
     own, same = (min(column) for column in zip(*ratios, strict=True))
     lines += [
         "",
-        f"Lowest of {RUNS} runs, per recording of 3 s, {len(batch)} recordings of nEMO, one thread: **{own:.1f} times** "
-        "librosa's throughput as its documentation calls the eleven, "
+        f"Lowest of {RUNS} runs, per recording of 3 s, {len(batch)} recordings of nEMO, one thread: "
+        f"**{own:.1f} times** librosa's throughput as its documentation calls the eleven, "
         f"{same:.1f} times with both sides taking tonnetz from the STFT chroma as we define it. Goal: 20 times.",
     ]
     write_section("Eleven representations", "uv run --all-extras python bench/extraction.py nemo", lines)

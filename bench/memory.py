@@ -54,8 +54,8 @@ def main(folder: str) -> None:
     growth = (peaks[-1] - peaks[0]) / (3400 - 425) * 1024
     lines += [
         "",
-        "A study of melspectrogram and the baselines, one epoch, cache cold. "
-        f"From 425 to 3,400 recordings private memory grows by {growth:.1f} KiB a recording; one recording's mel spectrogram takes 47 KiB in the memory map. "
+        "A study of melspectrogram and the baselines, one epoch, cache cold. From 425 to 3,400 recordings private "
+        f"memory grows by {growth:.1f} KiB a recording; its mel spectrogram takes 47 KiB in the memory map. "
         "Goal: independent of corpus size beyond the memory map.",
     ]
     write_section("Peak memory of a study", "uv run --all-extras python bench/memory.py nemo", lines)

@@ -75,7 +75,7 @@ def main(folder: str) -> None:
             ratios = []
             for run in range(RUNS):
                 plain = plain_epoch(recipe.classifier().network, PlainDataset(items, classes[:RECORDINGS]))
-                trained = fit(recipe, table, classes, parts, Path(place) / f"{name}-{run}", progress=False)
+                trained = fit(recipe, table, classes, parts, Path(place) / f"{name}-{run}")
                 ours = trained.history[-1]["seconds"]
                 ratios.append(plain / ours)
                 lines.append(f"| {name} | {run + 1} | {plain:.2f} | {ours:.2f} | {plain / ours:.2f} |")

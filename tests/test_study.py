@@ -80,6 +80,15 @@ def test_an_absent_member_is_said(study):
         study.predictions("mfcc")
 
 
+@pytest.mark.parametrize("name", ["../up", "a/b", "x\0y", "..", "ł ó"])
+def test_fold_folders_stay_inside_the_study_whatever_a_speaker_is_called(name, tmp_path):
+    from tembr.member import _file_name
+
+    place = tmp_path / f"fold-{_file_name(name)}"
+    place.mkdir()
+    assert place.resolve().parent == tmp_path.resolve()
+
+
 def test_a_second_run_trains_nothing(study, monkeypatch):
     monkeypatch.setattr("tembr.member.fit", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr("tembr.member.fit_baseline", lambda *_: pytest.fail("fitted again"))

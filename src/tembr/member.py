@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,13 @@ from tembr.evaluate.plots import confusion_png, history_png
 from tembr.evaluate.report import read_probabilities, write_probabilities, write_report
 from tembr.evaluate.results import MemberResult
 from tembr.features.extract import find
+from tembr.features.shard import digest
 from tembr.features.store import FeatureTable
 from tembr.files import atomic_write
 from tembr.train.baselines import fit_baseline
-from tembr.train.fit import Recipe, Trained, fit
+from tembr.train.fit import Recipe, Trained, discard_checkpoints, fit
 from tembr.train.history import write_history
 from tembr.train.track import Tracker
-
-log = logging.getLogger("tembr")
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,10 @@ class Watch:
     Attributes:
         say: told a line for every step.
         progress: told what is counted, how much is done and how much there is.
-        bars: show training's own progress bars on stderr.
     """
 
-    say: Callable[[str], None] = log.info
+    say: Callable[[str], None] = lambda line: None
     progress: Callable[[str, int, int], None] = lambda what, done, total: None
-    bars: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class Run:
 
     def _fold(self, member: Member, number: int, tracker: Tracker) -> Outcome:
         fold = self.folds[number]
-        place = self.folder if len(self.folds) == 1 else self.folder / f"fold-{fold.name}"
+        place = self.folder if len(self.folds) == 1 else self.folder / f"fold-{_file_name(fold.name)}"
         finished = place / "fold.json"
         if finished.exists():
             return Outcome.read(place)
@@ -98,8 +95,10 @@ class Run:
         trained = self._train(member, fold, place, tracker)
         outcome = Outcome(fold.name, self._predictions(fold, trained), trained.history, trained.parameters)
         outcome.write(place)
+        discard_checkpoints(place)
         if len(self.folds) > 1:
             tracker.finish()
+        self.watch.say(_fold_line(outcome, self.corpus.labels))
         return outcome
 
     def _train(self, member: Member, fold: Fold, place: Path, tracker: Tracker) -> Trained:
@@ -110,10 +109,12 @@ class Run:
 
         def on_epoch(row: dict) -> None:
             tracker.metrics(row, step=row["epoch"])
-            self.watch.progress(f"{member.name} epochs", row["epoch"], self.settings.train.epochs)
+
+        def on_step(epoch: int, done: int, total: int) -> None:
+            self.watch.progress(f"{member.name} · epoch {epoch}", done, total)
 
         recipe = make_recipe(self.settings, member.name, len(self.corpus.labels))
-        return fit(recipe, self.tables[recipe.table_name], classes, parts, place, on_epoch, self.watch.bars)
+        return fit(recipe, self.tables[recipe.table_name], classes, parts, place, on_epoch, on_step)
 
     def _predictions(self, fold: Fold, trained: Trained) -> pd.DataFrame:
         utterances = [self.corpus.utterances[index] for index in fold.test]
@@ -212,6 +213,21 @@ def _fold_uar(outcome: Outcome, labels: tuple[str, ...]) -> float:
 
 def _joined_history(outcomes: list[Outcome]) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(o.history).assign(fold=o.fold) for o in outcomes], ignore_index=True)
+
+
+def _file_name(name: str) -> str:
+    """`name` as part of a file's name: a speaker of someone's table may be called anything, '../x' included.
+
+    What had to be replaced is told apart by a digest of the whole.
+    """
+    plain = re.sub(r"[^\w.+-]", "_", name)
+    return plain if plain == name else f"{plain}-{digest(name.encode())[:8]}"
+
+
+def _fold_line(outcome: Outcome, labels: tuple[str, ...]) -> str:
+    losses = [row["val_loss"] for row in outcome.history if "val_loss" in row]
+    best = f"; best epoch {int(np.argmin(losses)) + 1} of {len(losses)}" if losses else ""
+    return f"  {outcome.fold}: UAR {_fold_uar(outcome, labels):.3f} on {len(outcome.predictions)} recordings{best}"
 
 
 def _line(summary: dict) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from tembr.errors import StoreError
 from tembr.train.checkpoint import SafetensorsIO
-from tembr.train.fit import fit, load_classifier
+from tembr.train.fit import discard_checkpoints, fit, load_classifier
 from tests.train.conftest import recipe
 
 CHILD = """
@@ -31,7 +31,7 @@ table = FeatureStore().prepare(corpus.utterances, ["chroma"], FEATURES)["chroma"
 index = np.arange(180)
 parts = tuple(index[index % 3 == k] for k in range(3))
 say = lambda row: print(row["epoch"], flush=True)
-fit(recipe(epochs=6), table, classes, parts, Path(sys.argv[1]), on_epoch=say, progress=False)
+fit(recipe(epochs=6), table, classes, parts, Path(sys.argv[1]), on_epoch=say)
 """
 
 
@@ -40,13 +40,13 @@ def without_time(history: list[dict]) -> list[dict]:
 
 
 def train(tables, classes, parts, folder, name="chroma", **settings):
-    return fit(recipe(name, **settings), tables[name], classes, parts, folder, progress=False)
+    return fit(recipe(name, **settings), tables[name], classes, parts, folder)
 
 
 @pytest.fixture(scope="module")
 def trained(tables, classes, parts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    return fit(recipe(epochs=6), tables["chroma"], classes, parts, folder, progress=False), folder
+    return fit(recipe(epochs=6), tables["chroma"], classes, parts, folder), folder
 
 
 def test_posteriors_are_probabilities_of_the_test_part(trained, parts):
@@ -62,8 +62,9 @@ def test_history_has_a_row_an_epoch(trained):
     assert set(result.history[0]) >= {"train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_uar", "lr"}
 
 
-def test_only_weights_and_history_are_left(trained):
+def test_only_weights_and_history_are_left_in_the_end(trained):
     _, folder = trained
+    discard_checkpoints(folder)
     assert {p.name for p in folder.iterdir()} == {"model.safetensors", "history.csv"}
 
 
@@ -122,7 +123,7 @@ def test_test_recordings_change_nothing_that_is_learnt(trained, tables, classes,
     table = [np.array(tables["chroma"][i]) for i in range(len(classes))]
     for index in parts[2]:
         table[index] = np.random.default_rng(index).normal(50, 20, table[index].shape).astype(np.float32)
-    fit(recipe(epochs=6), table, shuffled, parts, tmp_path, progress=False)
+    fit(recipe(epochs=6), table, shuffled, parts, tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == (trained[1] / "model.safetensors").read_bytes()
 
 
@@ -161,7 +162,7 @@ def test_waveform_augmentation_trains_from_samples(classes, parts, tmp_path):
     varied = replace(recipe(epochs=1), augment=AugmentSettings(waveform=WaveformSettings(enabled=True)))
     assert varied.table_name == WAVEFORM
     table = FeatureStore().prepare(load_corpus("demo").utterances, [WAVEFORM], FEATURES)[WAVEFORM]
-    result = fit(varied, table, classes, tuple(p[:12] for p in parts), tmp_path, progress=False)
+    result = fit(varied, table, classes, tuple(p[:12] for p in parts), tmp_path)
     assert np.isfinite(result.posteriors).all()
 
 

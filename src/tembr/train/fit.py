@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from safetensors.torch import load_file, save_file
 
 from tembr.augment import AugmentSettings
@@ -23,7 +23,7 @@ from tembr.features.store import WAVEFORM, FeatureTable
 from tembr.files import atomic_write
 from tembr.train.checkpoint import SafetensorsIO
 from tembr.train.data import FeatureDataset, evaluation_loader, training_loader
-from tembr.train.history import History
+from tembr.train.history import History, Steps
 from tembr.train.module import AudioClassifier, TrainingModule
 from tembr.train.settings import TrainSettings
 
@@ -80,11 +80,12 @@ def fit(
     parts: tuple[np.ndarray, np.ndarray, np.ndarray],
     folder: Path,
     on_epoch: Callable[[dict], None] = lambda row: None,
-    progress: bool = True,
+    on_step: Callable[[int, int, int], None] = lambda epoch, done, total: None,
 ) -> Trained:
     """Train on one fold and predict its test part; continues from the last finished epoch if there is one.
 
-    Leaves `model.safetensors` (the state with the lowest validation loss) and `history.csv` in `folder`.
+    Leaves `model.safetensors` (the state with the lowest validation loss) and `history.csv` in `folder`, and the
+    checkpoints, for `discard_checkpoints` once the result is safe.
 
     Args:
         recipe: what to train and how.
@@ -92,7 +93,7 @@ def fit(
         classes: `(recordings,)` int, class of each.
         parts: indices of train, validation and test recordings. Statistics and early stopping see the first two.
         on_epoch: told each epoch's row.
-        progress: show a progress bar on stderr.
+        on_step: told epoch, batches done and batches of it.
 
     Raises:
         KeyboardInterrupt: stopped by the user; the same call continues.
@@ -104,7 +105,7 @@ def fit(
     classifier = recipe.classifier()
     module = _module(recipe, classifier, train)
     history = History(folder / "history.csv", on_epoch)
-    trainer = _trainer(settings, folder, history, progress)
+    trainer = _trainer(settings, folder, [history, Steps(on_step)])
     last = folder / "last.ckpt"
     with _quiet():
         if not _finished(last, settings):
@@ -115,10 +116,14 @@ def fit(
         classifier.load_state_dict(_best_state(folder))
         posteriors = torch.cat(trainer.predict(module, evaluation_loader(test, 2 * size))).float().numpy()
     save_classifier(classifier, folder / "model.safetensors")
-    for leftover in ("last.ckpt", "best.ckpt"):
-        (folder / leftover).unlink(missing_ok=True)
     parameters = sum(p.numel() for p in classifier.parameters() if p.requires_grad)
     return Trained(posteriors, history.rows, parameters)
+
+
+def discard_checkpoints(folder: Path) -> None:
+    """Remove what only an interrupted training needs."""
+    for name in ("last.ckpt", "best.ckpt"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def save_classifier(classifier: AudioClassifier, path: Path) -> None:
@@ -185,21 +190,20 @@ def _deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> float:
     return float((squares / count - (total / count) ** 2).clamp(min=0).sqrt())
 
 
-def _trainer(settings: TrainSettings, folder: Path, history: History, progress: bool) -> lightning.Trainer:
+def _trainer(settings: TrainSettings, folder: Path, watchers: list[lightning.Callback]) -> lightning.Trainer:
     best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     stopping = EarlyStopping("val_loss", patience=settings.patience, check_finite=False)
-    callbacks: Sequence = [history, stopping, best, last]
     with _quiet():
         return lightning.Trainer(
             accelerator=settings.device,
             devices=("auto" if settings.devices == 0 else settings.devices) if _on_gpu(settings) else 1,
             precision=_precision(settings),
             max_epochs=settings.epochs,
-            callbacks=[*callbacks, *([TQDMProgressBar(leave=False)] if progress else [])],
+            callbacks=[*watchers, stopping, best, last],
             plugins=[SafetensorsIO()],
             logger=False,
-            enable_progress_bar=progress,
+            enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             deterministic="warn",

@@ -1,4 +1,4 @@
-"""What happened in each epoch, kept through interruptions."""
+"""What happens in training: each epoch, kept through interruptions, and each step, to be watched."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ class History(lightning.Callback):
 
     def load_state_dict(self, state: dict) -> None:
         self.rows = state["rows"]
+
+
+class Steps(lightning.Callback):
+    """Tells `on_step` the epoch, its batches done and its batches."""
+
+    def __init__(self, on_step: Callable[[int, int, int], None]):
+        self.on_step = on_step
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
+        self.on_step(trainer.current_epoch + 1, index + 1, trainer.num_training_batches)
 
 
 def write_history(rows: list[dict], path: Path, before: tuple[str, ...] = ()) -> None:

@@ -1,0 +1,46 @@
+"""What the README promises is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results" / "nemo" / "comparison.md"
+
+
+def between(text: str, name: str) -> str:
+    return re.search(rf"<!-- {name} -->\n(.*?)\n*<!-- /{name} -->", text, re.DOTALL).group(1).strip()
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.pl.md"])
+def test_the_comparison_is_the_one_the_study_wrote(readme):
+    assert between((ROOT / readme).read_text(), "results") == RESULTS.read_text().strip()
+
+
+def commands() -> list[str]:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    return [line.split("#")[0].strip() for line in lines if re.match(r"(pip install uv && )?uv run .*tembr", line)]
+
+
+def test_there_are_commands_to_check():
+    assert len(commands()) >= 3
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_study_command_is_understood(command):
+    from tembr.config import load_settings
+
+    words = shlex.split(command)
+    overrides = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    load_settings(overrides=overrides, corpus__name=words[words.index("--corpus") + 1])
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.pl.md"])
+def test_links_lead_somewhere(readme):
+    text = (ROOT / readme).read_text()
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert (ROOT / target).exists(), target
