@@ -62,9 +62,14 @@ def main(folder: Path) -> None:
     ]
     ratios = []
     for run in range(RUNS):
-        ours = min(milliseconds(lambda: extract_many(tensor), len(batch)) for _ in range(5))
-        own = milliseconds(lambda: [librosa_eleven(y, False) for y in batch], len(batch))
-        same = milliseconds(lambda: [librosa_eleven(y, True) for y in batch], len(batch))
+        ours, own, same = (
+            min(milliseconds(work, len(batch)) for _ in range(3))
+            for work in (
+                lambda: extract_many(tensor),
+                lambda: [librosa_eleven(y, False) for y in batch],
+                lambda: [librosa_eleven(y, True) for y in batch],
+            )
+        )
         ratios.append((own / ours, same / ours))
         lines.append(f"| {run + 1} | {ours:.2f} | {own:.1f} | {own / ours:.1f} | {same:.1f} | {same / ours:.1f} |")
     own, same = (min(column) for column in zip(*ratios, strict=True))
@@ -72,7 +77,7 @@ def main(folder: Path) -> None:
         "",
         f"Lowest of {RUNS} runs, per recording of 3 s, {len(batch)} recordings of nEMO, one thread: "
         f"**{own:.1f} times** librosa's throughput as its documentation calls the eleven, "
-        f"{same:.1f} times with both sides taking tonnetz from the STFT chroma as we define it. Goal: 20 times.",
+        f"**{same:.1f} times** with both sides taking tonnetz from the STFT chroma as we define it. Goal: 20 times.",
     ]
     write_section("Eleven representations", "uv run --all-extras python bench/extraction.py nemo", lines)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from machine import write_section
@@ -40,9 +39,7 @@ def main(folder: str) -> None:
         cache = Path(place)
         count, cold, _ = prepare(folder, cache, 10**9)
         size = sum(path.stat().st_size for path in cache.rglob("*.npy")) / 2**30
-        started = time.perf_counter()
         _, warm, _ = prepare(folder, cache, 10**9)
-        del started
         _, mel, _ = prepare(folder, cache, 10**9, "melspectrogram")
         lines = [
             "| what | seconds | recordings a second |",

@@ -74,7 +74,8 @@ def main(folder: str) -> None:
             )
             ratios = []
             for run in range(RUNS):
-                plain = plain_epoch(recipe.classifier().network, PlainDataset(items, classes[:RECORDINGS]))
+                network, dataset = recipe.classifier().network, PlainDataset(items, classes[:RECORDINGS])
+                plain = min(plain_epoch(network, dataset) for _ in range(2))
                 trained = fit(recipe, table, classes, parts, Path(place) / f"{name}-{run}")
                 ours = trained.history[-1]["seconds"]
                 ratios.append(plain / ours)
@@ -83,8 +84,9 @@ def main(folder: str) -> None:
     said = ", ".join(f"{name} **{ratio:.2f}**" for name, ratio in lowest.items())
     lines += [
         "",
-        f"ResNet18, {RECORDINGS} recordings of nEMO, batch 32, two threads; ours with augmentation, "
-        f"32 validation recordings and checkpointing, the plain loop without. Lowest of {RUNS} runs: {said}. Goal: 3.",
+        f"ResNet18, {RECORDINGS} recordings of nEMO, batch 32, two threads; ours with augmentation, 32 validation "
+        "recordings and the writing of a checkpoint, the plain loop without. "
+        f"Lowest of {RUNS} runs: {said}. Goal: 3.",
     ]
     write_section("A training epoch", "uv run --all-extras python bench/training.py nemo", lines)
 

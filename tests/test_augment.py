@@ -53,6 +53,12 @@ def test_strengths_of_zero_change_nothing(name):
     assert torch.equal(make_augmentation(REGISTRY[name], none, 0.3)(values(name), generator()), values(name))
 
 
+def test_noise_follows_each_rows_own_deviation():
+    deviation = torch.tensor([[10.0], [0.1]])
+    noise = add_noise(torch.zeros(300, 2, 94), deviation, generator())
+    assert noise[:, 0].std() / noise[:, 1].std() == pytest.approx(100, rel=0.05)
+
+
 def test_noise_follows_the_scale_of_the_representation():
     zeros = torch.zeros(200, 40, 94)
     ratio = add_noise(zeros, 5.0, generator()).std() / add_noise(zeros, 0.5, generator()).std()
@@ -104,6 +110,12 @@ def test_speed_shortens_and_raises():
     faster = change_speed(torch.sin(2 * torch.pi * 200 * seconds)[None], 1.25)
     assert faster.shape == (1, 12_800)
     assert torch.fft.rfft(faster[0]).abs().argmax() * 16_000 / 12_800 == pytest.approx(250, abs=3)
+
+
+def test_waveform_strengths_of_zero_change_nothing():
+    waveform = torch.randn(3, 16_000, generator=generator())
+    none = WaveformSettings(gain=0, noise_snr=0, speed=0, pitch=0, shift=0)
+    assert torch.equal(augment_waveform(waveform, none, 16_000, generator()), waveform)
 
 
 def test_waveforms_keep_their_shape_and_repeat_with_the_seed():

@@ -189,6 +189,22 @@ def test_no_room_for_mlflows_store_is_one_line(capsys, tmp_path, folder):
     assert done.status == 1 and done.one_line_error and "track.enabled=false" in done.err
 
 
+def test_tracking_can_be_left_out_afterwards_as_the_error_advises(capsys, tmp_path, folder):
+    uri = f"track.uri=sqlite:////dev/full/{tmp_path.name}.db"
+    assert study(capsys, folder, tmp_path / "out", "--set", uri, "--set", "track.enabled=true").status == 1
+    assert study(capsys, folder, tmp_path / "out").status == 0
+
+
+def test_a_table_that_cannot_be_written_is_one_line(capsys, tmp_path):
+    done = tembr_here(capsys, "corpus", "--corpus", "demo", "--out", str(tmp_path))
+    assert done.status == 1 and done.one_line_error
+
+
+def test_an_unknown_representation_cannot_be_cleared(capsys):
+    done = tembr_here(capsys, "cache", "clear", "../../etc")
+    assert done.status == 1 and done.one_line_error
+
+
 def test_track_without_a_store_is_one_line(capsys, tmp_path):
     done = tembr_here(capsys, "track", str(tmp_path))
     assert done.status == 1 and done.one_line_error

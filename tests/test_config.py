@@ -51,6 +51,16 @@ def test_a_wrong_setting_is_one_line_that_names_it(override, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["32", "16", "bf16", '"32"'])
+def test_precisions_can_be_set_as_one_would_write_them(value):
+    assert load_settings(overrides=[f"train.precision={value}"]).train.precision == value.strip('"')
+
+
+def test_differences_in_groups_that_were_empty_are_named():
+    other = load_settings(overrides=["corpus.columns.emotion=label"])
+    assert differences(StudySettings(), other) == ["corpus.columns.emotion (None → label)"]
+
+
 def test_broken_toml_is_said(tmp_path):
     (tmp_path / "c.toml").write_text("train = [")
     with pytest.raises(ConfigError, match="not valid TOML"):

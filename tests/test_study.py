@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import tembr.study as study_module
 from tembr.config import load_settings
 from tembr.errors import ConfigError, StoreError
 from tembr.member import score_predictions
@@ -99,6 +102,43 @@ def test_other_settings_are_refused_in_the_same_folder(study):
     other = load_settings(study.folder / "config.toml", ["train.epochs=3"])
     with pytest.raises(ConfigError, match=r"train.epochs \(2 → 3\); choose another --out"):
         run_study(other, study.folder)
+
+
+def copied(study, tmp_path) -> Path:
+    return Path(shutil.copytree(study.folder, tmp_path / "copy"))
+
+
+def test_changed_recordings_are_refused_in_the_same_folder(study, tmp_path, monkeypatch):
+    """Otherwise a resumed network would meet test recordings it was trained on."""
+    folder = copied(study, tmp_path)
+    whole = study_module.load_corpus("demo")
+    fewer = replace(whole, utterances=whole.utterances[:-9])
+    monkeypatch.setattr(study_module, "load_corpus", lambda *_, **__: fewer)
+    with pytest.raises(ConfigError, match="no longer those this study began with"):
+        run_study(SETTINGS, folder)
+
+
+def test_tracking_and_members_may_change_in_the_same_folder(study, tmp_path):
+    folder = copied(study, tmp_path)
+    fewer = load_settings(folder / "config.toml", ["track.enabled=false", 'representations=["chroma"]'])
+    assert len(run_study(fewer, folder).results) == len(study.results)
+    assert load_settings(folder / "config.toml").representations == ("chroma", "rms")
+
+
+def test_a_failed_first_try_does_not_claim_the_folder(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean resnet18"):
+        run_study(load_settings(overrides=["train.network=resnet81"]), tmp_path / "out")
+    assert not (tmp_path / "out" / "config.toml").exists()
+
+
+@pytest.mark.parametrize("name", ["summary.json", "fold.json"])
+def test_a_damaged_result_is_said(study, tmp_path, name):
+    folder = copied(study, tmp_path)
+    (folder / "chroma" / name).write_text("[]")
+    if name == "fold.json":
+        (folder / "chroma" / "summary.json").unlink()
+    with pytest.raises(StoreError, match=name):
+        run_study(SETTINGS, folder)
 
 
 def test_mlflow_holds_runs_nested_under_the_study(study):

@@ -21,7 +21,7 @@ class WaveformSettings(BaseModel):
     Attributes:
         enabled: off by default: cached representations are several times faster.
         gain: dB, at most this much louder or softer.
-        noise_snr: dB, lowest signal-to-noise ratio of added white noise; drawn up to 30 dB above it.
+        noise_snr: dB, lowest signal-to-noise ratio of added white noise, drawn up to 30 dB above it; 0 adds none.
         speed: at most this share faster or slower (pitch and tempo together).
         pitch: semitones, at most this much higher or lower at unchanged tempo.
         shift: share of the window by which the recording is moved at most.
@@ -31,7 +31,7 @@ class WaveformSettings(BaseModel):
 
     enabled: bool = False
     gain: float = Field(6.0, ge=0, le=40)
-    noise_snr: float = Field(15.0, ge=-10, le=80)
+    noise_snr: float = Field(15.0, ge=0, le=80)
     speed: float = Field(0.1, ge=0, lt=0.5)
     pitch: float = Field(2.0, ge=0, le=12)
     shift: float = Field(0.1, ge=0, le=0.5)
@@ -42,7 +42,7 @@ class AugmentSettings(BaseModel):
 
     Attributes:
         enabled: False trains on the data as they are.
-        noise: deviation of added noise as a share of the representation's own, fitted on training data.
+        noise: deviation of added noise as a share of each row's own, fitted on training data.
         time_mask, row_mask: largest share of frames or rows hidden by one mask (SpecAugment).
         masks: masks of each kind.
         harmonic_mask: pitch classes or tonal dimensions hidden at most.
@@ -62,26 +62,27 @@ class AugmentSettings(BaseModel):
     waveform: WaveformSettings = WaveformSettings()
 
 
+Scale = torch.Tensor | float
 Strategy = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 """`(batch, bins, frames)` and a generator → the same shape."""
 
 
-def add_noise(values: torch.Tensor, deviation: float, generator: torch.Generator) -> torch.Tensor:
-    """Gaussian noise, its level drawn for each recording between 0 and `deviation`."""
-    level = _uniform(values, (len(values), 1, 1), generator) * deviation
+def add_noise(values: torch.Tensor, deviation: torch.Tensor | float, generator: torch.Generator) -> torch.Tensor:
+    """Gaussian noise, its level drawn for each recording between 0 and `deviation`, one for all or `(bins, 1)`."""
+    level = _uniform(values, (len(values), 1, 1), generator) * torch.as_tensor(deviation, device=values.device)
     noise = torch.randn(values.shape, generator=generator, device=values.device, dtype=values.dtype)
     return values + level * noise
 
 
 def mask(values: torch.Tensor, largest: int, axis: int, generator: torch.Generator) -> torch.Tensor:
-    """Hide one stretch of at most `largest` frames (`axis` −1) or rows (−2) under the recording's mean."""
+    """Hide one stretch of at most `largest` frames (`axis` −1) or rows (−2) under each row's mean over time."""
     length = values.shape[axis]
     width = (_uniform(values, (len(values), 1), generator) * (min(largest, length - 1) + 1)).floor()
     first = (_uniform(values, (len(values), 1), generator) * (length - width + 1)).floor()
     position = torch.arange(length, device=values.device)
     hidden = (position >= first) & (position < first + width)
     hidden = hidden.unsqueeze(1) if axis == -1 else hidden.unsqueeze(2)
-    return torch.where(hidden, values.mean((-2, -1), keepdim=True), values)
+    return torch.where(hidden, values.mean(-1, keepdim=True), values)
 
 
 def mask_rows(values: torch.Tensor, largest: int, generator: torch.Generator) -> torch.Tensor:
@@ -100,7 +101,7 @@ def shift_time(values: torch.Tensor, share: float, generator: torch.Generator) -
     return values.gather(-1, index.unsqueeze(1).expand_as(values))
 
 
-def _spectrum(s: AugmentSettings, scale: float) -> Strategy:
+def _spectrum(s: AugmentSettings, scale: Scale) -> Strategy:
     def strategy(values, generator):
         values = _noise_and_shift(values, s, scale, generator)
         return _masks(values, s, generator, rows=s.row_mask)
@@ -108,7 +109,7 @@ def _spectrum(s: AugmentSettings, scale: float) -> Strategy:
     return strategy
 
 
-def _cepstrum(s: AugmentSettings, scale: float) -> Strategy:
+def _cepstrum(s: AugmentSettings, scale: Scale) -> Strategy:
     """As for a spectrum, with narrower row masks: a coefficient stands for the whole spectrum."""
 
     def strategy(values, generator):
@@ -118,7 +119,7 @@ def _cepstrum(s: AugmentSettings, scale: float) -> Strategy:
     return strategy
 
 
-def _harmonic(s: AugmentSettings, scale: float) -> Strategy:
+def _harmonic(s: AugmentSettings, scale: Scale) -> Strategy:
     def strategy(values, generator):
         values = _noise_and_shift(values, s, scale, generator)
         return _masks(mask_rows(values, s.harmonic_mask, generator), s, generator, rows=0.0)
@@ -126,7 +127,7 @@ def _harmonic(s: AugmentSettings, scale: float) -> Strategy:
     return strategy
 
 
-def _rhythm(s: AugmentSettings, scale: float) -> Strategy:
+def _rhythm(s: AugmentSettings, scale: Scale) -> Strategy:
     """No time shift by much: a tempogram's frames are nearly the same; lags and times are hidden."""
 
     def strategy(values, generator):
@@ -135,14 +136,14 @@ def _rhythm(s: AugmentSettings, scale: float) -> Strategy:
     return strategy
 
 
-def _curve(s: AugmentSettings, scale: float) -> Strategy:
+def _curve(s: AugmentSettings, scale: Scale) -> Strategy:
     def strategy(values, generator):
         return _noise_and_shift(values, s, scale, generator).clamp(min=0)
 
     return strategy
 
 
-STRATEGIES: dict[str, Callable[[AugmentSettings, float], Strategy]] = {
+STRATEGIES: dict[str, Callable[[AugmentSettings, Scale], Strategy]] = {
     "spectrum": _spectrum,
     "cepstrum": _cepstrum,
     "harmonic": _harmonic,
@@ -151,19 +152,20 @@ STRATEGIES: dict[str, Callable[[AugmentSettings, float], Strategy]] = {
 }
 
 
-def make_augmentation(representation: Representation, settings: AugmentSettings, scale: float) -> Strategy:
+def make_augmentation(representation: Representation, settings: AugmentSettings, scale: Scale) -> Strategy:
     """The strategy of a registry entry.
 
     Args:
         settings: strengths.
-        scale: deviation of the representation's values over the training data, the unit of `noise`.
+        scale: deviation of the representation's values over the training data, the unit of `noise`; of each row,
+            `(bins, 1)`, or of all.
     """
     if not settings.enabled:
         return lambda values, generator: values
     return STRATEGIES[representation.augmentation](settings, scale)
 
 
-def _noise_and_shift(values, settings: AugmentSettings, scale: float, generator) -> torch.Tensor:
+def _noise_and_shift(values, settings: AugmentSettings, scale: Scale, generator) -> torch.Tensor:
     values = add_noise(values, settings.noise * scale, generator)
     return shift_time(values, settings.shift, generator)
 
@@ -195,9 +197,11 @@ def augment_waveform(
     waveform = shift_time(waveform.unsqueeze(1), settings.shift, generator).squeeze(1)
     gain = 10 ** (settings.gain * (_uniform(waveform, (len(waveform), 1), generator) * 2 - 1) / 20)
     snr = settings.noise_snr + 30 * _uniform(waveform, (len(waveform), 1), generator)
-    power = waveform.square().mean(-1, keepdim=True)
-    noise = torch.randn(waveform.shape, generator=generator, device=waveform.device)
-    return gain * (waveform + noise * (power / 10 ** (snr / 10)).sqrt())
+    if settings.noise_snr:
+        power = waveform.square().mean(-1, keepdim=True)
+        noise = torch.randn(waveform.shape, generator=generator, device=waveform.device)
+        waveform = waveform + noise * (power / 10 ** (snr / 10)).sqrt()
+    return gain * waveform
 
 
 def change_speed(waveform: torch.Tensor, factor: float) -> torch.Tensor:
@@ -212,5 +216,7 @@ def change_pitch(waveform: torch.Tensor, semitones: float, sample_rate: int) -> 
     """Raise the pitch by `semitones` at unchanged tempo: `(batch, samples)`, the same shape (librosa's pitch shift)."""
     import librosa
 
+    if not semitones:
+        return waveform
     shifted = librosa.effects.pitch_shift(waveform.cpu().numpy(), sr=sample_rate, n_steps=semitones, res_type="soxr_qq")
     return torch.from_numpy(shifted).to(waveform)

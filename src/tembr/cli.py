@@ -68,7 +68,7 @@ def corpus(
     column: Columns = None,
     allow_outside: Outside = False,
     out: Annotated[Path, typer.Option(help="Table to write; `-` for none.")] = Path("dataset_info.csv"),
-    window: Annotated[float, typer.Option(help="Seconds a study will cut or pad recordings to.")] = 3.0,
+    window: Annotated[float, typer.Option(help="Seconds a study will cut or pad recordings to.", min=0.0)] = 3.0,
 ) -> None:
     """Describe a corpus before any work: emotions, speakers, durations, and every file that is not as it should be.
 
@@ -244,13 +244,10 @@ def main() -> None:
     log_to_stderr()
     try:
         app()
-    except KeyboardInterrupt:
-        say("stopped; the same command goes on from here")
-        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except (TembrError, ImportError) as error:
+    except (TembrError, ImportError, OSError) as error:
         if debug:
             raise
         say(f"tembr: {_said(error)}")
@@ -260,6 +257,9 @@ def main() -> None:
 def _said(error: Exception) -> str:
     if isinstance(error, ImportError):
         return f"this command needs the laboratory ({error.name} is missing); pip install 'tembr[train]'"
+    if isinstance(error, OSError):
+        what = f"{error.filename}: " if error.filename else ""
+        return f"{what}{error.strerror or error}; check the path, its permissions and the free space"
     return str(error)
 
 
@@ -271,8 +271,12 @@ def _watching(quiet: bool):
     if quiet:
         yield Watch()
         return
-    with progress_bars() as bars:
-        yield Watch(say, bars.count)
+    try:
+        with progress_bars() as bars:
+            yield Watch(say, bars.count)
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on from here")
+        raise
 
 
 def _listed(values: list[str] | None) -> list[str] | None:

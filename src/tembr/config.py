@@ -129,7 +129,9 @@ def write_settings(settings: StudySettings, path: Path) -> None:
 def differences(one: StudySettings, other: StudySettings) -> list[str]:
     """Dotted keys whose values differ, with both values."""
     flat, flat_other = (dict(_flatten(s.model_dump(mode="json"))) for s in (one, other))
-    return [f"{key} ({flat[key]} → {flat_other[key]})" for key in flat if flat[key] != flat_other.get(key)]
+    keys = dict.fromkeys([*flat, *flat_other])
+    pairs = [(key, flat.get(key), flat_other.get(key)) for key in keys]
+    return [f"{key} ({old} → {new})" for key, old, new in pairs if old != new and (old or new)]
 
 
 def _read(file: Path) -> dict:

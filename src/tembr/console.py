@@ -12,7 +12,7 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-results = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+results = Console(highlight=False, soft_wrap=not (sys.stdout and sys.stdout.isatty()))
 
 
 def log_to_stderr() -> None:

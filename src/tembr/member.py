@@ -18,7 +18,7 @@ from tembr.errors import StoreError
 from tembr.evaluate.metrics import Scores, score
 from tembr.evaluate.plots import confusion_png, history_png
 from tembr.evaluate.report import read_probabilities, write_probabilities, write_report
-from tembr.evaluate.results import MemberResult
+from tembr.evaluate.results import MemberResult, read_member
 from tembr.features.extract import find
 from tembr.features.shard import digest
 from tembr.features.store import FeatureTable
@@ -72,7 +72,7 @@ class Run:
         done = self.folder / "summary.json"
         if done.exists():
             self.watch.say(f"{self.protocol} · {member.name}: done before")
-            return MemberResult(member.name, self.protocol, member.kind, json.loads(done.read_text()))
+            return read_member(done)
         tracker = tracker.child(f"{member.name} · {self.protocol}", self.folder / ".mlflow-run.json")
         tracker.params({"member": member.name, "protocol": self.protocol, **self.settings.model_dump(mode="json")})
         outcomes = [self._fold(member, number, tracker) for number in range(len(self.folds))]
@@ -86,8 +86,8 @@ class Run:
     def _fold(self, member: Member, number: int, tracker: Tracker) -> Outcome:
         fold = self.folds[number]
         place = self.folder if len(self.folds) == 1 else self.folder / f"fold-{_file_name(fold.name)}"
-        finished = place / "fold.json"
-        if finished.exists():
+        if (place / "fold.json").exists():
+            discard_checkpoints(place)
             return Outcome.read(place)
         self.watch.say(f"{self.protocol} · {member.name} · fold {number + 1} of {len(self.folds)} ({fold.name})")
         if len(self.folds) > 1:
@@ -98,6 +98,7 @@ class Run:
         discard_checkpoints(place)
         if len(self.folds) > 1:
             tracker.finish()
+        outcome = Outcome.read(place)  # as a later run will see it, to the last digit
         self.watch.say(_fold_line(outcome, self.corpus.labels))
         return outcome
 
@@ -188,9 +189,9 @@ class Outcome:
         try:
             facts = json.loads((place / "fold.json").read_text())
             history, parameters = facts["history"], facts["parameters"]
-        except (ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{place / 'fold.json'}: damaged; remove it and the fold is trained again") from error
-        predictions = read_probabilities(place).astype({"fold": str})
+        predictions = read_probabilities(place)
         return Outcome(facts["fold"], predictions, history, parameters)
 
 
@@ -221,7 +222,7 @@ def _file_name(name: str) -> str:
     What had to be replaced is told apart by a digest of the whole.
     """
     plain = re.sub(r"[^\w.+-]", "_", name)
-    return plain if plain == name else f"{plain}-{digest(name.encode())[:8]}"
+    return plain if plain == name and len(plain) < 80 else f"{plain[:60]}-{digest(name.encode())[:8]}"
 
 
 def _fold_line(outcome: Outcome, labels: tuple[str, ...]) -> str:

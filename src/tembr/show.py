@@ -25,7 +25,7 @@ def show(
     augment: AugmentSettings | None = None,
     seed: int = 0,
 ) -> Path:
-    """Draw the waveform of `file` and its eleven representations as networks will meet them.
+    """Draw the waveform of `file` and its eleven representations; ZCR and RMS as the pictures they become.
 
     Args:
         file: recording; cut or padded to the window.
@@ -59,7 +59,7 @@ def show(
 
 
 def _augmented(entry: Representation, values: torch.Tensor, settings: AugmentSettings, seed: int) -> torch.Tensor:
-    strategy = make_augmentation(entry, settings, scale=float(values.std()))
+    strategy = make_augmentation(entry, settings, scale=values[0].std(-1, keepdim=True))
     return strategy(values, torch.Generator().manual_seed(seed))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +18,15 @@ from tembr.corpora.splits import Fold, make_folds
 from tembr.errors import ConfigError, CorpusError, StoreError
 from tembr.evaluate.comparison import write_comparison
 from tembr.evaluate.report import read_probabilities
-from tembr.evaluate.results import PROTOCOLS, MemberResult, comparison_table, read_study
+from tembr.evaluate.results import MemberResult, comparison_table, read_study
+from tembr.features.extract import find
+from tembr.features.picture import Picture
+from tembr.features.registry import REPRESENTATIONS
 from tembr.features.store import FeatureStore, FeatureTable
 from tembr.files import atomic_write
 from tembr.member import Member, Run, Watch, make_recipe
 from tembr.train.baselines import BASELINES
+from tembr.train.networks import check_network
 from tembr.train.track import Silent, Tracker, open_tracker
 
 log = logging.getLogger("tembr")
@@ -38,24 +44,23 @@ def run_study(settings: StudySettings, folder: Path, watch: Watch | None = None)
         TembrError: the corpus, the settings or the disk do not allow it; what was finished stays.
     """
     watch = watch or Watch()
-    _claim(settings, folder)
+    _refuse_other(settings, folder)
     corpus = _usable_corpus(settings, watch)
-    write_table(corpus, folder / "dataset_info.csv")
     folds = {protocol: make_folds(corpus, protocol, settings.split) for protocol in settings.protocols}
     members = _members(settings)
+    _try_networks(settings)
     tables = _prepare(settings, corpus, members, watch)
-    tracker = _tracker(settings, folder)
-    results: list[MemberResult] = []
-    for protocol in settings.protocols:
-        place = folder if protocol == settings.protocols[0] else folder / protocol
-        _write_splits(corpus, folds[protocol], place)
-        for member in members:
-            run = Run(settings, corpus, tables, protocol, folds[protocol], place / member.folder, watch)
-            results.append(run.member(member, tracker))
-            write_comparison(results, folder, f"{corpus.name}: {len(corpus)} recordings")
-    tracker.artifacts(folder, skip=(".db", ".db-shm", ".db-wal"))
-    tracker.finish()
-    return Study(folder, settings, tuple(results))
+    _claim(settings, folder, corpus, folds)
+    with _tracking(settings, folder) as tracker:
+        for protocol in settings.protocols:
+            for member in members:
+                place = _place(settings, folder, protocol) / member.folder
+                new = not (place / "summary.json").exists()
+                Run(settings, corpus, tables, protocol, folds[protocol], place, watch).member(member, tracker)
+                if new:
+                    write_comparison(Study.read(folder).results, folder, f"{corpus.name}: {len(corpus)} recordings")
+        tracker.artifacts(folder, skip=(".db", ".db-shm", ".db-wal"))
+    return Study.read(folder)
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,9 @@ class Study:
         """
         folder = Path(folder)
         settings = load_settings(folder / "config.toml")
-        further = [folder / name for name in PROTOCOLS if any((folder / name).glob("*/summary.json"))]
-        results = [result for place in (folder, *further) for result in read_study(place)]
+        places = [_place(settings, folder, protocol) for protocol in settings.protocols]
+        finished = [place for place in places if any(place.glob("*/summary.json"))] or [folder]
+        results = [result for place in finished for result in read_study(place)]
         return Study(folder, settings, tuple(results))
 
     @property
@@ -96,15 +102,14 @@ class Study:
 
     def history(self, member: str, protocol: str | None = None) -> pd.DataFrame:
         """Losses and measures of each epoch (and fold) of a network."""
-        return pd.read_csv(self._place(member, protocol) / "history.csv")
+        return pd.read_csv(self._place(member, protocol) / "history.csv", dtype={"fold": str})
 
     def _place(self, member: str, protocol: str | None) -> Path:
         protocol = protocol or self.settings.protocols[0]
-        first = protocol == self.settings.protocols[0]
         kinds = {r.member: r.kind for r in self.results if r.protocol == protocol}
         if member not in kinds:
             raise StoreError(f"{self.folder}: no {member} under {protocol}; there are {', '.join(kinds) or 'none'}")
-        return (self.folder if first else self.folder / protocol) / Member(member, kinds[member]).folder
+        return _place(self.settings, self.folder, protocol) / Member(member, kinds[member]).folder
 
 
 def _members(settings: StudySettings) -> list[Member]:
@@ -112,14 +117,49 @@ def _members(settings: StudySettings) -> list[Member]:
     return baselines + [Member(name, "network") for name in settings.representations]
 
 
-def _claim(settings: StudySettings, folder: Path) -> None:
+FREE = ("track.", "corpus.folder ", "representations ", "baselines ", "protocols ")
+"""Settings that a folder's study may be continued with others of: none of them changes a result that is there."""
+
+
+def _place(settings: StudySettings, folder: Path, protocol: str) -> Path:
+    return folder if protocol == settings.protocols[0] else folder / protocol
+
+
+def _refuse_other(settings: StudySettings, folder: Path) -> None:
+    path = folder / "config.toml"
+    if not path.exists():
+        return
+    before = load_settings(path)
+    changed = [line for line in differences(before, settings) if not line.startswith(FREE)]
+    if before.protocols[0] != settings.protocols[0]:
+        changed.append(f"first protocol ({before.protocols[0]} → {settings.protocols[0]})")
+    if changed:
+        raise ConfigError(f"{folder} holds a study with other settings: {'; '.join(changed)}; choose another --out")
+
+
+def _claim(settings: StudySettings, folder: Path, corpus: Corpus, folds: dict[str, list[Fold]]) -> None:
+    """Write what the folder's study is made with: the settings, with the members of earlier runs, and the splits."""
     path = folder / "config.toml"
     if path.exists():
-        changed = differences(load_settings(path), settings)
-        if changed:
-            raise ConfigError(f"{folder} holds a study with other settings: {'; '.join(changed)}; choose another --out")
-        return
+        before = load_settings(path)
+        names = tuple(n for n in REPRESENTATIONS if n in {*before.representations, *settings.representations})
+        protocols = tuple(dict.fromkeys([*before.protocols, *settings.protocols]))
+        baselines = before.baselines or settings.baselines
+        more = {"representations": names, "protocols": protocols, "baselines": baselines}
+        settings = settings.model_copy(update=more)
+    for protocol, made in folds.items():
+        _write_splits(corpus, made, _place(settings, folder, protocol))
     write_settings(settings, path)
+    write_table(corpus, folder / "dataset_info.csv")
+
+
+def _try_networks(settings: StudySettings) -> None:
+    """One empty picture through each network, before hours of work end at its first batch."""
+    features = settings.features
+    for name in settings.representations:
+        picture = Picture(find(name), settings.pictures, find(name).bins(features))
+        frames = 1 + (features.window_samples or features.sample_rate) // features.hop_length
+        check_network(settings.train.network, picture.rows, frames)
 
 
 def _usable_corpus(settings: StudySettings, watch: Watch) -> Corpus:
@@ -141,6 +181,8 @@ def _usable_corpus(settings: StudySettings, watch: Watch) -> Corpus:
         log.warning("%s: %s; left out", key, reason)
     if left_out == len(corpus):
         raise CorpusError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; check --corpus-dir")
+    for group in description.duplicates:
+        log.warning("%s: the same recording; a random split may put them on both sides", ", ".join(group))
     if left_out:
         watch.say(f"{left_out} of {len(corpus)} recordings left out: missing or unreadable")
     return usable(corpus, description)
@@ -157,20 +199,33 @@ def _prepare(settings, corpus: Corpus, members: list[Member], watch: Watch) -> d
     )
 
 
-def _tracker(settings: StudySettings, folder: Path) -> Tracker:
+@contextmanager
+def _tracking(settings: StudySettings, folder: Path) -> Iterator[Tracker]:
     if not settings.track.enabled:
-        return Silent()
+        yield Silent()
+        return
     track = settings.track
     tracker = open_tracker(track.uri, track.experiment or folder.resolve().name, f"study {folder.name}", folder)
     tracker.params(settings.model_dump(mode="json"))
-    return tracker
+    try:
+        yield tracker
+    except BaseException:
+        with suppress(StoreError):
+            tracker.finish("KILLED")
+        raise
+    tracker.finish()
 
 
 def _write_splits(corpus: Corpus, folds: list[Fold], place: Path) -> None:
+    """Write `splits.csv`, or hold this run to the one that is there: another would train on what was tested."""
     rows = [
         (u.key, part, fold.name)
         for fold in folds
         for u, part in zip(corpus.utterances, fold.part_of(len(corpus)), strict=True)
     ]
-    with atomic_write(place / "splits.csv") as temporary:
-        pd.DataFrame(rows, columns=["file", "part", "fold"]).to_csv(temporary, index=False)
+    text = pd.DataFrame(rows, columns=["file", "part", "fold"]).to_csv(index=False)
+    path = place / "splits.csv"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ConfigError(f"{path}: the recordings are no longer those this study began with; choose another --out")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

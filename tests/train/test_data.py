@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tembr.train.data import EpochSampler, FeatureDataset, collate, training_loader
+from tembr.train.data import EpochSampler, FeatureDataset, collate, evaluation_loader, training_loader
 
 
-def test_collate_pads_shorter_recordings_with_their_smallest_value():
-    short, long = torch.tensor([[1.0, -3.0], [2.0, 5.0]]), torch.ones(2, 4)
+def test_collate_lets_shorter_recordings_begin_anew():
+    short, long = torch.tensor([[1.0, -3.0], [2.0, 5.0]]), torch.ones(2, 5)
     values, labels = collate([(short, 4), (long, 1)])
-    assert values.shape == (2, 2, 4)
-    assert values[0].tolist() == [[1.0, -3.0, -3.0, -3.0], [2.0, 5.0, -3.0, -3.0]]
+    assert values.shape == (2, 2, 5)
+    assert values[0].tolist() == [[1.0, -3.0, 1.0, -3.0, 1.0], [2.0, 5.0, 2.0, 5.0, 2.0]]
     assert torch.equal(values[1], long)
     assert labels.tolist() == [4, 1]
 
@@ -18,6 +18,12 @@ def test_collate_pads_shorter_recordings_with_their_smallest_value():
 def test_collate_leaves_equal_lengths_alone():
     values, _ = collate([(torch.ones(2, 3), 0), (torch.zeros(2, 3), 1)])
     assert values.shape == (2, 2, 3)
+
+
+def test_recordings_of_different_length_are_evaluated_one_by_one():
+    table = [np.zeros((1, n), np.float32) for n in (2, 3, 2)]
+    loader = evaluation_loader(FeatureDataset(table, np.zeros(3), np.arange(3)), batch_size=4)
+    assert [values.shape for values, _ in loader] == [(1, 1, 2), (1, 1, 3), (1, 1, 2)]
 
 
 def test_every_epoch_has_its_own_order_and_all_recordings():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tembr.errors import ConfigError
-from tembr.train.networks import AudioResNet, build_network
+from tembr.train.networks import AudioResNet, build_network, check_network
 
 NAMES = ["resnet18", "resnet34", "resnet50", "mobilenet_v3_small", "efficientnet_b0"]
 
@@ -21,6 +21,17 @@ def test_dropout_stands_before_the_last_layer(name):
     modules = [m for m in build_network(name, 6, dropout=0.3).modules() if not list(m.children())]
     assert isinstance(modules[-1], nn.Linear)
     assert isinstance(modules[-2], nn.Dropout) and modules[-2].p == 0.3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_is_no_other_dropout_before_it(name):
+    rates = [m.p for m in build_network(name, 6, dropout=0.3).modules() if isinstance(m, nn.Dropout)]
+    assert rates == [0.3]
+
+
+def test_a_network_that_cannot_take_the_pictures_is_said():
+    with pytest.raises(ConfigError, match=r"inception_v3 cannot be used on pictures of 12 × 94"):
+        check_network("inception_v3", 12, 94)
 
 
 def test_audio_resnet_has_the_size_of_resnet18_with_one_channel():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tembr.emotions import EMOTIONS, canonical, ordered
 from tembr.errors import CorpusError
+from tembr.files import atomic_write
 
 COLUMNS = ("file", "start", "end", "speaker", "gender", "age", "emotion", "text")
 
@@ -42,7 +43,7 @@ class Utterance:
     @property
     def key(self) -> str:
         """Name of the utterance in tables: the file, with its start where the file holds several."""
-        return self.file if not self.start and self.end is None else f"{self.file}@{self.start:g}"
+        return self.file if not self.start and self.end is None else f"{self.file}@{float(self.start)!r}"
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,12 @@ def number(value: object, column: str, where: str) -> float | None:
 
 
 def write_table(corpus: Corpus, path: Path) -> None:
-    """Write the corpus as CSV with the columns of `COLUMNS`; `end` and `age` empty where unknown."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """Write the corpus as CSV with the columns of `COLUMNS`; `end` and `age` empty where unknown.
+
+    Raises:
+        StoreError: it cannot be written there; an older one is untouched.
+    """
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for u in corpus.utterances:

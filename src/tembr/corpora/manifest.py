@@ -185,6 +185,9 @@ def _json_rows(table: Path, text: str) -> Iterator[_Row]:
             raise CorpusError(f"{table}, row {line}: not JSON ({error}); one object per line") from error
         if not isinstance(row, dict):
             raise CorpusError(f"{table}, row {line}: not a JSON object; write {{'file': …, 'emotion': …}}")
+        nested = [str(name) for name, value in row.items() if isinstance(value, (list, dict))]
+        if nested:
+            raise CorpusError(f"{table}, row {line}: {nested[0]} is a list or an object; write one plain value")
         yield line, row
 
 

@@ -13,12 +13,6 @@ from tembr.errors import CorpusError
 
 Protocol = Literal["random", "speaker", "kfold"]
 
-MEANING = {
-    "random": "stratified random split; speakers and sentences are shared between training and test",
-    "speaker": "no speaker of the test part was heard in training or validation",
-    "kfold": "stratified folds; speakers and sentences are shared between training and test",
-}
-
 
 class SplitSettings(BaseModel):
     """How recordings are divided.

@@ -104,7 +104,7 @@ def _draw_recall(axes: Axes, table: pd.DataFrame, protocol: str, members: dict[s
     for (row, column), share in np.ndenumerate(recall):
         text, color = ("–", GREY) if np.isnan(share) else (f"{100 * share:.0f}", ink_on(share))
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
-    axes.set_xticks(range(len(labels)), [two_line_name(label) for label in labels], fontsize=9)
+    axes.set_xticks(range(len(labels)), [two_line_name(label) for label in labels], fontsize=9, parse_math=False)
     axes.set_yticks(range(len(table)), _row_names(table), fontsize=9, parse_math=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -81,8 +81,8 @@ def draw_confusion(axes: Axes, confusion: np.ndarray, labels: tuple[str, ...]) -
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [two_line_name(label) for label in labels]
-    axes.set_xticks(range(len(labels)), names, fontsize=9)
-    axes.set_yticks(range(len(labels)), names, fontsize=9)
+    axes.set_xticks(range(len(labels)), names, fontsize=9, parse_math=False)
+    axes.set_yticks(range(len(labels)), names, fontsize=9, parse_math=False)
     axes.set_xlabel("recognised as", color=INK)
     axes.set_ylabel("spoken emotion", color=INK)
     axes.tick_params(length=0)

@@ -71,7 +71,7 @@ def read_probabilities(folder: str | os.PathLike) -> pd.DataFrame:
         StoreError: the file is missing, is no such table, or holds something else than numbers as posteriors.
     """
     path = Path(folder) / "probabilities.csv"
-    text = dict.fromkeys(("file", "speaker", "gender", "emotion", "predicted"), str)
+    text = dict.fromkeys(("file", "speaker", "gender", "emotion", "predicted", "fold"), str)
     try:
         frame = pd.read_csv(path, dtype=text, keep_default_na=False)
     except (OSError, ValueError) as error:

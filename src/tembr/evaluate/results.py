@@ -11,9 +11,8 @@ from typing import Literal
 
 import pandas as pd
 
+from tembr.corpora.splits import Protocol
 from tembr.errors import StoreError
-
-Protocol = Literal["random", "kfold", "speaker"]
 
 PROTOCOLS: dict[str, str] = {
     "random": "random split",
@@ -63,7 +62,7 @@ def read_study(folder: str | os.PathLike) -> list[MemberResult]:
     paths = sorted(Path(folder).glob("*/summary.json"))
     if not paths:
         raise StoreError(f"no member has a summary.json below {folder}; run `tembr study` with --out there.")
-    return [_read_member(path) for path in paths]
+    return [read_member(path) for path in paths]
 
 
 def by_protocol(results: Sequence[MemberResult]) -> dict[str, dict[str, MemberResult]]:
@@ -126,7 +125,12 @@ def _figures(protocol: str, summary: dict) -> dict[str, float]:
     return figures | {f"{protocol}_{name}": summary[name] for name in ("n", "folds", "train_seconds")}
 
 
-def _read_member(path: Path) -> MemberResult:
+def read_member(path: Path) -> MemberResult:
+    """Read one ``summary.json``.
+
+    Raises:
+        StoreError: it is missing, damaged, or not the summary of a member.
+    """
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
         member, protocol, kind = summary["member"], summary["protocol"], summary["kind"]

@@ -54,7 +54,3 @@ class FeatureSettings(BaseModel):
     def window_samples(self) -> int:
         """Samples of the window; 0 where recordings keep their own length."""
         return round(self.window * self.sample_rate)
-
-    def frames(self, samples: int) -> int:
-        """Frames of a recording of `samples` samples (centred framing)."""
-        return 1 + samples // self.hop_length

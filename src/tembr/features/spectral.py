@@ -40,12 +40,13 @@ def contrast_bands(frequencies: np.ndarray, fmin: float, bands: int, quantile: f
     """Bins and extreme counts of each spectral-contrast band, as in `librosa.feature.spectral_contrast`.
 
     Returns:
-        list of `(first bin, one past the last bin, bins averaged at either extreme)`; empty where the highest
-        band would start above half the sample rate, which librosa refuses.
+        list of `(first bin, one past the last bin, bins averaged at either extreme)`; empty where a band would
+        hold no bin or start above half the sample rate, which librosa refuses.
     """
-    if fmin * 2.0 ** (bands - 1) >= frequencies[-1]:
-        return []
     edges = [0.0, *(fmin * 2.0**k for k in range(bands + 1))]
+    empty = any(not ((frequencies >= low) & (frequencies <= high)).any() for low, high in zip(edges, edges[1:]))
+    if empty or edges[-2] >= frequencies[-1]:
+        return []
     result = []
     for k, (low, high) in enumerate(zip(edges, edges[1:])):
         inside = np.flatnonzero((frequencies >= low) & (frequencies <= high))
@@ -68,10 +69,13 @@ def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> t
         dB, `(batch, len(bands), frames)`.
 
     Raises:
-        ConfigError: no bands, because the highest would start above half the sample rate.
+        ConfigError: no bands, because one would hold no bin or start above half the sample rate.
     """
     if not bands:
-        raise ConfigError("spectral_contrast: the highest band starts above half the sample rate; lower contrast_bands")
+        raise ConfigError(
+            "spectral_contrast: a band holds no bin or starts above half the sample rate; "
+            "lower contrast_bands or change contrast_fmin"
+        )
     by_frame = magnitude.transpose(-1, -2)
     valleys, peaks = [], []
     for first, stop, count in bands:

@@ -129,6 +129,8 @@ class FeatureStore:
 
     def clear(self, representation: str | None = None) -> int:
         """Remove one representation, or all, leftovers of killed runs included; returns the bytes freed."""
+        if representation not in (None, WAVEFORM):
+            find(representation)
         freed = 0
         for path in sorted(self.root.glob(f"{representation or '*'}/*")):
             if path.suffix in {".npy", ".json"}:
@@ -147,7 +149,7 @@ class CacheEntry:
 
     @property
     def recordings(self) -> int:
-        return sum(len(json.loads(path.read_text())["frames"]) for path in self.manifests)
+        return sum(_recordings(path) for path in self.manifests)
 
     @property
     def bytes(self) -> int:
@@ -201,6 +203,13 @@ def _analyse(batch: torch.Tensor, names: Sequence[str], settings: FeatureSetting
     if WAVEFORM in names:
         values[WAVEFORM] = batch.unsqueeze(1)
     return values
+
+
+def _recordings(manifest: Path) -> int:
+    try:
+        return len(json.loads(manifest.read_text())["frames"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _settings_label(manifest: Path) -> str:

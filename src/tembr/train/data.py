@@ -22,6 +22,11 @@ class FeatureDataset(Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def ragged(self) -> bool:
+        """Whether recordings differ in length."""
+        return len({self.table[int(index)].shape[-1] for index in self.indices}) > 1
+
     def __getitem__(self, position: int) -> Item:
         index = int(self.indices[position])
         return torch.from_numpy(np.array(self.table[index])), int(self.classes[index])
@@ -30,8 +35,8 @@ class FeatureDataset(Dataset):
 def collate(items: Sequence[Item]) -> tuple[torch.Tensor, torch.Tensor]:
     """Stack recordings to `(batch, bins, frames)` and `(batch,)`.
 
-    Shorter ones are padded at the end with their own smallest value, which is silence in decibels and zero in
-    chroma, energy and the like.
+    Shorter ones are padded by beginning anew (`np.pad(mode="wrap")`): no value is invented that normalisation per
+    recording would then take for part of the voice, and it suits waveforms and decibels alike.
     """
     longest = max(values.shape[-1] for values, _ in items)
     padded = [_padded(values, longest) for values, _ in items]
@@ -39,10 +44,9 @@ def collate(items: Sequence[Item]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _padded(values: torch.Tensor, frames: int) -> torch.Tensor:
-    missing = frames - values.shape[-1]
-    if not missing:
+    if values.shape[-1] == frames:
         return values
-    return torch.cat([values, values.min().expand(values.shape[0], missing)], dim=-1)
+    return values.repeat(1, -(-frames // values.shape[-1]))[:, :frames]
 
 
 class EpochSampler(Sampler[int]):
@@ -70,5 +74,5 @@ def training_loader(dataset: FeatureDataset, batch_size: int, seed: int) -> Data
 
 
 def evaluation_loader(dataset: FeatureDataset, batch_size: int) -> DataLoader:
-    """Batches in the dataset's order."""
-    return DataLoader(dataset, batch_size, shuffle=False, collate_fn=collate)
+    """Batches in the dataset's order; one by one where lengths differ, so that no answer depends on its neighbours."""
+    return DataLoader(dataset, 1 if dataset.ragged else batch_size, shuffle=False, collate_fn=collate)

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from safetensors.torch import load_file, save_file
 
 from tembr.augment import AugmentSettings
-from tembr.errors import StoreError
+from tembr.errors import ConfigError, StoreError
 from tembr.features.picture import PictureSettings
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
@@ -66,11 +66,6 @@ class Trained:
     posteriors: np.ndarray
     history: list[dict]
     parameters: int
-
-    @property
-    def seconds(self) -> float:
-        """Training time in all its runs."""
-        return sum(row["seconds"] for row in self.history)
 
 
 def fit(
@@ -154,7 +149,7 @@ def _module(recipe: Recipe, classifier: AudioClassifier, train: FeatureDataset) 
     classifier.picture.fit(values for values, _ in evaluation_loader(statistics, 128))
     if recipe.train.channels_last:
         classifier.network.to(memory_format=torch.channels_last)
-    scale = _deviation(statistics)
+    scale = _row_deviation(statistics)
     return TrainingModule(
         classifier,
         recipe.representation,
@@ -175,6 +170,10 @@ class _Extracted(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.waveforms)
 
+    @property
+    def ragged(self) -> bool:
+        return self.waveforms.ragged
+
     def __getitem__(self, position: int):
         from tembr.features.extract import extract
 
@@ -183,21 +182,23 @@ class _Extracted(torch.utils.data.Dataset):
         return extract(waveform, settings.sample_rate, name, settings=settings)[0], label
 
 
-def _deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> float:
+def _row_deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> torch.Tensor:
+    """Deviation of every row over time and (at most `most`) training recordings, `(bins, 1)`."""
     chosen = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int)
-    moments = [(v.numel(), v.double().sum(), v.double().square().sum()) for v, _ in (dataset[i] for i in chosen)]
-    count, total, squares = (sum(column) for column in zip(*moments))
-    return float((squares / count - (total / count) ** 2).clamp(min=0).sqrt())
+    frames = torch.cat([dataset[index][0] for index in chosen], dim=-1)
+    return frames.std(-1, keepdim=True, correction=0)
 
 
 def _trainer(settings: TrainSettings, folder: Path, watchers: list[lightning.Callback]) -> lightning.Trainer:
     best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     stopping = EarlyStopping("val_loss", patience=settings.patience, check_finite=False)
+    if settings.device == "gpu" and not torch.cuda.is_available():
+        raise ConfigError("train.device=gpu, but PyTorch finds no GPU here; use auto or cpu")
     with _quiet():
         return lightning.Trainer(
             accelerator=settings.device,
-            devices=("auto" if settings.devices == 0 else settings.devices) if _on_gpu(settings) else 1,
+            devices=1,
             precision=_precision(settings),
             max_epochs=settings.epochs,
             callbacks=[*watchers, stopping, best, last],

@@ -25,7 +25,7 @@ class History(lightning.Callback):
         self.rows: list[dict] = []
         self._started = 0.0
 
-    def on_train_epoch_start(self, trainer, module) -> None:
+    def on_train_start(self, trainer, module) -> None:
         self._started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer, module) -> None:
@@ -36,6 +36,7 @@ class History(lightning.Callback):
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": time.perf_counter() - self._started,
         }
+        self._started = time.perf_counter()  # writing this epoch's checkpoint counts in the next
         self.rows.append(row)
         if trainer.is_global_zero:
             write_history(self.rows, self.path)

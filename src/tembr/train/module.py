@@ -54,7 +54,7 @@ class TrainingModule(lightning.LightningModule):
         classifier: what is trained.
         representation, features, augment, train: see there.
         classes: number of emotions.
-        scale: deviation of the representation's values over the training data.
+        scale: deviation of each row of the representation over the training data, `(bins, 1)`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class TrainingModule(lightning.LightningModule):
         augment: AugmentSettings,
         train: TrainSettings,
         classes: int,
-        scale: float,
+        scale: torch.Tensor,
     ):
         super().__init__()
         self.classifier = classifier
@@ -83,7 +83,7 @@ class TrainingModule(lightning.LightningModule):
         )
         self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
         self._resumed_plateau: dict | None = None
-        self.forward_logits = torch.compile(classifier) if train.compile else classifier
+        self._compiled = (torch.compile(classifier) if train.compile else classifier,)  # no second registration
 
     def configure_optimizers(self):
         settings = self.settings
@@ -109,7 +109,7 @@ class TrainingModule(lightning.LightningModule):
         generator = self._seeded(index)
         with torch.no_grad():
             values = self.augment(self._values(values, generator), generator)
-        logits = self.forward_logits(values)
+        logits = self._compiled[0](values)
         loss = self.loss(logits, target)
         self._log("train_loss", loss, len(target))
         self._log_metrics(logits, target, "train_accuracy")

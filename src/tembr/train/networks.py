@@ -50,10 +50,33 @@ def adapt(network: nn.Module, dropout: float) -> nn.Module:
     """
     first_name, first = next((n, m) for n, m in network.named_modules() if isinstance(m, nn.Conv2d))
     _replace(network, first_name, _one_channel(first))
-    last_name, last = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.Linear)][-1]
-    _replace(network, last_name, nn.Sequential(nn.Dropout(dropout), last))
+    leaves = [(name, module) for name, module in network.named_modules() if not list(module.children())]
+    last_name, last = [(n, m) for n, m in leaves if isinstance(m, nn.Linear)][-1]
+    before = leaves[[n for n, _ in leaves].index(last_name) - 1][1]
+    if isinstance(before, nn.Dropout):
+        before.p = dropout
+    else:
+        _replace(network, last_name, nn.Sequential(nn.Dropout(dropout), last))
     network.apply(_initialise)
     return network
+
+
+def check_network(name: str, rows: int, frames: int) -> None:
+    """Try a network on one empty picture.
+
+    Raises:
+        ConfigError: there is no such network, or it cannot take pictures of this size.
+    """
+    try:
+        with torch.inference_mode():
+            build_network(name, 2).eval()(torch.zeros(1, 1, rows, frames))
+    except ConfigError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120]
+        raise ConfigError(
+            f"train.network={name} cannot be used on pictures of {rows} × {frames} ({reason}); try resnet18"
+        ) from error
 
 
 def _one_channel(conv: nn.Conv2d) -> nn.Conv2d:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class TrainSettings(BaseModel):
@@ -23,7 +23,6 @@ class TrainSettings(BaseModel):
         precision: 'auto' is bfloat16 where the processor is fast at it (AMX, AVX-512 BF16) or a GPU is used,
             or '32', 'bf16', '16'.
         device: 'auto', 'cpu' or 'gpu'.
-        devices: how many GPUs; 0 for all there are.
         channels_last: memory layout of pictures; faster on processors and GPUs alike.
         compile: compile the network with torch.compile; pays in long trainings.
     """
@@ -42,6 +41,10 @@ class TrainSettings(BaseModel):
     seed: int = Field(42, ge=0)
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    devices: int = Field(1, ge=0)
     channels_last: bool = True
     compile: bool = False
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_text(cls, value):
+        return str(value) if isinstance(value, int) else value  # TOML reads 32 as a number

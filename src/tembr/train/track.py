@@ -113,6 +113,7 @@ def open_tracker(uri: str, experiment: str, name: str, folder: Path) -> Tracker:
         if run is None:
             run = client.create_run(experiment_id, run_name=name).info.run_id
             _remember(folder / ".mlflow-run.json", run)
+        client.update_run(run, status="RUNNING")
         return Tracker(client, experiment_id, run)
 
 
