@@ -183,7 +183,7 @@ def test_a_result_folder_that_cannot_be_made_is_one_line(capsys, tmp_path, folde
     assert done.status == 1 and done.one_line_error
 
 
-def test_no_room_for_mlflows_store_is_one_line(capsys, tmp_path, folder):
+def test_an_mlflow_store_that_cannot_be_made_is_one_line(capsys, tmp_path, folder):
     done = study(capsys, folder, tmp_path / "out", "--set", f"track.uri=sqlite:////dev/full/{tmp_path.name}.db",
                  "--set", "track.enabled=true")  # fmt: skip
     assert done.status == 1 and done.one_line_error and "track.enabled=false" in done.err

@@ -43,7 +43,7 @@ class Utterance:
     @property
     def key(self) -> str:
         """Name of the utterance in tables: the file, with its start where the file holds several."""
-        return self.file if not self.start and self.end is None else f"{self.file}@{float(self.start)!r}"
+        return self.file if not self.start and self.end is None else f"{self.file}@{self.start:.10g}"
 
 
 @dataclass(frozen=True)
