@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each of the two workers
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import platformdirs
 import pytest
+from filelock import FileLock
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -34,7 +38,9 @@ def corpora_dir() -> Path:
     if not (SHARED / "corpora").is_dir() or not unpack.is_file():
         pytest.skip("no real corpora: set TEMBR_CORPORA to a folder with nemo, ravdess, emodb and ased")
     folder = Path(platformdirs.user_cache_dir("tembr")) / "test-corpora"
-    done = subprocess.run([sys.executable, str(unpack), str(folder)], capture_output=True, text=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        done = subprocess.run([sys.executable, str(unpack), str(folder)], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"the corpora could not be unpacked: {done.stderr.strip().splitlines()[-1:]}")
     return folder
