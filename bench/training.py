@@ -23,7 +23,7 @@ from tembr.features.store import FeatureStore
 from tembr.train.fit import Recipe, fit
 from tembr.train.settings import TrainSettings
 
-RECORDINGS, RUNS = 960, 3
+RECORDINGS, RUNS = 480, 3
 
 
 class PlainDataset(Dataset):

@@ -125,6 +125,13 @@ def test_tracking_and_members_may_change_in_the_same_folder(study, tmp_path):
     assert load_settings(folder / "config.toml").representations == ("chroma", "rms")
 
 
+def test_a_tracked_study_goes_on_with_another_member(study, tmp_path):
+    folder = copied(study, tmp_path)
+    more = load_settings(folder / "config.toml", ["track.enabled=true", 'representations=["zcr"]'])
+    members = {r.member for r in run_study(more, folder).results}
+    assert members == {"majority", "svm", "chroma", "rms", "zcr"}
+
+
 def test_a_failed_first_try_does_not_claim_the_folder(tmp_path):
     with pytest.raises(ConfigError, match="did you mean resnet18"):
         run_study(load_settings(overrides=["train.network=resnet81"]), tmp_path / "out")

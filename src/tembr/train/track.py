@@ -40,11 +40,12 @@ class Tracker:
             return Tracker(self._client, self._experiment, run)
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Record parameters; nested groups become dotted names."""
+        """Record parameters; nested groups become dotted names. One that is there stays, as MLflow wants it."""
         from mlflow.entities import Param
 
         with _explained():
-            entries = [Param(key, str(value)[:500]) for key, value in _flat(values)]
+            known = self._client.get_run(self._run).data.params
+            entries = [Param(key, str(value)[:500]) for key, value in _flat(values) if key not in known]
             self._client.log_batch(self._run, params=entries)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
