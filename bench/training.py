@@ -1,6 +1,6 @@
 """One training epoch: ours against the plain fp32 loop, with the same network and data.
 
-uv run --all-extras python bench/training.py CORPUS_DIR
+uv run --all-extras python bench/training.py CORPUS_DIR [REPRESENTATION ...]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tembr.features.store import FeatureStore
 from tembr.train.fit import Recipe, fit
 from tembr.train.settings import TrainSettings
 
-RECORDINGS, RUNS = 480, 3
+RECORDINGS, RUNS = 256, 3
 
 
 class PlainDataset(Dataset):
@@ -54,7 +54,7 @@ def plain_epoch(network: torch.nn.Module, dataset: Dataset) -> float:
     return time.perf_counter() - started
 
 
-def main(folder: str) -> None:
+def main(folder: str, names: list[str]) -> None:
     corpus = load_corpus("nemo", folder)
     utterances = corpus.utterances[: RECORDINGS + 32]
     classes = np.array([corpus.labels.index(u.emotion) for u in utterances])
@@ -63,7 +63,7 @@ def main(folder: str) -> None:
     lines = ["| representation | run | plain loop, s | ours, s | ratio |", "|---|---|---|---|---|"]
     lowest = {}
     with tempfile.TemporaryDirectory() as place:
-        for name in ("melspectrogram", "mfcc", "chroma"):
+        for name in names:
             table = FeatureStore(Path(place) / "cache").prepare(utterances, [name], FeatureSettings())[name]
             items = Path(place) / name
             items.mkdir()
@@ -88,8 +88,8 @@ def main(folder: str) -> None:
         "recordings and the writing of a checkpoint, the plain loop without. "
         f"Lowest of {RUNS} runs: {said}. Goal: 3.",
     ]
-    write_section("A training epoch", "uv run --all-extras python bench/training.py nemo", lines)
+    write_section("A training epoch", "uv run --all-extras python bench/training.py nemo " + " ".join(names), lines)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:] or ["melspectrogram"])
