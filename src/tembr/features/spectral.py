@@ -87,7 +87,7 @@ def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> t
 
 
 def _sorted(band: torch.Tensor) -> torch.Tensor:
-    """Ascending along the last axis. NumPy's vectorised sort is about fifteen times faster than torch's here."""
+    """Ascending along the last axis. NumPy's vectorised sort is much faster than torch's here."""
     if band.device.type == "cpu" and not torch.compiler.is_compiling():
         return torch.from_numpy(np.sort(band.numpy(), axis=-1))
     return band.sort(dim=-1).values

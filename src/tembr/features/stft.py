@@ -23,7 +23,7 @@ def power_spectrogram(waveform: torch.Tensor, window: torch.Tensor, hop_length: 
     """Squared magnitude of the short-time Fourier transform, `librosa.stft` with zero padding.
 
     The transform is taken in double precision and rounded to single, as librosa does: in single, the
-    deep valleys of a voiced frame drown in rounding (spectral contrast is off by up to 9 dB on a tone).
+    deep valleys of a voiced frame drown in rounding.
 
     Args:
         waveform: `(batch, samples)`, float32.
