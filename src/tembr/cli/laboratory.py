@@ -1,63 +1,17 @@
-"""The command line: thin commands over the rooms; what is heavy is imported inside them."""
+"""Commands of the laboratory: describe a corpus, run a study, look at it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tembr.errors import ConfigError, TembrError
-
-app = typer.Typer(
-    name="tembr",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help=(
-        "Hear emotion in speech, Polish first: describe a corpus, look at a recording's eleven acoustic "
-        "representations, train and compare networks on them.\n\n"
-        "Start with `tembr study --corpus demo`, which needs nothing downloaded. "
-        "`--debug` anywhere shows the traceback of an error."
-    ),
-)
-cache = typer.Typer(no_args_is_help=True, help="Look after the cache of representations.")
-app.add_typer(cache, name="cache")
-
-CorpusName = Annotated[
-    str, typer.Option("--corpus", help="nemo, ravdess, emodb, ased, demo, manifest (your table) or folder.")
-]
-CorpusDir = Annotated[
-    str | None,
-    typer.Option(help="Where the corpus lies: its folder, your table, or a name on the Hugging Face hub."),
-]
-Unmapped = Annotated[str | None, typer.Option(help="Labels outside the six emotions: error (list them), drop or keep.")]
-Columns = Annotated[
-    list[str] | None, typer.Option("--column", help="Column of a manifest, as OURS=THEIRS: emotion=label. Repeatable.")
-]
-Outside = Annotated[bool | None, typer.Option("--allow-outside", help="A manifest may name files outside its folder.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only warnings and results.")]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from tembr import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version)
-    ] = False,
-) -> None:
-    pass
+from tembr.cli.app import app
+from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Unmapped, listed, pairs_of, watching
+from tembr.errors import ConfigError
 
 
 @app.command()
@@ -74,12 +28,12 @@ def corpus(
 
     Example: `tembr corpus --corpus emodb --corpus-dir corpora/emodb`
     """
-    from tembr.console import progress_bars, results, say
+    from tembr.cli.console import progress_bars, results, say
     from tembr.corpora import load_corpus, write_table
     from tembr.corpora.describe import describe, render
 
     loaded = load_corpus(
-        corpus, corpus_dir, unmapped=unmapped, columns=_pairs(column), allow_outside=bool(allow_outside)
+        corpus, corpus_dir, unmapped=unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
     )
     with progress_bars() as bars:
         description = describe(loaded, window, lambda done, total: bars.count("recordings read", done, total))
@@ -132,16 +86,16 @@ def study(
         corpus__name=corpus,
         corpus__folder=corpus_dir,
         corpus__unmapped=unmapped,
-        corpus__columns=_pairs(column),
+        corpus__columns=pairs_of(column),
         corpus__allow_outside=allow_outside,
-        representations=_listed(representation),
-        protocols=_listed(protocol),
+        representations=listed(representation),
+        protocols=listed(protocol),
     )
     from tembr.evaluate.comparison import comparison_markdown
     from tembr.study import run_study
 
     folder = out or Path("runs") / settings.corpus.name
-    with _watching(quiet) as watch:
+    with watching(quiet) as watch:
         finished = run_study(settings, folder, watch)
     typer.echo(comparison_markdown(finished.results))
     typer.echo(f"\n{folder / 'comparison.html'}")
@@ -195,102 +149,3 @@ def track(
         raise ConfigError(f"{folder}: no mlflow.db there; name the folder of a study that was tracked")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", local_uri(folder)]
     os.execv(sys.executable, [*command, "--host", host, "--port", str(port)])
-
-
-@cache.command("list")
-def cache_list() -> None:
-    """What is cached, by representation and settings."""
-    from rich.table import Table
-
-    from tembr.console import results
-    from tembr.features.store import FeatureStore
-
-    store = FeatureStore()
-    table = Table("representation", "settings", "recordings", "MiB", box=None, pad_edge=False)
-    for entry in store.entries():
-        table.add_row(entry.representation, entry.settings, f"{entry.recordings:,}", f"{entry.bytes / 2**20:,.1f}")
-    results.print(table if table.row_count else f"nothing is cached in {store.root}")
-
-
-@cache.command("verify")
-def cache_verify() -> None:
-    """Read every cached file against its checksum; exit with 1 if one is damaged."""
-    from tembr.features.store import FeatureStore
-
-    damaged = FeatureStore().verify()
-    for path, reason in damaged:
-        typer.echo(f"{path}: {reason}; the next study computes it again")
-    if damaged:
-        raise typer.Exit(1)
-    typer.echo("all is well")
-
-
-@cache.command("clear")
-def cache_clear(
-    representation: Annotated[str | None, typer.Argument(help="Only this one.")] = None,
-) -> None:
-    """Remove cached representations."""
-    from tembr.features.store import FeatureStore
-
-    typer.echo(f"freed {FeatureStore().clear(representation) / 2**20:,.1f} MiB")
-
-
-def main() -> None:
-    """Run the command line: errors are one line on stderr, exit status 1; wrong commands 2."""
-    from tembr.console import log_to_stderr, say
-
-    debug = "--debug" in sys.argv
-    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
-    log_to_stderr()
-    try:
-        app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except (TembrError, ImportError, OSError) as error:
-        if debug:
-            raise
-        say(f"tembr: {_said(error)}")
-        sys.exit(1)
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, ImportError):
-        return f"this command needs the laboratory ({error.name} is missing); pip install 'tembr[train]'"
-    if isinstance(error, OSError):
-        what = f"{error.filename}: " if error.filename else ""
-        return f"{what}{error.strerror or error}; check the path, its permissions and the free space"
-    return str(error)
-
-
-@contextmanager
-def _watching(quiet: bool):
-    from tembr.console import progress_bars, say
-    from tembr.member import Watch
-
-    if quiet:
-        yield Watch()
-        return
-    try:
-        with progress_bars() as bars:
-            yield Watch(say, bars.count)
-    except KeyboardInterrupt:
-        say("stopped; the same command goes on from here")
-        raise
-
-
-def _listed(values: list[str] | None) -> list[str] | None:
-    return [name.strip() for value in values for name in value.split(",") if name.strip()] if values else None
-
-
-def _pairs(columns: list[str] | None) -> dict[str, str] | None:
-    if not columns:
-        return None
-    pairs = dict(column.partition("=")[::2] for column in columns)
-    if not all(pairs.values()):
-        raise ConfigError(f"--column {columns[0]}: write it as OURS=THEIRS, for example emotion=label")
-    return pairs
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,38 @@
+"""The command line: thin commands over the rooms; what is heavy is imported inside them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tembr.cli import cache, laboratory  # noqa: F401  (they register their commands)
+from tembr.cli.app import app
+from tembr.errors import TembrError
+
+
+def main() -> None:
+    """Run the command line: errors are one line on stderr, exit status 1; wrong commands 2."""
+    from tembr.cli.console import log_to_stderr, say
+
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    log_to_stderr()
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (TembrError, ImportError, OSError) as error:
+        if debug:
+            raise
+        say(f"tembr: {_said(error)}")
+        sys.exit(1)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"this command needs the laboratory ({error.name} is missing); pip install 'tembr[train]'"
+    if isinstance(error, OSError):
+        what = f"{error.filename}: " if error.filename else ""
+        return f"{what}{error.strerror or error}; check the path, its permissions and the free space"
+    return str(error)

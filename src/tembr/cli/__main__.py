@@ -1,0 +1,5 @@
+"""`python -m tembr.cli` is `tembr`."""
+
+from tembr.cli import main
+
+main()

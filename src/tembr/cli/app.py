@@ -1,0 +1,38 @@
+"""The application every command registers with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="tembr",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help=(
+        "Hear emotion in speech, Polish first: describe a corpus, look at a recording's eleven acoustic "
+        "representations, train and compare networks on them.\n\n"
+        "Start with `tembr study --corpus demo`, which needs nothing downloaded. "
+        "`--debug` anywhere shows the traceback of an error."
+    ),
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from tembr import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
