@@ -1,0 +1,137 @@
+"""The artefact between laboratory and recognizer: a folder with one ONNX file and all it takes to use and judge it.
+
+model.onnx      waveform float32 [batch, samples] → probabilities float32 [batch, labels]
+bundle.json     inputs, labels, rate, window, members, weights, temperature, corpora, licence, metrics, hashes
+MODEL_CARD.md   the same for people
+quantized/      smaller variants, where made
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tembr.errors import TembrError
+from tembr.files import write_bytes
+
+FORMAT = 1
+MODEL, FACTS, CARD = "model.onnx", "bundle.json", "MODEL_CARD.md"
+
+
+class BundleError(TembrError):
+    """A bundle is missing, altered, or of another kind than what is asked of it."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `bundle.json` says.
+
+    Attributes:
+        name: of the bundle, for people.
+        version: of the bundle, as the one who made it counts; `tembr` is the package's that wrote it.
+        inputs: 'waveform' (samples in, everything in the graph) or 'features' (one input a representation).
+        shapes: name of each input → its shape, an int or the name of a dynamic axis each:
+            ``{"waveform": ["batch", "samples"]}``.
+        labels: of the columns of the output `probabilities`, in order.
+        sample_rate: Hz of the waveform.
+        window: seconds the graph cuts or zero-pads a waveform to.
+        members: a dict each with name, weight, network, parameters.
+        temperature: the members' logits are divided by it.
+        corpora: a dict each with name, licence, recordings, speakers, hours: what it was trained on.
+        licence: SPDX name (or plain words) of the weights' licence, with its limits.
+        split: how its metrics were obtained: protocol → words.
+        metrics: protocol → n, folds, and accuracy, uar, macro_f1, ece each with value, low, high; of the same
+            recipe under that protocol, never on what this bundle was trained on.
+        features: representation → the feature settings of its input, for `inputs='features'` and for the record.
+        hashes: path in the folder → SHA-256, hexadecimal, of every file but bundle.json.
+        self_test: posteriors for `self_test_waveform`, in the order of `labels`, with the tolerance they hold to.
+        default: the variant opened when none is named: "model.onnx" or a path below quantized/.
+        calibration: what else turns scores into probabilities; empty where the temperature is all.
+    """
+
+    name: str
+    version: str
+    tembr: str
+    inputs: str
+    shapes: dict[str, list]
+    labels: list[str]
+    sample_rate: int
+    window: float
+    members: list[dict]
+    temperature: float
+    corpora: list[dict]
+    licence: str
+    split: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, dict] = field(default_factory=dict)
+    features: dict[str, dict] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    self_test: dict[str, Any] = field(default_factory=dict)
+    default: str = MODEL
+    calibration: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def self_test_waveform(sample_rate: int, seconds: float = 2.0) -> np.ndarray:
+    """A signal anyone can make again, `(samples,)` float32 in [-0.5, 0.5]: a glide of harmonics, swelling.
+
+    No random numbers, so that it is the same everywhere.
+    """
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    phase = 2 * np.pi * np.cumsum(160 + 60 * np.sin(2 * np.pi * 1.5 * time)) / sample_rate
+    tone = sum(np.sin(k * phase) / k for k in range(1, 12))
+    return (0.2 * tone * np.sin(np.pi * time / seconds) ** 2).astype(np.float32)
+
+
+def write_facts(facts: Facts, folder: Path) -> None:
+    """Write `bundle.json` last, with the hash of every other file in `folder`.
+
+    Raises:
+        StoreError: it could not be written.
+    """
+    content = asdict(facts) | {"hashes": hashes(folder)}
+    write_bytes(folder / FACTS, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_facts(folder: str | Path) -> Facts:
+    """Read `bundle.json`.
+
+    Raises:
+        BundleError: it is missing, no such file, or of a format this version does not know.
+    """
+    path = Path(folder) / FACTS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder}: no {FACTS} there; name the folder that `tembr export` wrote") from error
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}); export or copy the bundle again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise BundleError(f"{path}: not a bundle of format {FORMAT}; export it again with this version of tembr")
+    known = {f.name for f in fields(Facts)}
+    try:
+        return Facts(**{name: value for name, value in content.items() if name in known})
+    except TypeError as error:
+        raise BundleError(f"{path}: incomplete ({error}); export the bundle again") from error
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder` but `bundle.json`, by path, sorted."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FACTS and not p.name.startswith("."))
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+
+
+def altered(folder: Path, facts: Facts) -> list[str]:
+    """A line for every file that `facts` vouches for and that is missing or altered."""
+    found = hashes(folder)
+    missing = [f"{name}: missing" for name in facts.hashes if name not in found]
+    return missing + [f"{name}: altered" for name, value in facts.hashes.items() if found.get(name, value) != value]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
