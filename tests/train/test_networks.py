@@ -54,3 +54,10 @@ def test_pictures_of_six_rows_are_tall_enough():
 def test_an_unknown_network_names_the_nearest():
     with pytest.raises(ConfigError, match="did you mean resnet18"):
         build_network("resnet81", 6)
+
+
+@pytest.mark.parametrize(("name", "width"), [("resnet18_half", 0.5), ("resnet18_quarter", 0.25)])
+def test_a_narrow_network_has_the_square_of_the_share_of_the_numbers(name, width):
+    size = lambda name: sum(p.numel() for p in build_network(name, 6).parameters())  # noqa: E731
+    assert size(name) / size("resnet18") == pytest.approx(width**2, rel=0.02)
+    assert build_network(name, 6).eval()(torch.randn(2, 1, 12, 94)).shape == (2, 6)

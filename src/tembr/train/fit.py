@@ -100,7 +100,10 @@ def fit(
     classifier = recipe.classifier()
     module = _module(recipe, classifier, train)
     history = History(folder / "history.csv", on_epoch)
-    trainer = _trainer(settings, folder, [history, Steps(on_step)])
+    best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
+    latest = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    stopping = EarlyStopping("val_loss", patience=settings.patience, check_finite=False)
+    trainer = _trainer(settings, folder, [history, Steps(on_step), stopping, best, latest], settings.epochs)
     last = folder / "last.ckpt"
     with _quiet():
         if not _finished(last, settings):
@@ -113,6 +116,39 @@ def fit(
     save_classifier(classifier, folder / "model.safetensors")
     parameters = sum(p.numel() for p in classifier.parameters() if p.requires_grad)
     return Trained(posteriors, history.rows, parameters)
+
+
+def refit(
+    recipe: Recipe,
+    table: FeatureTable,
+    classes: np.ndarray,
+    indices: np.ndarray,
+    folder: Path,
+    epochs: int,
+    on_epoch: Callable[[dict], None] = lambda row: None,
+    on_step: Callable[[int, int, int], None] = lambda epoch, done, total: None,
+) -> None:
+    """Train on all of `indices` for `epochs`, nothing kept aside: for a model to ship, once its recipe is measured.
+
+    No early stopping and no validation: the last state is kept, and a 'plateau' schedule keeps its first rate.
+    Leaves `model.safetensors` and `history.csv` in `folder`; interrupted, the same call continues.
+
+    Raises:
+        KeyboardInterrupt, StoreError: as `fit`.
+    """
+    train, settings = FeatureDataset(table, classes, indices), recipe.train
+    lightning.seed_everything(settings.seed, verbose=False)
+    classifier = recipe.classifier()
+    module = _module(recipe, classifier, train)
+    last = folder / "last.ckpt"
+    checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    callbacks = [History(folder / "history.csv", on_epoch), Steps(on_step), checkpoint]
+    with _quiet():
+        trainer = _trainer(settings, folder, callbacks, epochs)
+        loader = training_loader(train, settings.batch_size, settings.seed)
+        _run(trainer, module, loader, None, last if last.exists() else None)
+    save_classifier(classifier, folder / "model.safetensors")
+    discard_checkpoints(folder)
 
 
 def discard_checkpoints(folder: Path) -> None:
@@ -189,10 +225,9 @@ def _row_deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> torch.
     return frames.std(-1, keepdim=True, correction=0)
 
 
-def _trainer(settings: TrainSettings, folder: Path, watchers: list[lightning.Callback]) -> lightning.Trainer:
-    best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
-    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    stopping = EarlyStopping("val_loss", patience=settings.patience, check_finite=False)
+def _trainer(
+    settings: TrainSettings, folder: Path, callbacks: list[lightning.Callback], epochs: int
+) -> lightning.Trainer:
     if settings.device == "gpu" and not torch.cuda.is_available():
         raise ConfigError("train.device=gpu, but PyTorch finds no GPU here; use auto or cpu")
     with _quiet():
@@ -200,8 +235,8 @@ def _trainer(settings: TrainSettings, folder: Path, watchers: list[lightning.Cal
             accelerator=settings.device,
             devices=1,
             precision=_precision(settings),
-            max_epochs=settings.epochs,
-            callbacks=[*watchers, stopping, best, last],
+            max_epochs=epochs,
+            callbacks=callbacks,
             plugins=[SafetensorsIO()],
             logger=False,
             enable_progress_bar=False,

@@ -9,6 +9,9 @@ from torch import nn
 
 from tembr.errors import ConfigError
 
+NARROW = {"resnet18_half": 0.5, "resnet18_quarter": 0.25}
+"""ResNet18 with fewer channels in every layer: a quarter and a sixteenth of its numbers and operations."""
+
 
 class AudioResNet(nn.Module):
     """torchvision's ResNet with a one-channel first convolution and dropout before the last layer (He et al., 2016).
@@ -17,11 +20,13 @@ class AudioResNet(nn.Module):
         classes: outputs.
         dropout: share of the 512 (2,048) features dropped before the linear layer.
         depth: 18, 34 or 50.
+        width: share of the channels kept in every layer, depth 18 only.
     """
 
-    def __init__(self, classes: int, dropout: float = 0.5, depth: int = 18):
+    def __init__(self, classes: int, dropout: float = 0.5, depth: int = 18, width: float = 1.0):
         super().__init__()
-        self.network = adapt(_torchvision(f"resnet{depth}", classes), dropout)
+        whole = _torchvision(f"resnet{depth}", classes)
+        self.network = adapt(whole if width == 1 else _narrowed(whole, width), dropout)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """`(batch, 1, rows, frames)` → logits `(batch, classes)`."""
@@ -32,14 +37,16 @@ def build_network(name: str, classes: int, dropout: float = 0.5) -> nn.Module:
     """A network for one-channel pictures, `(batch, 1, rows, frames)` → logits `(batch, classes)`.
 
     Args:
-        name: 'resnet18', 'resnet34', 'resnet50' (`AudioResNet`), or any classifier of torchvision by its
-            name there: 'mobilenet_v3_small', 'efficientnet_b0', ...
+        name: 'resnet18', 'resnet34', 'resnet50' (`AudioResNet`), one of `NARROW`, or any classifier of
+            torchvision by its name there: 'mobilenet_v3_small', 'efficientnet_b0', ...
 
     Raises:
         ConfigError: torchvision has no such classifier.
     """
     if name in {"resnet18", "resnet34", "resnet50"}:
         return AudioResNet(classes, dropout, int(name.removeprefix("resnet")))
+    if name in NARROW:
+        return AudioResNet(classes, dropout, width=NARROW[name])
     return adapt(_torchvision(name, classes), dropout)
 
 
@@ -77,6 +84,21 @@ def check_network(name: str, rows: int, frames: int) -> None:
         raise ConfigError(
             f"train.network={name} cannot be used on pictures of {rows} × {frames} ({reason}); try resnet18"
         ) from error
+
+
+def _narrowed(network: nn.Module, width: float) -> nn.Module:
+    """Every layer of a torchvision ResNet made anew with `width` of its channels; three input channels stay."""
+    scaled = lambda channels: channels if channels == 3 else round(channels * width)  # noqa: E731
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.Conv2d):
+            places = module.kernel_size, module.stride, module.padding
+            channels = scaled(module.in_channels), scaled(module.out_channels)
+            _replace(network, name, nn.Conv2d(*channels, *places, bias=module.bias is not None))
+        elif isinstance(module, nn.BatchNorm2d):
+            _replace(network, name, nn.BatchNorm2d(scaled(module.num_features)))
+        elif isinstance(module, nn.Linear):
+            _replace(network, name, nn.Linear(scaled(module.in_features), module.out_features))
+    return network
 
 
 def _one_channel(conv: nn.Conv2d) -> nn.Conv2d:

@@ -11,12 +11,16 @@ class TrainSettings(BaseModel):
     """Parameters of training.
 
     Attributes:
-        network: 'resnet18' (`AudioResNet`), 'resnet34', 'resnet50', or a torchvision classifier by name.
+        network: 'resnet18' (`AudioResNet`), 'resnet34', 'resnet50', the narrower 'resnet18_half' and
+            'resnet18_quarter', or a torchvision classifier by name.
         epochs: at most this many.
         batch_size: recordings.
         learning_rate, weight_decay: of Adam.
         dropout: before the last layer.
         patience: epochs without a better validation loss before training stops.
+        schedule: of the learning rate: 'plateau' (below), or 'cosine': up over the first tenth of all steps, then
+            down to nothing along a cosine (Smith & Topin's one cycle); it wants `patience` as large as `epochs`.
+        label_smoothing: share of the target spread evenly over all emotions.
         plateau_patience, plateau_factor: epochs without a better validation loss before the learning rate is
             multiplied by the factor (ReduceLROnPlateau).
         seed: of initialisation, order, dropout and augmentation.
@@ -36,6 +40,8 @@ class TrainSettings(BaseModel):
     weight_decay: float = Field(1e-5, ge=0)
     dropout: float = Field(0.5, ge=0, lt=1)
     patience: int = Field(7, ge=1)
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
     plateau_patience: int = Field(3, ge=0)
     plateau_factor: float = Field(0.5, gt=0, lt=1)
     seed: int = Field(42, ge=0)
