@@ -14,6 +14,7 @@ from tembr.augment import (
     mask,
     mask_rows,
     shift_time,
+    warp,
 )
 from tembr.features import REGISTRY, REPRESENTATIONS, FeatureSettings
 
@@ -123,3 +124,21 @@ def test_waveforms_keep_their_shape_and_repeat_with_the_seed():
     varied = augment_waveform(waveform, WaveformSettings(enabled=True), 16_000, generator())
     again = augment_waveform(waveform, WaveformSettings(enabled=True), 16_000, generator())
     assert varied.shape == waveform.shape and torch.equal(varied, again) and not torch.equal(varied, waveform)
+
+
+def test_a_warp_moves_a_band_by_its_share_and_keeps_the_lowest_row():
+    ridge = torch.linspace(0, 100, 101)[None, :, None].expand(64, 101, 9)  # each row holds its own number
+    warped = warp(ridge, 0.2, 0.0, generator())
+    assert warped[:, 0].abs().max() < 1e-4
+    stretch = warped[:, 50, 0] / 50
+    assert stretch.min() == pytest.approx(0.8, abs=0.02) and stretch.max() == pytest.approx(1.2, abs=0.02)
+
+
+def test_a_warp_of_nothing_changes_nothing():
+    original = values("melspectrogram")
+    torch.testing.assert_close(warp(original, 0.0, 0.0, generator()), original, atol=1e-4, rtol=0)
+
+
+def test_a_warp_in_time_leaves_steady_recordings_as_they_are():
+    steady = torch.rand(8, 40, 1, generator=generator()).expand(8, 40, 94)
+    torch.testing.assert_close(warp(steady, 0.0, 0.3, generator()), steady, atol=1e-5, rtol=0)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
 import numpy as np
@@ -20,7 +24,13 @@ WINDOW = 3.0
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3")
 
+FULL_SCALE = 0.99
+"""Of the range: samples at or above it are clipped."""
+
+_LARGEST = 1e6  # beyond that samples are neither scaled to 1 nor integers kept as floats; and infinite sums come near
 _RATES = range(1_000, 768_001)  # Hz; outside this a header is damaged, not unusual
+_BLOCK = 1 << 17  # samples of all channels read at once; memory never follows what a header claims
+_SPOOL = 1 << 24  # bytes of a pipe kept in memory before they go to a temporary file
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ def inspect(path: str | Path) -> Recording:
 
 
 def read(
-    source: str | Path | BinaryIO,
+    source: str | Path | bytes | BinaryIO,
     sample_rate: int = SAMPLE_RATE,
     start: float = 0.0,
     end: float | None = None,
@@ -57,7 +67,7 @@ def read(
     """Read WAV, FLAC, OGG/Opus or MP3 as mono float32 at `sample_rate`, channels averaged.
 
     Args:
-        source: a path or a binary file object.
+        source: a path, the bytes of a file, or a binary file object.
         sample_rate: Hz of the result; resampled with soxr where the file differs.
         start, end: seconds of the part wanted; `end` None is the end of the file.
 
@@ -67,18 +77,9 @@ def read(
     Raises:
         AudioError: unreadable, without samples in the part asked for, or with NaN or infinite samples.
     """
-    name = str(source) if isinstance(source, (str, Path)) else "the audio given"
-    with _open(source, name) as file:
-        rate = file.samplerate
-        first = round(start * rate)
-        try:
-            if first:
-                file.seek(first)
-            count = -1 if end is None else max(0, round(end * rate) - first)
-            samples = file.read(count, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, RuntimeError, MemoryError) as error:
-            raise AudioError(f"{name}: damaged audio ({error}); re-export or remove it") from error
-    return resample(_mono(samples, name), rate, sample_rate)
+    with Stream(source, None, start, end) as stream:
+        waveform = np.concatenate(list(stream))
+        return resample(waveform, stream.stored_rate, sample_rate)
 
 
 def resample(waveform: np.ndarray, rate: int, wanted: int) -> np.ndarray:
@@ -88,27 +89,159 @@ def resample(waveform: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return soxr.resample(waveform, rate, wanted).astype(np.float32, copy=False)
 
 
-def fit_length(waveform: np.ndarray, length: int) -> np.ndarray:
-    """Cut `waveform` to its first `length` samples, or pad it with zeros at the end."""
+def fit_length(waveform: np.ndarray, length: int, *, repeat: bool = False) -> np.ndarray:
+    """Cut `waveform` to its first `length` samples, or pad it at the end with zeros, or by beginning anew."""
     if len(waveform) >= length:
         return waveform[:length]
+    if repeat:
+        return np.resize(waveform, length)
     return np.pad(waveform, (0, length - len(waveform)))
 
 
+class Resampler:
+    """`resample` for blocks: together they come out as if they had been one."""
+
+    def __init__(self, rate: int, wanted: int):
+        self._soxr = None if rate == wanted else soxr.ResampleStream(rate, wanted, 1, dtype="float32")
+
+    def add(self, block: np.ndarray, last: bool = False) -> np.ndarray:
+        """What `block` completes, `(samples,)` float32; `last` brings the rest."""
+        return block if self._soxr is None else self._soxr.resample_chunk(block, last)
+
+
+class Stream:
+    """A recording read block by block, so that an hour takes no more memory than a minute.
+
+    Iterating gives mono float32 blocks at the wanted rate, which together are what `read` returns. What was
+    noticed on the way is complete when the iteration is.
+
+    Args:
+        source: a path, the bytes of a file, a binary file object, or `(samples, rate)` with samples of shape
+            `(samples,)` or `(samples, channels)`: floats in [-1, 1], or integers, scaled by their range.
+        sample_rate: Hz of the blocks; None leaves the stored one.
+        start, end: seconds of the part wanted; `end` None is the end of the recording.
+
+    Attributes:
+        name: of the recording in messages.
+        stored_rate: Hz, as stored.
+        seconds: read so far.
+        claimed: seconds the header claims, of the part wanted.
+        clipped: samples at `FULL_SCALE` or above, as a share of those read.
+
+    Raises:
+        AudioError: on entering and while iterating, as `read` does.
+    """
+
+    def __init__(self, source, sample_rate: int | None = SAMPLE_RATE, start: float = 0.0, end: float | None = None):
+        self.name = str(source) if isinstance(source, (str, Path)) else "the audio given"
+        self._source, self._start, self._end = source, start, end
+        self._wanted = sample_rate
+        self._frames = self._full = self._samples = 0
+
+    def __enter__(self) -> Stream:
+        given = isinstance(self._source, tuple)
+        self._file = _Array(*_checked(self._source)) if given else _open(self._source, self.name)
+        rate = self.stored_rate = self._file.samplerate
+        last = self._file.frames if self._end is None else min(self._file.frames, round(self._end * rate))
+        self._left = max(0, last - round(self._start * rate))
+        self.claimed = self._left / rate
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+    @property
+    def seconds(self) -> float:
+        return self._frames / self.stored_rate
+
+    @property
+    def clipped(self) -> float:
+        return self._full / max(1, self._samples)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        resampler = Resampler(self.stored_rate, self._wanted or self.stored_rate)
+        for block in self._mono_blocks():
+            yield resampler.add(block)
+        yield resampler.add(np.empty(0, np.float32), last=True)
+
+    def _mono_blocks(self) -> Iterator[np.ndarray]:
+        for samples in self._stored_blocks():
+            self._frames += len(samples)
+            self._samples += samples.size
+            magnitudes = np.abs(samples)
+            _check_peak(magnitudes.max(), self.name)
+            self._full += int(np.count_nonzero(magnitudes >= FULL_SCALE))
+            yield samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+        if not self._frames:
+            raise AudioError(f"{self.name}: holds no samples; remove it or record it again")
+
+    def _stored_blocks(self) -> Iterator[np.ndarray]:
+        size = max(1_024, _BLOCK // self._file.channels)
+        try:
+            if self._start and self._left:
+                self._file.seek(round(self._start * self.stored_rate))
+            while self._left:
+                samples = self._file.read(min(size, self._left), dtype="float32", always_2d=True)
+                if not len(samples):
+                    return
+                self._left -= len(samples)
+                yield samples
+        except (soundfile.LibsndfileError, RuntimeError, MemoryError, ValueError, OSError) as error:
+            raise AudioError(f"{self.name}: damaged audio ({_reason(error)}); re-export or remove it") from error
+
+
+class _Array:
+    """Samples in memory behind as much of `soundfile.SoundFile` as `Stream` uses."""
+
+    def __init__(self, samples: np.ndarray, rate: int):
+        self._samples, self.samplerate = samples, rate
+        self.frames, self.channels = samples.shape
+        self._at = 0
+
+    def seek(self, frame: int) -> None:
+        self._at = frame
+
+    def read(self, frames: int, dtype: str, always_2d: bool) -> np.ndarray:
+        block = self._samples[self._at : self._at + frames]
+        self._at += len(block)
+        if np.issubdtype(block.dtype, np.integer):
+            info = np.iinfo(block.dtype)
+            middle = 0 if info.min else (info.max + 1) // 2
+            return ((block.astype(np.float64) - middle) / (info.max - middle + 1)).astype(dtype)
+        return block.astype(dtype)
+
+    def close(self) -> None:
+        pass
+
+
+def _checked(given: tuple) -> tuple[np.ndarray, int]:
+    if len(given) != 2 or not isinstance(given[1], (int, np.integer)):
+        raise AudioError("the audio given: not (samples, rate) with the rate a whole number of Hz; give both so")
+    samples, rate = np.asarray(given[0]), int(given[1])
+    if samples.ndim == 1:
+        samples = samples[:, None]
+    if samples.ndim != 2 or samples.dtype.kind not in "fiu" or samples.shape[1] == 0:
+        raise AudioError(
+            f"the audio given: samples {samples.shape} of {samples.dtype}; give real numbers, (samples,) or "
+            "(samples, channels)"
+        )
+    if samples.shape[1] > max(32, len(samples)):
+        raise AudioError(
+            f"the audio given: {samples.shape[1]} channels of {len(samples)} samples; give (samples, channels), "
+            "the transpose"
+        )
+    if rate not in _RATES:
+        raise AudioError(f"the audio given: a rate of {rate} Hz; give one from {_RATES[0]} to {_RATES[-1]} Hz")
+    return samples, rate
+
+
 def _open(source, name: str) -> soundfile.SoundFile:
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-        if not path.exists():
-            raise AudioError(f"{name}: no such file; check the path")
-        if path.is_dir():
-            raise AudioError(f"{name}: a folder, not a recording; name a file in it")
-        if path.stat().st_size == 0:
-            raise AudioError(f"{name}: the file is empty (0 bytes); remove it or copy it again")
     try:
+        source = _openable(source, name)
         file = soundfile.SoundFile(source)
     except PermissionError as error:
-        raise AudioError(f"{name}: no permission to read it") from error
-    except (soundfile.LibsndfileError, RuntimeError, TypeError, OSError) as error:
+        raise AudioError(f"{name}: no permission to read it; change its permissions or leave it out") from error
+    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError, OSError) as error:
         raise AudioError(
             f"{name}: not readable as audio ({_reason(error)}); WAV, FLAC, OGG/Opus and MP3 are read"
         ) from error
@@ -119,13 +252,55 @@ def _open(source, name: str) -> soundfile.SoundFile:
     return file
 
 
-def _mono(samples: np.ndarray, name: str) -> np.ndarray:
-    if samples.shape[0] == 0:
-        raise AudioError(f"{name}: holds no samples; remove it or record it again")
-    waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    if not np.isfinite(waveform).all():
+def _openable(source, name: str) -> str | bytes | BinaryIO:
+    """What soundfile can open: a path that holds something, or a file object that can be sought in."""
+    if isinstance(source, (str, Path)):
+        path = _existing(Path(source), name)
+        return os.fsencode(path) if os.name == "posix" else str(path)  # a name need not be text
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        source = io.BytesIO(source)
+    if not hasattr(source, "read"):
+        raise AudioError(f"{name}: a {type(source).__name__}; give a path, bytes, a file object or (samples, rate)")
+    if isinstance(source, io.TextIOBase):
+        raise AudioError(f"{name}: a file opened as text; open it with mode 'rb'")
+    source = source if _seekable(source) else _spooled(source)
+    if source.seek(0, io.SEEK_END) == 0:
+        raise AudioError(f"{name}: empty (0 bytes); give it something to hear")
+    source.seek(0)
+    return source
+
+
+def _existing(path: Path, name: str) -> Path:
+    if not path.exists():
+        raise AudioError(f"{name}: no such file; check the path")
+    if path.is_dir():
+        raise AudioError(f"{name}: a folder, not a recording; name a file in it")
+    if not path.is_file():
+        raise AudioError(f"{name}: a pipe or device, not a file; save it first")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{name}: the file is empty (0 bytes); remove it or copy it again")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(name)
+    return path
+
+
+def _seekable(file: BinaryIO) -> bool:
+    return bool(getattr(file, "seekable", bool)())
+
+
+def _spooled(file: BinaryIO) -> BinaryIO:
+    """A copy that can be sought in, on disk where it is long."""
+    copy = SpooledTemporaryFile(_SPOOL)  # noqa: SIM115  (it goes when the reader lets go of it)
+    while part := file.read(1 << 20):
+        copy.write(part)
+    return copy
+
+
+def _check_peak(peak: float, name: str) -> None:
+    if not np.isfinite(peak):
         raise AudioError(f"{name}: has NaN or infinite samples; re-export it")
-    return np.ascontiguousarray(waveform)
+    if peak > _LARGEST:
+        raise AudioError(f"{name}: samples up to {peak:.3g}; scale them to -1 … 1")
 
 
 def _reason(error: Exception) -> str:

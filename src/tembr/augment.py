@@ -47,6 +47,8 @@ class AugmentSettings(BaseModel):
         masks: masks of each kind.
         harmonic_mask: pitch classes or tonal dimensions hidden at most.
         shift: share of the frames by which a recording is moved at most.
+        warp: share by which the frequency axis of spectra, and time everywhere, is stretched or squeezed at most:
+            another throat, another tempo (vocal tract length perturbation).
         waveform: variation of the recording itself.
     """
 
@@ -59,6 +61,7 @@ class AugmentSettings(BaseModel):
     masks: int = Field(2, ge=0, le=10)
     harmonic_mask: int = Field(2, ge=0, le=6)
     shift: float = Field(0.1, ge=0, le=0.5)
+    warp: float = Field(0.0, ge=0, lt=0.5)
     waveform: WaveformSettings = WaveformSettings()
 
 
@@ -101,8 +104,23 @@ def shift_time(values: torch.Tensor, share: float, generator: torch.Generator) -
     return values.gather(-1, index.unsqueeze(1).expand_as(values))
 
 
+def warp(values: torch.Tensor, rows: float, time: float, generator: torch.Generator) -> torch.Tensor:
+    """Stretch each recording by up to the shares `rows` (from the lowest row up) and `time` (around the middle)."""
+    draw = (
+        1 + (_uniform(values, (2, len(values), 1), generator) * 2 - 1) * values.new_tensor([rows, time])[:, None, None]
+    )
+    height, width = values.shape[-2:]
+    down = (torch.linspace(0, 2, height, device=values.device) * draw[0] - 1).clamp(max=1)
+    along = (torch.linspace(-1, 1, width, device=values.device) * draw[1]).clamp(-1, 1)
+    shape = (len(values), height, width)
+    grid = torch.stack([along[:, None, :].expand(shape), down[:, :, None].expand(shape)], dim=-1)
+    return F.grid_sample(values[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
+
+
 def _spectrum(s: AugmentSettings, scale: Scale) -> Strategy:
     def strategy(values, generator):
+        if s.warp:
+            values = warp(values, s.warp, s.warp, generator)
         values = _noise_and_shift(values, s, scale, generator)
         return _masks(values, s, generator, rows=s.row_mask)
 
@@ -113,6 +131,8 @@ def _cepstrum(s: AugmentSettings, scale: Scale) -> Strategy:
     """As for a spectrum, with narrower row masks: a coefficient stands for the whole spectrum."""
 
     def strategy(values, generator):
+        if s.warp:
+            values = warp(values, 0.0, s.warp, generator)
         values = _noise_and_shift(values, s, scale, generator)
         return _masks(values, s, generator, rows=s.row_mask / 2)
 
@@ -121,6 +141,8 @@ def _cepstrum(s: AugmentSettings, scale: Scale) -> Strategy:
 
 def _harmonic(s: AugmentSettings, scale: Scale) -> Strategy:
     def strategy(values, generator):
+        if s.warp:
+            values = warp(values, 0.0, s.warp, generator)
         values = _noise_and_shift(values, s, scale, generator)
         return _masks(mask_rows(values, s.harmonic_mask, generator), s, generator, rows=0.0)
 

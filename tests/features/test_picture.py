@@ -43,6 +43,13 @@ def test_cmvn_centres_every_bin_of_every_recording():
     torch.testing.assert_close(values.std(-1, correction=0), torch.ones(2, 5))
 
 
+def test_cmn_centres_every_bin_and_leaves_its_deviation():
+    values = torch.randn(3, 5, 40) * 4 + 7
+    centred = normalize_recording(values, "cmn")
+    torch.testing.assert_close(centred.mean(-1), torch.zeros(3, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(centred.std(-1), values.std(-1))
+
+
 def test_a_constant_recording_stays_finite_under_cmvn():
     assert normalize_recording(torch.full((1, 3, 9), 5.0), "cmvn").abs().max() == 0
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tembr import audio
 from tembr.corpora import Utterance, load_corpus
 from tembr.errors import AudioError, StoreError
 from tembr.features import FeatureSettings, extract
@@ -88,7 +89,9 @@ def test_a_second_opening_computes_nothing(tmp_path, utterances, monkeypatch):
     FeatureStore(tmp_path).prepare(utterances, NAMES, SETTINGS)
 
 
-@pytest.mark.parametrize("change", [{"n_fft": 1024}, {"hop_length": 256}, {"window": 2.0}, {"n_mels": 64}])
+@pytest.mark.parametrize(
+    "change", [{"n_fft": 1024}, {"padding": "repeat"}, {"hop_length": 256}, {"window": 2.0}, {"n_mels": 64}]
+)
 def test_another_parameter_is_another_entry(tmp_path, utterances, change):
     store = FeatureStore(tmp_path)
     store.prepare(utterances[:4], ["melspectrogram"], SETTINGS)
@@ -203,3 +206,11 @@ def test_an_unwritable_cache_is_said(tmp_path, utterances):
 def test_a_missing_recording_is_named(tmp_path):
     with pytest.raises(AudioError, match="gone.wav"):
         FeatureStore(tmp_path).prepare([Utterance("gone.wav", tmp_path / "gone.wav", "fear")], ["rms"], SETTINGS)
+
+
+def test_a_short_recording_begins_anew_where_that_is_asked_for(tmp_path, utterances):
+    waveform = audio.read(utterances[0].path)
+    settings = FeatureSettings(window=6.0, padding="repeat")
+    kept = FeatureStore(tmp_path).prepare(utterances[:1], [WAVEFORM], settings)[WAVEFORM][0][0]
+    assert len(waveform) < len(kept) == 96_000
+    np.testing.assert_array_equal(kept[len(waveform) : 2 * len(waveform)], waveform[: len(kept) - len(waveform)])

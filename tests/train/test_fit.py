@@ -241,3 +241,15 @@ def test_a_cosine_rises_and_falls_to_nothing_and_resumes_exactly(tables, classes
         fit(recipe(**settings), tables["chroma"], classes, parts, tmp_path / "broken", on_epoch=stopping)
     resumed = train(tables, classes, parts, tmp_path / "broken", **settings)
     assert without_time(resumed.history) == without_time(whole.history)
+
+
+def test_the_last_state_is_kept_where_validation_is_to_decide_nothing(tables, classes, parts, tmp_path):
+    """Validation labels change which epoch is best, and nothing else."""
+    wrong = classes.copy()
+    wrong[parts[1]] = (classes[parts[1]] + 1) % 6
+    settings = {"schedule": "cosine", "epochs": 4, "patience": 4}
+    runs = enumerate([classes, wrong])
+    kept = [train(tables, truth, parts, tmp_path / f"last{i}", **settings, keep="last") for i, truth in runs]
+    np.testing.assert_array_equal(kept[0].posteriors, kept[1].posteriors)
+    best = train(tables, wrong, parts, tmp_path / "best", **settings)
+    assert not np.array_equal(best.posteriors, kept[0].posteriors)

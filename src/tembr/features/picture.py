@@ -12,7 +12,7 @@ from torch import nn
 
 from tembr.features.registry import Representation
 
-Normalization = Literal["none", "cmvn", "minmax"]
+Normalization = Literal["none", "cmn", "cmvn", "minmax"]
 
 
 class PictureSettings(BaseModel):
@@ -20,7 +20,7 @@ class PictureSettings(BaseModel):
 
     Attributes:
         per_recording: 'auto' takes the representation's own way ('cmvn' for the MFCC family, 'minmax' for
-            chroma and the like, 'none' for decibels), or one of the three for all.
+            chroma and the like, 'none' for decibels), or one of `Normalization` for all.
         training_statistics: standardise each row by its mean and deviation over the training recordings.
         curve_bands: rows a one-row curve (ZCR, RMS) is repeated over.
         max_bins: rows above which a tall picture (spectrogram, tempogram) is averaged down; 0 for never.
@@ -29,7 +29,7 @@ class PictureSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    per_recording: Literal["auto", "none", "cmvn", "minmax"] = "auto"
+    per_recording: Literal["auto", "none", "cmn", "cmvn", "minmax"] = "auto"
     training_statistics: bool = True
     curve_bands: int = Field(32, ge=1, le=256)
     max_bins: int = Field(128, ge=0, le=4_096)
@@ -38,9 +38,11 @@ class PictureSettings(BaseModel):
 def normalize_recording(values: torch.Tensor, how: Normalization) -> torch.Tensor:
     """Normalise each recording by itself, `(batch, bins, frames)`.
 
-    'cmvn': every bin to zero mean and unit deviation over time; 'minmax': the whole to 0–1; 'none': as it is.
-    A constant stays at 0.
+    'cmn': every bin to zero mean over time; 'cmvn': to unit deviation too; 'minmax': the whole to 0–1; 'none': as it
+    is. A constant stays at 0.
     """
+    if how == "cmn":
+        return values - values.mean(-1, keepdim=True)
     if how == "cmvn":
         centred = values - values.mean(-1, keepdim=True)
         return centred / values.std(-1, keepdim=True, correction=0).clamp(min=1e-5)

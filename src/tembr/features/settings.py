@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tembr.audio import SAMPLE_RATE, WINDOW
@@ -13,6 +15,8 @@ class FeatureSettings(BaseModel):
     Attributes:
         sample_rate: Hz every recording is resampled to.
         window: seconds a recording is cut or zero-padded to; 0 keeps each recording's own length.
+        padding: of a recording shorter than the window: 'zero', or 'repeat', which begins it anew, so that silence
+            that is not in the recording weighs nothing where its means are taken.
         n_fft: samples of the (periodic Hann) analysis window.
         hop_length: samples between frames.
         n_mels: bands of the mel spectrogram, also under MFCC and tempogram.
@@ -29,6 +33,7 @@ class FeatureSettings(BaseModel):
 
     sample_rate: int = Field(SAMPLE_RATE, ge=4_000, le=192_000)
     window: float = Field(WINDOW, ge=0.0, le=60.0)
+    padding: Literal["zero", "repeat"] = "zero"
     n_fft: int = Field(2048, ge=64, le=16_384)
     hop_length: int = Field(512, ge=16, le=16_384)
     n_mels: int = Field(128, ge=8, le=512)

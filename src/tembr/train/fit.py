@@ -79,8 +79,8 @@ def fit(
 ) -> Trained:
     """Train on one fold and predict its test part; continues from the last finished epoch if there is one.
 
-    Leaves `model.safetensors` (the state with the lowest validation loss) and `history.csv` in `folder`, and the
-    checkpoints, for `discard_checkpoints` once the result is safe.
+    Leaves `history.csv` and `model.safetensors` (the state with the lowest validation loss, or the last one:
+    `TrainSettings.keep`) in `folder`, and the checkpoints, for `discard_checkpoints` once the result is safe.
 
     Args:
         recipe: what to train and how.
@@ -111,7 +111,7 @@ def fit(
             _run(trainer, module, *loaders, last if last.exists() else None)
         else:
             history.load_state_dict(_callback_state(last, "History"))
-        classifier.load_state_dict(_best_state(folder))
+        classifier.load_state_dict(_state(folder / f"{settings.keep}.ckpt"))
         posteriors = torch.cat(trainer.predict(module, evaluation_loader(test, 2 * size))).float().numpy()
     save_classifier(classifier, folder / "model.safetensors")
     parameters = sum(p.numel() for p in classifier.parameters() if p.requires_grad)
@@ -286,8 +286,8 @@ def _callback_state(last: Path, name: str) -> dict:
     return next(state for key, state in states.items() if key.startswith(name))
 
 
-def _best_state(folder: Path) -> dict[str, torch.Tensor]:
-    state = SafetensorsIO().load_checkpoint(folder / "best.ckpt")["state_dict"]
+def _state(checkpoint: Path) -> dict[str, torch.Tensor]:
+    state = SafetensorsIO().load_checkpoint(checkpoint)["state_dict"]
     prefix = "classifier."
     return {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
 

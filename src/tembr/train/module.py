@@ -14,6 +14,7 @@ from tembr.features.extract import extract
 from tembr.features.picture import Picture, PictureSettings
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
+from tembr.train.mixstyle import mix_styles
 from tembr.train.networks import build_network
 from tembr.train.settings import TrainSettings
 
@@ -83,6 +84,8 @@ class TrainingModule(lightning.LightningModule):
                 "val_uar": MulticlassAccuracy(classes, average="macro"),
             }
         )
+        if train.mixstyle:
+            mix_styles(classifier.network, train.mixstyle)
         self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
         self._resumed_plateau: dict | None = None
         self._compiled = (torch.compile(classifier) if train.compile else classifier,)  # no second registration

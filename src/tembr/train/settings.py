@@ -18,9 +18,13 @@ class TrainSettings(BaseModel):
         learning_rate, weight_decay: of Adam.
         dropout: before the last layer.
         patience: epochs without a better validation loss before training stops.
+        keep: 'best' keeps the state of the epoch with the lowest validation loss, 'last' that of the last epoch, so
+            that validation data decide nothing: with a cosine, whose last state is its most settled.
         schedule: of the learning rate: 'plateau' (below), or 'cosine': up over the first tenth of all steps, then
             down to nothing along a cosine (Smith & Topin's one cycle); it wants `patience` as large as `epochs`.
         label_smoothing: share of the target spread evenly over all emotions.
+        mixstyle: probability that a batch's recordings exchange part of their per-row statistics inside a ResNet
+            (MixStyle along frequency, Zhou et al., 2021; Kim et al., 2022): voices and rooms that nobody has. 0 is off.
         plateau_patience, plateau_factor: epochs without a better validation loss before the learning rate is
             multiplied by the factor (ReduceLROnPlateau).
         seed: of initialisation, order, dropout and augmentation.
@@ -40,8 +44,10 @@ class TrainSettings(BaseModel):
     weight_decay: float = Field(1e-5, ge=0)
     dropout: float = Field(0.5, ge=0, lt=1)
     patience: int = Field(7, ge=1)
+    keep: Literal["best", "last"] = "best"
     schedule: Literal["plateau", "cosine"] = "plateau"
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    mixstyle: float = Field(0.0, ge=0, le=1)
     plateau_patience: int = Field(3, ge=0)
     plateau_factor: float = Field(0.5, gt=0, lt=1)
     seed: int = Field(42, ge=0)

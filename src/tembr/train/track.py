@@ -39,6 +39,30 @@ class Tracker:
                 _remember(marker, run)
             return Tracker(self._client, self._experiment, run)
 
+    def record(self, name: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """A run `name` below this one that is over at once: what a trial of a search is."""
+        from mlflow.entities import Metric, Param
+        from mlflow.utils.time import get_current_time_millis
+
+        with _explained():
+            now = get_current_time_millis()
+            run = self._client.create_run(self._experiment, run_name=name, tags={_PARENT: self._run}).info.run_id
+            measured = [Metric(key, float(value), now, 0) for key, value in metrics.items()]
+            self._client.log_batch(run, measured, [Param(key, str(value)) for key, value in params.items()])
+            self._client.set_terminated(run)
+
+    def recorded(self) -> set[str]:
+        """Names of the finished runs directly below this one."""
+        chosen = f"tags.`{_PARENT}` = '{self._run}' and attributes.status = 'FINISHED'"
+        with _explained():
+            names, token = set(), None
+            while True:
+                page = self._client.search_runs([self._experiment], chosen, max_results=1_000, page_token=token)
+                names |= {run.info.run_name for run in page}
+                token = page.token
+                if not token:
+                    return names
+
     def params(self, values: Mapping[str, Any]) -> None:
         """Record parameters; nested groups become dotted names. One that is there stays, as MLflow wants it."""
         from mlflow.entities import Param
@@ -81,6 +105,12 @@ class Silent(Tracker):
     def child(self, name, marker):
         return self
 
+    def record(self, name, params, metrics):
+        pass
+
+    def recorded(self):
+        return set()
+
     def params(self, values):
         pass
 
@@ -94,12 +124,13 @@ class Silent(Tracker):
         pass
 
 
-def open_tracker(uri: str, experiment: str, name: str, folder: Path) -> Tracker:
-    """The run of a study, new or found again by `folder/.mlflow-run.json`.
+def open_tracker(uri: str, experiment: str, name: str, folder: Path, marker: Path | None = None) -> Tracker:
+    """The run of a study, new or found again by its marker.
 
     Args:
         uri: of the tracking store; '' is SQLite in `folder/mlflow.db` with artefacts beside it.
         experiment: made if there is none of that name.
+        marker: file that keeps the run's id; `folder/.mlflow-run.json` by default.
 
     Raises:
         StoreError: the store cannot be reached or written.
@@ -110,10 +141,11 @@ def open_tracker(uri: str, experiment: str, name: str, folder: Path) -> Tracker:
 
         client = MlflowClient(tracking_uri=uri or local_uri(folder))
         experiment_id = _experiment_id(client, experiment, None if uri else folder / "mlflow-artifacts")
-        run = _known_run(client, folder / ".mlflow-run.json", None)
+        marker = marker or folder / ".mlflow-run.json"
+        run = _known_run(client, marker, None)
         if run is None:
             run = client.create_run(experiment_id, run_name=name).info.run_id
-            _remember(folder / ".mlflow-run.json", run)
+            _remember(marker, run)
         client.update_run(run, status="RUNNING")
         return Tracker(client, experiment_id, run)
 
