@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = ("tembr", "tembr.audio", "tembr.emotions", "tembr.files", "tembr.corpora", "tembr.corpora.describe")
+BASE = (
+    "tembr",
+    "tembr.bundle",
+    "tembr.recognize.recognizer",
+    "tembr.audio",
+    "tembr.emotions",
+    "tembr.files",
+    "tembr.corpora",
+    "tembr.corpora.describe",
+)
 LABORATORY = ("torch", "lightning", "mlflow", "optuna", "librosa", "pandas", "sklearn", "matplotlib", "datasets")
 
 

@@ -1,1 +1,33 @@
+"""Tembr hears emotion in speech, Polish first.
+
+>>> import tembr                                    # doctest: +SKIP
+>>> tembr.load().predict("clip.wav").label          # doctest: +SKIP
+'anger'
+"""
+
+from __future__ import annotations
+
 __version__ = "0.1.0"
+__all__ = ["EMOTIONS", "Failure", "Prediction", "Recognizer", "__version__", "load"]
+
+_HOMES = {
+    "EMOTIONS": "tembr.emotions",
+    "Failure": "tembr.recognize.prediction",
+    "Prediction": "tembr.recognize.prediction",
+    "Recognizer": "tembr.recognize.recognizer",
+    "load": "tembr.recognize.recognizer",
+}
+
+
+def __getattr__(name: str):
+    """Import what is asked for when it is asked for: `import tembr` alone takes no time."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tembr' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -52,6 +52,8 @@ class Facts:
         self_test: posteriors for `self_test_waveform`, in the order of `labels`, with the tolerance they hold to.
         default: the variant opened when none is named: "model.onnx" or a path below quantized/.
         calibration: what else turns scores into probabilities; empty where the temperature is all.
+        variants: path of each ONNX file → variant, words, bytes, milliseconds, agreement, difference, accuracy, uar,
+            recordings, unseen: what was measured where the bundle was quantised; empty where it was not.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Facts:
     self_test: dict[str, Any] = field(default_factory=dict)
     default: str = MODEL
     calibration: dict[str, Any] = field(default_factory=dict)
+    variants: dict[str, dict] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -106,9 +109,9 @@ def read_facts(folder: str | Path) -> Facts:
     path = Path(folder) / FACTS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(f"{folder}: no {FACTS} there; name the folder that `tembr export` wrote") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read ({error}); export or copy the bundle again") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BundleError(f"{path}: not a bundle of format {FORMAT}; export it again with this version of tembr")
@@ -117,6 +120,39 @@ def read_facts(folder: str | Path) -> Facts:
         return Facts(**{name: value for name, value in content.items() if name in known})
     except TypeError as error:
         raise BundleError(f"{path}: incomplete ({error}); export the bundle again") from error
+
+
+def complaints(facts: Facts) -> list[str]:
+    """A line for everything that a reader relies on and `facts` does not have."""
+    wrong = []
+    labels = facts.labels
+    if not (isinstance(labels, list) and len(labels) > 1 and all(isinstance(n, str) and n for n in labels)):
+        wrong.append(f"labels {labels!r} are not names")
+    elif len(set(labels)) < len(labels):
+        wrong.append(f"labels {', '.join(labels)} are not all different")
+    if facts.inputs not in ("waveform", "features"):
+        wrong.append(f"inputs {facts.inputs!r} is neither waveform nor features")
+    if not isinstance(facts.sample_rate, int) or not 1_000 <= facts.sample_rate <= 768_000:
+        wrong.append(f"sample_rate {facts.sample_rate!r} is not 1,000 to 768,000 Hz")
+    if not isinstance(facts.window, (int, float)) or not 0.1 <= facts.window <= 600:
+        wrong.append(f"window {facts.window!r} is not 0.1 to 600 seconds")
+    if not isinstance(facts.hashes, dict) or not all(isinstance(v, str) for v in facts.hashes.values()):
+        wrong.append("hashes are not text by path")
+    if not isinstance(facts.default, str):
+        wrong.append(f"default {facts.default!r} is not a path")
+    return wrong
+
+
+def locate(folder: str | Path, name: str) -> Path:
+    """Where a file of the bundle lies.
+
+    Raises:
+        BundleError: `name` leads out of the folder, or is no ONNX file.
+    """
+    parts = name.replace("\\", "/").split("/")
+    if not name.endswith(".onnx") or ".." in parts or "" in parts or ":" in name or "\0" in name:
+        raise BundleError(f"{folder}: {name!r} does not name a model inside the bundle; export the bundle again")
+    return Path(folder, *parts)
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tembr.config import StudySettings
-from tembr.corpora.corpus import Corpus
+from tembr.corpora.corpus import Corpus, Utterance
 from tembr.corpora.splits import Fold
 from tembr.errors import StoreError
 from tembr.evaluate.metrics import Scores, score
@@ -44,7 +44,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Member:
-    """One line of a comparison to be: a network on a representation ('network'), or a 'baseline'."""
+    """One line of a comparison to be: a 'network' on a representation, a 'baseline', or the 'ensemble'."""
 
     name: str
     kind: str
@@ -52,7 +52,7 @@ class Member:
     @property
     def folder(self) -> str:
         """Name of its folder in a study."""
-        return self.name if self.kind == "network" else f"baseline_{self.name}"
+        return f"baseline_{self.name}" if self.kind == "baseline" else self.name
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Run:
 
     def _fold(self, member: Member, number: int, tracker: Tracker) -> Outcome:
         fold = self.folds[number]
-        place = self.folder if len(self.folds) == 1 else self.folder / f"fold-{_file_name(fold.name)}"
+        place = fold_folder(self.folder, len(self.folds), fold.name)
         if (place / "fold.json").exists():
             discard_checkpoints(place)
             return Outcome.read(place)
@@ -119,18 +119,7 @@ class Run:
 
     def _predictions(self, fold: Fold, trained: Trained) -> pd.DataFrame:
         utterances = [self.corpus.utterances[index] for index in fold.test]
-        labels = self.corpus.labels
-        frame = pd.DataFrame(
-            {
-                "file": [u.key for u in utterances],
-                "speaker": [u.speaker for u in utterances],
-                "gender": [u.gender for u in utterances],
-                "emotion": [u.emotion for u in utterances],
-                "predicted": [labels[k] for k in trained.posteriors.argmax(1)],
-                "fold": fold.name,
-            }
-        )
-        return frame.join(pd.DataFrame(trained.posteriors, columns=[f"p_{label}" for label in labels]))
+        return prediction_table(utterances, self.corpus.labels, trained.posteriors, fold.name)
 
     def _report(self, member: Member, outcomes: list[Outcome]) -> dict:
         predictions = pd.concat([o.predictions for o in outcomes], ignore_index=True)
@@ -193,6 +182,28 @@ class Outcome:
             raise StoreError(f"{place / 'fold.json'}: damaged; remove it and the fold is trained again") from error
         predictions = read_probabilities(place)
         return Outcome(facts["fold"], predictions, history, parameters)
+
+
+def fold_folder(member_folder: Path, folds: int, fold: str) -> Path:
+    """Where a member keeps the network of one fold: its own folder where there is only one."""
+    return member_folder if folds == 1 else member_folder / f"fold-{_file_name(fold)}"
+
+
+def prediction_table(
+    utterances: Sequence[Utterance], labels: Sequence[str], posteriors: np.ndarray, fold: str
+) -> pd.DataFrame:
+    """Posteriors `(n, classes)` of n utterances with who said what, as in `probabilities.csv`."""
+    frame = pd.DataFrame(
+        {
+            "file": [u.key for u in utterances],
+            "speaker": [u.speaker for u in utterances],
+            "gender": [u.gender for u in utterances],
+            "emotion": [u.emotion for u in utterances],
+            "predicted": [labels[k] for k in posteriors.argmax(1)],
+            "fold": fold,
+        }
+    )
+    return frame.join(pd.DataFrame(posteriors, columns=[f"p_{label}" for label in labels]))
 
 
 def make_recipe(settings: StudySettings, representation: str, classes: int) -> Recipe:

@@ -18,7 +18,7 @@ from tembr.corpora.splits import Fold, make_folds
 from tembr.errors import ConfigError, CorpusError, StoreError
 from tembr.evaluate.comparison import write_comparison
 from tembr.evaluate.report import read_probabilities
-from tembr.evaluate.results import MemberResult, comparison_table, read_study
+from tembr.evaluate.results import MemberResult, comparison_table, read_member, read_study
 from tembr.features.extract import find
 from tembr.features.picture import Picture
 from tembr.features.registry import REPRESENTATIONS
@@ -45,7 +45,7 @@ def run_study(settings: StudySettings, folder: Path, watch: Watch | None = None)
     """
     watch = watch or Watch()
     _refuse_other(settings, folder)
-    corpus = _usable_corpus(settings, watch)
+    corpus = usable_corpus(settings, watch)
     folds = {protocol: make_folds(corpus, protocol, settings.split) for protocol in settings.protocols}
     members = _members(settings)
     _try_networks(settings)
@@ -54,7 +54,7 @@ def run_study(settings: StudySettings, folder: Path, watch: Watch | None = None)
     with _tracking(settings, folder) as tracker:
         for protocol in settings.protocols:
             for member in members:
-                place = _place(settings, folder, protocol) / member.folder
+                place = place_of(settings, folder, protocol) / member.folder
                 new = not (place / "summary.json").exists()
                 Run(settings, corpus, tables, protocol, folds[protocol], place, watch).member(member, tracker)
                 if new:
@@ -86,9 +86,10 @@ class Study:
         """
         folder = Path(folder)
         settings = load_settings(folder / "config.toml")
-        places = [_place(settings, folder, protocol) for protocol in settings.protocols]
+        places = [place_of(settings, folder, protocol) for protocol in settings.protocols]
         finished = [place for place in places if any(place.glob("*/summary.json"))] or [folder]
         results = [result for place in finished for result in read_study(place)]
+        results += [read_member(path) for path in sorted(folder.glob("ensemble/*/summary.json"))]
         return Study(folder, settings, tuple(results))
 
     @property
@@ -109,7 +110,9 @@ class Study:
         kinds = {r.member: r.kind for r in self.results if r.protocol == protocol}
         if member not in kinds:
             raise StoreError(f"{self.folder}: no {member} under {protocol}; there are {', '.join(kinds) or 'none'}")
-        return _place(self.settings, self.folder, protocol) / Member(member, kinds[member]).folder
+        if kinds[member] == "ensemble":
+            return place_of(self.settings, self.folder / "ensemble", protocol)
+        return place_of(self.settings, self.folder, protocol) / Member(member, kinds[member]).folder
 
 
 def _members(settings: StudySettings) -> list[Member]:
@@ -121,7 +124,8 @@ FREE = ("track.", "corpus.folder ", "representations ", "baselines ", "protocols
 """Settings that a folder's study may be continued with others of: none of them changes a result that is there."""
 
 
-def _place(settings: StudySettings, folder: Path, protocol: str) -> Path:
+def place_of(settings: StudySettings, folder: Path, protocol: str) -> Path:
+    """Folder of a protocol's results: the study's own for the first, one of its name within it for others."""
     return folder if protocol == settings.protocols[0] else folder / protocol
 
 
@@ -148,7 +152,7 @@ def _claim(settings: StudySettings, folder: Path, corpus: Corpus, folds: dict[st
         more = {"representations": names, "protocols": protocols, "baselines": baselines}
         settings = settings.model_copy(update=more)
     for protocol, made in folds.items():
-        _write_splits(corpus, made, _place(settings, folder, protocol))
+        _write_splits(corpus, made, place_of(settings, folder, protocol))
     write_settings(settings, path)
     write_table(corpus, folder / "dataset_info.csv")
 
@@ -162,7 +166,12 @@ def _try_networks(settings: StudySettings) -> None:
         check_network(settings.train.network, picture.rows, frames)
 
 
-def _usable_corpus(settings: StudySettings, watch: Watch) -> Corpus:
+def usable_corpus(settings: StudySettings, watch: Watch) -> Corpus:
+    """The study's corpus without the recordings that cannot be read, which are said.
+
+    Raises:
+        CorpusError: none can be read, or the corpus is not there.
+    """
     chosen = settings.corpus
     corpus = load_corpus(
         chosen.name,

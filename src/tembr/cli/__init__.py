@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
-from tembr.cli import cache, laboratory  # noqa: F401  (they register their commands)
+from tembr.cli import cache, ensemble, export, laboratory, recognizer  # noqa: F401  (they register their commands)
 from tembr.cli.app import app
 from tembr.errors import TembrError
 
 
 def main() -> None:
     """Run the command line: errors are one line on stderr, exit status 1; wrong commands 2."""
-    from tembr.cli.console import log_to_stderr, say
-
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
-    log_to_stderr()
+    logging.getLogger("tembr").handlers[:] = [_FirstWarning()]
     try:
         app()
     except BrokenPipeError:
@@ -25,8 +24,18 @@ def main() -> None:
     except (TembrError, ImportError, OSError) as error:
         if debug:
             raise
-        say(f"tembr: {_said(error)}")
+        print(f"tembr: {_said(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+class _FirstWarning(logging.Handler):
+    """Opens the console when there is something to say: loading it takes as long as an answer."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tembr.cli.console import log_to_stderr
+
+        log_to_stderr()
+        logging.getLogger("tembr").handle(record)
 
 
 def _said(error: Exception) -> str:

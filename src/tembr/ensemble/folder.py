@@ -11,8 +11,10 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+import pandas as pd
+
 from tembr.config import StudySettings, load_settings, write_settings
-from tembr.errors import StoreError
+from tembr.errors import ConfigError, StoreError
 from tembr.files import write_bytes
 from tembr.member import make_recipe
 from tembr.train.ensemble import WeightedEnsemble
@@ -71,9 +73,10 @@ class EnsembleFolder:
             content = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name for f in fields(EnsembleFacts)}
             facts = EnsembleFacts(**{name: value for name, value in content.items() if name in known})
+            WeightedEnsemble({}, facts.weights, facts.temperature)
         except FileNotFoundError as error:
             raise StoreError(f"{folder}: no {FILE} there; name a folder that `tembr ensemble` wrote") from error
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, ConfigError) as error:
             raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error
         return EnsembleFolder(Path(folder), facts, load_settings(Path(folder) / "config.toml"))
 
@@ -89,6 +92,30 @@ class EnsembleFolder:
     def recipe(self, member: str) -> Recipe:
         """How a member was made."""
         return make_recipe(self.settings, member, len(self.facts.labels))
+
+    @property
+    def comparison(self) -> pd.DataFrame:
+        """One row a way of joining and a member, all measured protocols side by side: `comparison.csv`."""
+        return self.table("comparison")
+
+    def table(self, name: str, protocol: str | None = None) -> pd.DataFrame:
+        """A table of the folder: 'comparison', 'weights', 'mcnemar', 'trials', 'report' or 'probabilities'.
+
+        Args:
+            protocol: of the measured ones; by default that of the folder's own tables.
+
+        Raises:
+            StoreError: there is no such table.
+        """
+        inner = self.folder / (protocol or "")
+        place = inner if inner.is_dir() else self.folder
+        if protocol and protocol not in self.facts.metrics:
+            measured = ", ".join(self.facts.metrics)
+            raise StoreError(f"{self.folder}: {protocol} is not measured here; choose from {measured}")
+        try:
+            return pd.read_csv(place / f"{name}.csv", dtype={"fold": str, "speaker": str}, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{place / name}.csv: cannot be read ({error}); run `tembr ensemble` again") from error
 
     def load(self) -> WeightedEnsemble:
         """The ensemble with the networks of all members whose weight is above 0, in evaluation mode.

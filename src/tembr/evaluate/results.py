@@ -42,14 +42,14 @@ class MemberResult:
     Attributes:
         member: name of the representation, or of a baseline such as "svm".
         protocol: "random" (a stratified split), "kfold" (stratified folds) or "speaker" (none shared).
-        kind: "network" or "baseline".
+        kind: "network", "baseline" or "ensemble".
         summary: `Scores.as_dict()` with member, protocol, kind, parameters, train_seconds (s), epochs, folds,
             corpus and seed added: the content of summary.json.
     """
 
     member: str
     protocol: Protocol
-    kind: Literal["network", "baseline"]
+    kind: Literal["network", "baseline", "ensemble"]
     summary: dict
 
 

@@ -1,1 +1,10 @@
-"""From an ensemble to a bundle: ONNX, optimised, verified, quantised, described."""
+"""An ensemble as one ONNX file that hears, verified against PyTorch, smaller where that is measured to be safe.
+
+facts = export_bundle(EnsembleFolder.read("runs/nemo/ensemble"), "bundle", ExportSettings(quantize="static"))
+"""
+
+from tembr.ensemble.folder import EnsembleFolder
+from tembr.export.bundling import ExportSettings, export_bundle
+from tembr.export.member import read_member_folder
+
+__all__ = ["EnsembleFolder", "ExportSettings", "export_bundle", "read_member_folder"]

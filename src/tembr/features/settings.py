@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tembr.audio import SAMPLE_RATE, WINDOW
+from tembr.audio import SAMPLE_RATE, WINDOW, fit_length
 
 
 class FeatureSettings(BaseModel):
@@ -59,3 +60,7 @@ class FeatureSettings(BaseModel):
     def window_samples(self) -> int:
         """Samples of the window; 0 where recordings keep their own length."""
         return round(self.window * self.sample_rate)
+
+    def fit(self, waveform: np.ndarray) -> np.ndarray:
+        """Cut `waveform` `(samples,)` to the window, or pad it as `padding` says."""
+        return fit_length(waveform, self.window_samples, repeat=self.padding == "repeat")

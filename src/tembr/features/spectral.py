@@ -79,11 +79,19 @@ def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> t
     by_frame = magnitude.transpose(-1, -2)
     valleys, peaks = [], []
     for first, stop, count in bands:
-        ordered = _sorted(by_frame[..., first:stop])
-        valleys.append(ordered[..., :count].mean(-1))
-        peaks.append(ordered[..., -count:].mean(-1))
+        lowest, highest = _extremes(by_frame[..., first:stop], count)
+        valleys.append(lowest.mean(-1))
+        peaks.append(highest.mean(-1))
     valley, peak = torch.stack(valleys, dim=-2), torch.stack(peaks, dim=-2)
     return power_to_db(peak, relative=False, top_db=top_db) - power_to_db(valley, relative=False, top_db=top_db)
+
+
+def _extremes(band: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `count` smallest and largest along the last axis."""
+    if torch.compiler.is_exporting():
+        return band.topk(count, largest=False).values, band.topk(count).values
+    ordered = _sorted(band)
+    return ordered[..., :count], ordered[..., -count:]
 
 
 def _sorted(band: torch.Tensor) -> torch.Tensor:

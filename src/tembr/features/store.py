@@ -193,7 +193,7 @@ def _compute(group: Sequence[Utterance], names: Sequence[str], settings: Feature
 def _read(utterance: Utterance, settings: FeatureSettings) -> np.ndarray:
     waveform = audio.read(utterance.path, settings.sample_rate, utterance.start, utterance.end)
     if settings.window:
-        return audio.fit_length(waveform, settings.window_samples, repeat=settings.padding == "repeat")
+        return settings.fit(waveform)
     return audio.fit_length(waveform, max(len(waveform), settings.delta_width * settings.hop_length))
 
 

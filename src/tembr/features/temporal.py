@@ -53,7 +53,7 @@ def tempogram(onset: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
         `(batch, win_length, frames)`, float64, rows are lags in frames, in [-1, 1].
     """
     win_length = window.shape[0]
-    segments = frame(_ramp_padded(onset, win_length // 2), win_length, 1)[:, : onset.shape[-1]] * window
+    segments = frame(ramp_padded(onset, win_length // 2), win_length, 1)[:, : onset.shape[-1]] * window
     size = 2 * win_length  # the first even length without wrap-around
     spectrum = squared_magnitude(torch.fft.rfft(segments, n=size))
     correlation = torch.fft.irfft(spectrum, n=size)[..., :win_length]
@@ -77,6 +77,7 @@ def delta(values: torch.Tensor, width: int) -> torch.Tensor:
     return F.pad(rise / sum(k * k for k in steps), (half, half), mode="replicate")
 
 
-def _ramp_padded(onset: torch.Tensor, amount: int) -> torch.Tensor:
+def ramp_padded(onset: torch.Tensor, amount: int) -> torch.Tensor:
+    """Lead the onset strength in from 0 and out to it over `amount` frames on either side, `(batch, frames)`."""
     ramp = torch.arange(amount, dtype=onset.dtype, device=onset.device) / amount
     return torch.cat([onset[:, :1] * ramp, onset, onset[:, -1:] * ramp.flip(0)], dim=-1)

@@ -1,1 +1,8 @@
 """Waveform → answer, without PyTorch."""
+
+from __future__ import annotations
+
+from tembr.recognize.prediction import Failure, Prediction
+from tembr.recognize.recognizer import Recognizer, load
+
+__all__ = ["Failure", "Prediction", "Recognizer", "load"]

@@ -1,0 +1,139 @@
+"""What `tembr predict` does: paths in, answers out as they come, errors of single files on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple, TextIO
+
+from tembr.errors import AudioError, ConfigError, TembrError
+from tembr.recognize import formats
+from tembr.recognize.batch import in_order
+from tembr.recognize.folders import recordings
+from tembr.recognize.prediction import Failure
+from tembr.recognize.recognizer import Recognizer, load
+
+STDIN = "-"
+
+
+class Request(NamedTuple):
+    """What was asked for on the command line.
+
+    Attributes:
+        paths: files, folders, or '-'.
+        form: 'text', 'json' or 'csv'.
+        segments, check_speech, threads: as in `Recognizer`.
+        out: file for the answers; None is stdout.
+        recursive: folders of folders as well.
+        quiet: no progress bar.
+    """
+
+    paths: Sequence[str]
+    form: str = "text"
+    segments: bool = False
+    check_speech: bool = False
+    threads: int | None = None
+    out: str | None = None
+    recursive: bool = True
+    quiet: bool = False
+
+
+def answer_all(request: Request, bundle: str | None = None, variant: str | None = None) -> int:
+    """Answer every recording; returns how many could not be.
+
+    Raises:
+        ConfigError: an unknown format; BundleError: no usable bundle.
+    """
+    if request.form not in formats.FORMATS:
+        raise ConfigError(f"--format {request.form}: choose {', '.join(formats.FORMATS)}")
+    recognizer = load(bundle, variant)
+    complaints = _Complaints()
+    files = list(recordings(request.paths, request.recursive, complaints))
+    threads = 1 if len(files) == 1 else request.threads
+    with _output(request.out) as out, _progress(request, len(files)) as advance:
+        out.write(formats.header(request.form, recognizer.labels))
+        for said in in_order(_work(recognizer, request), files, threads):
+            advance()
+            if isinstance(said, Failure):
+                complaints(said.file, said.error)
+            else:
+                out.write(said)
+                out.flush()
+    return complaints.count
+
+
+def _work(recognizer: Recognizer, request: Request) -> Callable[[str], str | Failure]:
+    """File → what is written about it."""
+
+    def work(file: str) -> str | Failure:
+        try:
+            source = _stdin() if file == STDIN else file
+            if request.segments:
+                found = [replace(segment, file=file) for segment in recognizer.segments(source)]
+                return formats.segments(request.form, file, found)
+            answer = recognizer.predict(source, check_speech=request.check_speech)
+            return formats.answer(request.form, replace(answer, file=file))
+        except TembrError as error:
+            return Failure(file, error)
+
+    return work
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise AudioError("stdin is closed; pipe a recording into it or name a file")
+    return sys.stdin.buffer
+
+
+class _Complaints:
+    """Says on stderr what could not be answered, and counts."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, file: str, error: TembrError) -> None:
+        self.count += 1
+        print(f"tembr: {error}", file=sys.stderr)
+
+
+@contextmanager
+def _output(path: str | None) -> Iterator[TextIO]:
+    """Where answers go; a character the terminal cannot show becomes an escape, not an error."""
+    if path is not None:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield file
+        return
+    if sys.stdout is None:  # closed before the start
+        with open(os.devnull, "w") as nowhere:
+            yield nowhere
+        return
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    yield sys.stdout
+
+
+@contextmanager
+def _progress(request: Request, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, unless the answers themselves scroll by on the same terminal."""
+    scrolling = request.out is None and _on_terminal(sys.stdout)
+    if request.quiet or total < 2 or scrolling or not _on_terminal(sys.stderr):
+        yield lambda: None
+        return
+    from tembr.cli.console import progress_bars
+
+    with progress_bars() as bars:
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            bars.count("recordings", done, total)
+
+        yield advance
+
+
+def _on_terminal(file: TextIO | None) -> bool:
+    return file is not None and file.isatty()

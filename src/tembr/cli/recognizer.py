@@ -1,0 +1,98 @@
+"""Commands of the recognizer: hear recordings, measure a bundle on a corpus, check a bundle."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tembr.cli.app import app
+from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Unmapped, pairs_of
+from tembr.errors import ConfigError
+
+Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")]
+Variant = Annotated[
+    str | None, typer.Option(help="ONNX file of the bundle, by path or name; the bundle's own choice by default.")
+]
+Threads = Annotated[int | None, typer.Option(help="Recordings heard at once; one a core by default.", min=1)]
+
+
+@app.command()
+def predict(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="FILE_OR_FOLDER ...", help="Recordings, folders of them, or `-` for stdin.")
+    ],
+    bundle: Bundle = None,
+    variant: Variant = None,
+    format: Annotated[str, typer.Option(help="text, json (one object a line for each recording) or csv.")] = "text",
+    segments: Annotated[bool, typer.Option("--segments", help="Emotions along the recording, with times.")] = False,
+    check_speech: Annotated[
+        bool, typer.Option("--check-speech", help="No answer where no voice is found. Takes several times as long.")
+    ] = False,
+    threads: Threads = None,
+    out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
+    recursive: Annotated[bool, typer.Option(help="Also recordings in folders of folders.")] = True,
+    quiet: Quiet = False,
+) -> None:
+    """Say which emotion a recording carries: anger, fear, happiness, sadness, surprised or neutral.
+
+    A recording that cannot be read is told on stderr, the others are answered, and the exit status is 1.
+
+    Examples:
+
+    * `tembr predict examples/`
+    * `tembr predict call.wav --segments --format json`
+    """
+    from tembr.cli.predicting import Request, answer_all
+
+    request = Request(tuple(paths), format, segments, check_speech, threads, out, recursive, quiet)
+    if answer_all(request, bundle, variant):
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    bundle: Bundle = None,
+    variant: Variant = None,
+    corpus: CorpusName = "nemo",
+    corpus_dir: CorpusDir = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json, probabilities.csv, a picture.")] = None,
+    unmapped: Unmapped = "error",
+    column: Columns = None,
+    allow_outside: Outside = False,
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a bundle on a corpus: a table, and as the last line of stdout one JSON object.
+
+    Example: `tembr evaluate --bundle BUNDLE --corpus nemo --corpus-dir nEMO`
+    """
+    from tembr.cli import evaluating
+    from tembr.recognize.recognizer import load
+
+    if unmapped not in ("error", "drop"):
+        raise ConfigError(f"--unmapped {unmapped}: a bundle cannot learn new emotions; choose error or drop")
+    recognizer = load(bundle, variant)
+    known = evaluating.open_corpus(
+        recognizer, corpus, corpus_dir, unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
+    )
+    evaluation = evaluating.measure(recognizer, known, threads, quiet)
+    if out:
+        evaluating.write(evaluation, out)
+    evaluating.show(evaluation)
+
+
+@app.command()
+def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) -> None:
+    """Check a bundle against its own facts; exit with 1 if anything is wrong."""
+    from tembr.recognize.verify import verify as checks
+
+    passed = True
+    for check in checks(bundle):
+        passed &= check.passed
+        typer.echo(f"{'ok   ' if check.passed else 'WRONG'}  {check.subject}: {check.said}")
+    sys.stdout.flush()
+    if not passed:
+        raise typer.Exit(1)

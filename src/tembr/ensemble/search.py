@@ -1,0 +1,204 @@
+"""Optuna's search for weights and temperature on predictions that no member was trained on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from tembr.ensemble.evidence import Part
+from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.weighting import Weighting, weigh, without_small
+from tembr.errors import StoreError
+from tembr.features.shard import digest
+
+TEMPERATURES = (0.3, 5.0)
+LOCK_SECONDS = 60  # that a process waits for another's writing to an SQLite file
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Outcome of a search.
+
+    Attributes:
+        weighting: the best trial's, small weights dropped.
+        trials: the finished ones, in order.
+        study: Optuna's, for its plots.
+    """
+
+    weighting: Weighting
+    trials: tuple[FrozenTrial, ...]
+    study: optuna.Study
+
+
+def search(
+    names: Sequence[str],
+    part: Part,
+    settings: EnsembleSettings,
+    storage: BaseStorage,
+    name: str,
+    on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
+    seconds: float | None = None,
+) -> Found:
+    """Find weights and a temperature that make `part` likeliest, at `settings.l1` for width.
+
+    The first trials are equal weights and each member alone. Finished trials of an earlier or another process with the
+    same `name` in `storage` count among `settings.trials`; processes that end together may do one more each.
+
+    Args:
+        names: of the members, in the order of `part.logits`.
+        part: what is seen; nothing else is.
+        name: of Optuna's study; it must tell apart whatever changes a trial's value, `search_name` does.
+        on_trial: told every trial that this process finishes.
+        seconds: limit; the first trials are done in any case.
+
+    Raises:
+        StoreError: the storage fails.
+    """
+    with _explained():
+        study = _open(names, settings, storage, name)
+        started = time.monotonic()
+        while (done := len(finished(study))) < settings.trials:
+            if seconds is not None and done > len(names) and time.monotonic() - started > seconds:
+                break
+            on_trial(_try(study, names, part, settings))
+        trials = tuple(finished(study))
+    best = min(trials, key=lambda trial: trial.value)
+    found = weigh(*_proposed(best.params, names), part, settings.l1)
+    return Found(without_small(found, part, settings.l1), trials, study)
+
+
+def search_name(where: str, identity: str, names: Sequence[str], settings: EnsembleSettings) -> str:
+    """Name of a search in its storage: two that could disagree about a trial never share one.
+
+    Args:
+        where: words: protocol and fold.
+        identity: digest of the predictions searched on.
+    """
+    facts = [identity, where, *names, settings.seed, settings.l1, TEMPERATURES]
+    return f"{where} · {digest(repr(facts).encode())[:12]}"
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials with a value, in order."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def weighting_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, float]:
+    """Weight of each member in a trial, summing to one."""
+    weights, _ = _proposed(trial.params, names)
+    total = sum(weights.values())
+    return {name: weight / total if total else 1 / len(names) for name, weight in weights.items()}
+
+
+@contextmanager
+def open_storage(url: str) -> Iterator[BaseStorage]:
+    """Optuna's storage at `url`; several processes may open the same one, also for the first time.
+
+    Raises:
+        StoreError: it cannot be opened or written.
+    """
+    options = {"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite") else {}
+    with _explained():
+        storage = _patiently(lambda: RDBStorage(url, engine_kwargs=options))
+    with _quietly():
+        yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _open(names: Sequence[str], settings: EnsembleSettings, storage: BaseStorage, name: str) -> optuna.Study:
+    shared = bool(settings.storage)
+    sampler = _sampler(settings.seed, shared)
+    study = optuna.create_study(storage=storage, study_name=name, sampler=sampler, load_if_exists=True)
+    known = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
+    tried = [trial.params or trial.system_attrs.get("fixed_params") for trial in known]
+    for params in _first(names):
+        if params not in tried:
+            study.enqueue_trial(params)
+    if len(known):  # continued or shared: not the same draws again
+        fresh = np.random.SeedSequence([settings.seed, len(known), os.getpid()])
+        study.sampler = _sampler(int(fresh.generate_state(1)[0]), shared)
+    return study
+
+
+def _sampler(seed: int, shared: bool) -> optuna.samplers.TPESampler:
+    """Multivariate, since weights and temperature act together: it needs a third of the trials."""
+    with _quietly():
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=shared)
+
+
+def _first(names: Sequence[str]) -> list[dict[str, float]]:
+    """Equal weights, then each member alone."""
+    alone = [{name: float(name == chosen) for name in names} for chosen in names] if len(names) > 1 else []
+    return [_params(weights) for weights in [dict.fromkeys(names, 1.0), *alone]]
+
+
+def _params(weights: dict[str, float]) -> dict[str, float]:
+    raw = {f"weight {name}": weight for name, weight in weights.items()} if len(weights) > 1 else {}
+    return raw | {"temperature": 1.0}
+
+
+def _proposed(params: dict[str, float], names: Sequence[str]) -> tuple[dict[str, float], float]:
+    return {name: params.get(f"weight {name}", 1.0) for name in names}, params["temperature"]
+
+
+def _try(study: optuna.Study, names: Sequence[str], part: Part, settings: EnsembleSettings) -> FrozenTrial:
+    trial: Trial = study.ask()
+    if len(names) > 1:
+        for name in names:
+            trial.suggest_float(f"weight {name}", 0.0, 1.0)
+    trial.suggest_float("temperature", *TEMPERATURES, log=True)
+    tried = weigh(*_proposed(trial.params, names), part, settings.l1)
+    trial.set_user_attr("nll", tried.nll)
+    return study.tell(trial, tried.objective)
+
+
+def _patiently(make: Callable[[], RDBStorage], attempts: int = 5) -> RDBStorage:
+    """Two processes that create the same tables at once: the second finds them at its next attempt."""
+    from sqlalchemy.exc import OperationalError
+
+    for left in reversed(range(attempts)):
+        try:
+            return make()
+        except OperationalError as error:
+            if not left or "already exists" not in str(error):
+                raise
+            time.sleep(0.2)
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Optuna's and SQLAlchemy's errors as one line that says what to do."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:200]
+        raise StoreError(
+            f"the search's storage cannot be used ({reason}); check --storage and the space on its disk, or remove a "
+            "damaged search.db"
+        ) from error

@@ -1,0 +1,77 @@
+"""How an ensemble is found."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tembr.corpora.splits import Protocol
+from tembr.errors import ConfigError
+from tembr.features.extract import find
+
+DEFAULT_MEMBERS = ("melspectrogram", "mfcc", "chroma")
+
+
+class EnsembleSettings(BaseModel):
+    """Everything an ensemble depends on apart from its study.
+
+    Attributes:
+        members: representations to join; empty for `DEFAULT_MEMBERS`, or for all finished ones where `best` is set.
+        best: join only this many of them, chosen on validation predictions; 0 for all.
+        protocols: to measure; empty for the study's first and all others with the members finished.
+        trials: of each search; trials of an interrupted search, and of other machines, count.
+        timeout: seconds, for all searches of one protocol together; None for no limit.
+        seed: of the search and of stacking's inner folds.
+        l1: price, in nats, of an ensemble's width: of each further member with the largest one's weight. A member of
+            small weight that is not worth as much is left out.
+        storage: URL of Optuna's storage; '' is `search.db` (SQLite) in the ensemble's folder.
+        combiner: which one the figures called 'ensemble' are of; both are always measured, and what ships is weighted.
+        refit: train the members again on all recordings, to ship them.
+        ship: protocol whose weights `ensemble.json` holds; by default 'speaker' with `refit`, where it is measured,
+            and the first protocol with networks of its own otherwise.
+        track: log trials to MLflow, if the study does.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    members: tuple[str, ...] = ()
+    best: int = Field(0, ge=0)
+    protocols: tuple[Protocol, ...] = ()
+    trials: int = Field(200, ge=1)
+    timeout: float | None = Field(None, gt=0)
+    seed: int = Field(42, ge=0)
+    l1: float = Field(0.01, ge=0)
+    storage: str = ""
+    combiner: Literal["weighted", "stacking"] = "weighted"
+    refit: bool = False
+    ship: Protocol | None = None
+    track: bool = True
+
+    @field_validator("members")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            find(name)
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("protocols")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names))
+
+    @staticmethod
+    def of(**values: Any) -> EnsembleSettings:
+        """Settings from options as a command line has them; None is skipped.
+
+        Raises:
+            ConfigError: unknown, ill-typed or out of range.
+        """
+        try:
+            return EnsembleSettings(**{name: value for name, value in values.items() if value is not None})
+        except ValidationError as error:
+            problem = error.errors()[0]
+            key = ".".join(str(part) for part in problem["loc"])
+            raise ConfigError(
+                f"{key} = {problem.get('input')!r}: {problem['msg']}; see tembr ensemble --help"
+            ) from error

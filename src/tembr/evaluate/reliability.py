@@ -1,0 +1,62 @@
+"""Whether confidence is to be believed: how often answers of a confidence are right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tembr.evaluate.metrics import expected_calibration_error
+from tembr.evaluate.plots import BLUE, GREY, INK, ORANGE, plain_frame, save_png
+
+BINS = 10
+
+
+def reliability_curve(probabilities: np.ndarray, truth: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """Mean confidence, accuracy and recordings of each bin of confidence that has any: `(filled bins, 3)`.
+
+    Args:
+        probabilities: (n, classes) posteriors in [0, 1].
+        truth: (n,) index of the true class.
+        bins: of equal width on [0, 1], each open below and closed above.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    filled = [bin_of == number for number in range(bins) if (bin_of == number).any()]
+    return np.array([(confidence[mine].mean(), right[mine].mean(), mine.sum()) for mine in filled])
+
+
+def reliability_png(curves: Mapping[str, np.ndarray], truth: np.ndarray, path: str | os.PathLike, title: str) -> Path:
+    """Draw the reliability diagrams of several posteriors of the same recordings, with their ECE.
+
+    Args:
+        curves: name → (n, classes) posteriors; at most three.
+        truth: (n,) index of the true class.
+
+    Raises:
+        StoreError: the file could not be written; an older one is then untouched.
+    """
+    figure = Figure(figsize=(5.6, 5.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--", label="confidence = accuracy")
+    for (name, probabilities), color in zip(curves.items(), (GREY, BLUE, ORANGE)):
+        _draw(axes, probabilities, truth, name, color)
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.set_xlabel("confidence", color=INK)
+    axes.set_ylabel("share recognised", color=INK)
+    plain_frame(axes)
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    axes.set_title(f"{title}\nn = {len(truth)}", color=INK, fontsize=12, parse_math=False)
+    return save_png(figure, path)
+
+
+def _draw(axes: Axes, probabilities: np.ndarray, truth: np.ndarray, name: str, color: str) -> None:
+    confidence, accuracy, counts = reliability_curve(probabilities, truth).T
+    error = expected_calibration_error(probabilities, truth)
+    axes.plot(confidence, accuracy, color=color, linewidth=2, label=f"{name}, ECE {error:.3f}")
+    axes.scatter(confidence, accuracy, s=12 + 240 * counts / counts.sum(), color=color, alpha=0.6, linewidth=0)

@@ -1,0 +1,268 @@
+"""From an ensemble to a bundle in one call: read `export_bundle` from top to bottom."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, get_args
+from uuid import uuid4
+
+import numpy as np
+import onnx
+
+from tembr.bundle import CARD, FACTS, MODEL, BundleError, Facts, write_facts
+from tembr.corpora.corpus import Utterance
+from tembr.ensemble.folder import EnsembleFolder
+from tembr.errors import ConfigError, StoreError
+from tembr.export.card import model_card
+from tembr.export.facts import gather_facts, metadata, self_test_answer
+from tembr.export.measure import FULL, Measured, best, measure
+from tembr.export.onnx import features_graph, waveform_graph, write_metadata
+from tembr.export.optimize import Optimized, optimize
+from tembr.export.quantize import CALIBRATION, Quantize, Variant, variants
+from tembr.export.recordings import Recordings, find_recordings, read_waveforms
+from tembr.export.report import write_report
+from tembr.export.runtime import Feed, make_feed
+from tembr.export.verify import Verification, verify_graph
+from tembr.files import write_bytes
+from tembr.member import Watch
+from tembr.train.ensemble import WeightedEnsemble
+
+Inputs = Literal["waveform", "features"]
+
+OPTIMIZATION, VERIFICATION = "optimization.json", "verification.json"
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How a bundle is made.
+
+    Attributes:
+        inputs: 'waveform' (samples in, everything in the graph) or 'features' (one input a representation).
+        quantize: 'none', 'dynamic' (variants that need no calibration) or 'static' (all).
+        corpus_dir: where the study's corpus lies on this machine; None is where the study found it.
+        name: of the bundle; by default the corpus and the members.
+        version: of the bundle, as its maker counts.
+        licence: of the weights; by default that of the corpora.
+        recordings: compared with PyTorch before anything is written.
+        keep_default: fp32 stays the default variant whatever is measured.
+        only_default: leave the default variant alone in the folder, as `model.onnx`.
+
+    Raises:
+        ConfigError: an unknown word, or no recordings.
+    """
+
+    inputs: Inputs = "waveform"
+    quantize: Quantize = "none"
+    corpus_dir: str | None = None
+    name: str = ""
+    version: str = "1.0.0"
+    licence: str = ""
+    recordings: int = 200
+    keep_default: bool = False
+    only_default: bool = False
+
+    def __post_init__(self):
+        for option, known in (("inputs", Inputs), ("quantize", Quantize)):
+            if getattr(self, option) not in get_args(known):
+                raise ConfigError(f"{option} {getattr(self, option)!r}: choose from {', '.join(get_args(known))}")
+        if self.recordings < 1:
+            raise ConfigError(f"recordings {self.recordings}: a graph is verified on at least one; 200 is usual")
+
+
+def export_bundle(
+    ensemble: EnsembleFolder, out: str | Path, settings: ExportSettings | None = None, watch: Watch | None = None
+) -> Facts:
+    """Turn an ensemble, or one member, into a verified bundle; `out` appears when all is done, or not at all.
+
+    Args:
+        ensemble: from `EnsembleFolder.read`, or `read_member_folder` for one member of a study.
+        out: folder of the bundle; an older bundle there is replaced.
+        settings: how; the defaults suit a recognizer.
+        watch: how the work is followed; silent by default.
+
+    Raises:
+        BundleError: the graph does not answer as PyTorch does; a report is left beside `out`.
+        ConfigError: a member cannot be exported.
+        CorpusError: the corpus to verify on is not there.
+        StoreError: `out` is something else than a bundle, cannot be written, or the ensemble has no networks.
+    """
+    settings, watch, out = settings or ExportSettings(), watch or Watch(), Path(out)
+    _refuse_other(out)
+    work = _Work(ensemble, ensemble.load(), settings, find_recordings(ensemble, settings.corpus_dir, watch), watch)
+    with _appearing(out) as folder:
+        facts = gather_facts(ensemble, work.model, settings, work.recordings)
+        graph = work.optimized(folder)
+        write_metadata(graph.model, metadata(facts))
+        write_metadata(graph.portable, metadata(facts))
+        work.verified(graph.model, folder, out)
+        facts = work.measured_variants(graph, facts, folder)
+        write_bytes(folder / CARD, model_card(facts).encode())
+        write_facts(facts, folder)
+    watch.say(f"{out}: {facts.name} {facts.version}, {(out / facts.default).stat().st_size / 1e6:.1f} MB")
+    return facts
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An export under way."""
+
+    ensemble: EnsembleFolder
+    model: WeightedEnsemble
+    settings: ExportSettings
+    recordings: Recordings
+    watch: Watch
+
+    @property
+    def features(self):
+        return self.ensemble.settings.features
+
+    def feeds(self, waveforms: Sequence[np.ndarray]) -> list[Feed]:
+        return [make_feed([w], self.settings.inputs, self.model.names, self.features) for w in waveforms]
+
+    def waveforms(self, utterances) -> list[np.ndarray]:
+        return read_waveforms(utterances, self.features.sample_rate)
+
+    def optimized(self, folder: Path) -> Optimized:
+        """Make the graph and try the tools on it."""
+        self.watch.say(f"exporting {', '.join(self.model.names)} from {self.settings.inputs}")
+        make = waveform_graph if self.settings.inputs == "waveform" else features_graph
+        graph = make(self.model, self.features)
+        feeds = self.feeds(self.waveforms(self.recordings.for_verification(8)))
+        optimized = optimize(graph, feeds)
+        for step in optimized.steps[1:]:
+            self.watch.say(f"  {step.name}: {'kept' if step.kept else 'dropped'}, {step.why}")
+        write_bytes(folder / OPTIMIZATION, _json([asdict(step) for step in optimized.steps]))
+        return optimized
+
+    def verified(self, model: onnx.ModelProto, folder: Path, out: Path) -> None:
+        """Write the graph, if it answers as PyTorch does."""
+        wanted, corpus = self.settings.recordings, self.recordings.corpus
+        chosen = self.recordings.for_verification(wanted)
+        if len(chosen) < wanted:
+            self.watch.say(f"{corpus.name} has only {len(chosen)} recordings to verify on, {wanted} are wanted")
+        result = verify_graph(
+            model, self.model, self.features, self.waveforms(chosen), self.settings.inputs, corpus.name, wanted
+        )
+        report = _json(asdict(result))
+        if not result.passed:
+            beside = out.with_name(f"{out.name}.{VERIFICATION}")
+            write_bytes(beside, report)
+            raise BundleError(_refusal(result, beside))
+        write_bytes(folder / VERIFICATION, report)
+        write_bytes(folder / MODEL, model.SerializeToString())
+        self.watch.say(f"verified on {result.recordings} recordings: {result.difference:.1e} from PyTorch at most")
+
+    def measured_variants(self, graph: Optimized, facts: Facts, folder: Path) -> Facts:
+        """Make, measure and write the variants; the facts with what each answers to the self-test."""
+        models = {FULL: ("single precision, as verified", graph.model)}
+        paths, made = {FULL: MODEL}, variants(self.settings.quantize)
+        for variant, model in self._quantized(graph.portable, made):
+            write_metadata(model, metadata(facts) | {"variant": variant.name})
+            models[variant.name] = (variant.words, model)
+            paths[variant.name] = f"quantized/{variant.name}.onnx"
+            write_bytes(folder / paths[variant.name], model.SerializeToString())
+        if made:
+            facts = self._measured(models, paths, facts, folder)
+        facts = self._self_tested(facts, {paths[name]: model for name, (_, model) in models.items()}, made)
+        return _alone(facts, folder) if self.settings.only_default else facts
+
+    def _quantized(self, model: onnx.ModelProto, made: Sequence[Variant]):
+        calibration = self.recordings.for_calibration(CALIBRATION) if any(v.calibrated for v in made) else []
+        feeds = self.feeds(self.waveforms(calibration))
+        for number, variant in enumerate(made):
+            self.watch.progress("variants made", number, len(made))
+            yield variant, variant.make(model, feeds)
+        self.watch.progress("variants made", len(made), max(len(made), 1))
+
+    def _measured(self, models, paths, facts: Facts, folder: Path) -> Facts:
+        takes_best = self.settings.quantize == "static" and not self.settings.keep_default
+        chosen = best(self._lines(models, self.recordings.validation, facts)).variant if takes_best else FULL
+        lines = self._lines(models, self.recordings.test, facts)
+        write_report(lines, folder / "quantized", chosen, self.recordings.unseen)
+        for line in lines:
+            self.watch.say(f"  {_said(line)}{' (default)' if line.variant == chosen else ''}")
+        facts_of = {paths[line.variant]: asdict(line) | {"unseen": self.recordings.unseen} for line in lines}
+        return replace(facts, variants=facts_of, default=paths[chosen])
+
+    def _lines(self, models, utterances: Sequence[Utterance], facts: Facts) -> list[Measured]:
+        self.watch.say(f"measuring {len(models)} variants on {len(utterances)} recordings")
+        truth = np.array([facts.labels.index(u.emotion) for u in utterances])
+        progress = partial(self.watch.progress, "variants measured")
+        return measure(models, self.feeds(self.waveforms(utterances)), truth, facts.labels, progress)
+
+    def _self_tested(self, facts: Facts, models: dict[str, onnx.ModelProto], made: Sequence[Variant]) -> Facts:
+        answers = {
+            path: self_test_answer(model, self.settings.inputs, self.model.names, self.features)
+            for path, model in models.items()
+        }
+        tolerances = {f"quantized/{v.name}.onnx": v.tolerance for v in made}
+        test = {"probabilities": answers[MODEL], "tolerance": 1e-3, "variants": answers, "tolerances": tolerances}
+        return replace(facts, self_test=test)
+
+
+def _alone(facts: Facts, folder: Path) -> Facts:
+    """Leave of all ONNX files the default one, as `model.onnx`."""
+    if facts.default != MODEL:
+        (folder / facts.default).replace(folder / MODEL)
+    for path in folder.glob("quantized/*.onnx"):
+        path.unlink()
+    answer = facts.self_test["variants"][facts.default]
+    tolerance = facts.self_test["tolerances"].get(facts.default, facts.self_test["tolerance"])
+    measured = {MODEL: facts.variants[facts.default]} if facts.variants else {}
+    test = {"probabilities": answer, "tolerance": tolerance, "variants": {MODEL: answer}, "tolerances": {}}
+    return replace(facts, default=MODEL, self_test=test, variants=measured)
+
+
+def _refusal(result: Verification, report: Path) -> str:
+    what = f"by {result.difference:.1e} on {result.recordings} recordings" if result.difference else "on silence"
+    if result.batch_difference > result.tolerance >= result.difference:
+        what = f"by {result.batch_difference:.1e} between batches and single recordings"
+    return (
+        f"the graph's probabilities are off PyTorch's {what} ({result.tolerance:g} is allowed), "
+        f"{result.other_labels} labels differ; no bundle is written, see {report}"
+    )
+
+
+def _said(line: Measured) -> str:
+    return (
+        f"{line.variant}: {line.bytes / 1e6:.1f} MB, {line.milliseconds:.1f} ms, accuracy {line.accuracy.value:.1%}, "
+        f"agrees on {line.agreement:.1%}"
+    )
+
+
+def _refuse_other(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise StoreError(f"{out}: is a file; choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / FACTS).is_file():
+        raise StoreError(f"{out}: a folder with something else than a bundle in it; choose another --out")
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[Path]:
+    """A hidden folder beside `out` that takes its place if the block succeeds, and is removed otherwise."""
+    folder, old = (out.with_name(f".{out.name}.{uuid4().hex[:12]}") for _ in range(2))
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        if out.exists():
+            out.replace(old)
+        folder.replace(out)
+    except OSError as error:
+        if old.exists() and not out.exists():
+            old.replace(out)
+        raise StoreError(
+            f"cannot write {out}: {error.strerror or error}; check the folder's permissions and the free space"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _json(content) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,236 @@
+"""MODEL_CARD.md in the Hugging Face form, written from the facts of a bundle alone."""
+
+from __future__ import annotations
+
+import json
+
+from tembr.bundle import Facts
+from tembr.emotions import POLISH
+
+HUB = {"nemo": "amu-cai/nEMO"}
+"""Corpora by their name on the Hugging Face hub."""
+
+LANGUAGES = {"nemo": "pl", "demo": "pl", "ravdess": "en", "emodb": "de", "ased": "am"}
+
+LICENCES = {"CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "CC BY-NC 4.0": "cc-by-nc-4.0", "MIT": "mit"}
+"""Licences by the word the hub has for them; any other is 'other' with its name."""
+
+MEASURES = {"accuracy": "accuracy", "uar": "recall", "macro_f1": "f1"}
+"""Measure → the hub's metric; UAR is the recall averaged over emotions."""
+
+TITLES = {"accuracy": "Accuracy", "uar": "UAR (recall averaged over emotions)", "macro_f1": "Macro-F1"}
+
+YAML_WORDS = {"y", "n", "yes", "no", "true", "false", "on", "off", "null"}
+
+PROTOCOLS = {"random": "random split", "speaker": "unseen speakers", "kfold": "random folds"}
+
+
+def model_card(facts: Facts) -> str:
+    """The card: front matter for machines, then what it is, how good, for what, and how to use it."""
+    sections = (_front_matter(facts), _summary(facts), _results(facts), _variants(facts), _limits(facts), _use(facts))
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _front_matter(facts: Facts) -> str:
+    names = [corpus["name"] for corpus in facts.corpora]
+    lines = ["---", "language:", *_items(LANGUAGES[n] for n in names if n in LANGUAGES)]
+    lines += _licence(facts.licence)
+    lines += ["library_name: onnx", "pipeline_tag: audio-classification"]
+    lines += ["tags:", *_items(["audio-classification", "speech-emotion-recognition", "onnx", "tembr"])]
+    lines += ["datasets:", *_items(HUB.get(name, name) for name in names)]
+    lines += ["metrics:", *_items(MEASURES.values())]
+    return "\n".join([*lines, *_model_index(facts), "---"])
+
+
+def _items(values) -> list[str]:
+    return [f"- {_text(value)}" for value in dict.fromkeys(values)] or ["- unknown"]
+
+
+def _text(value: str) -> str:
+    """A YAML scalar: plain where it can be, else quoted as JSON, which YAML reads."""
+    word = value.replace("-", "").replace("_", "").replace("/", "")
+    plain = word.isascii() and word.isalpha() and word.lower() not in YAML_WORDS
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _licence(licence: str) -> list[str]:
+    known = next((word for name, word in LICENCES.items() if licence.startswith(name)), None)
+    return [f"license: {known}"] if known else ["license: other", f"license_name: {_text(licence)}"]
+
+
+def _model_index(facts: Facts) -> list[str]:
+    if not facts.metrics:
+        return []
+    lines = ["model-index:", f"- name: {_text(facts.name)}", "  results:"]
+    dataset = facts.corpora[0]["name"]
+    for protocol, scores in facts.metrics.items():
+        lines += ["  - task:", "      type: audio-classification", "      name: Speech emotion recognition"]
+        lines += ["    dataset:", f"      type: {_text(HUB.get(dataset, dataset))}"]
+        lines += [f"      name: {_text(f'{dataset}, {PROTOCOLS.get(protocol, protocol)}')}", "    metrics:"]
+        for name, metric in MEASURES.items():
+            lines += [f"    - type: {metric}", f"      name: {_text(TITLES[name])}"]
+            lines += [f"      value: {scores[name]['value']:.4f}"]
+    return lines
+
+
+def _summary(facts: Facts) -> str:
+    corpora = "; ".join(
+        f"{c['name']} ({c['recordings']:,} recordings, {c['speakers']} speakers, {c['hours']:.2g} h; {c['licence']})"
+        for c in facts.corpora
+    )
+    members = "\n".join(
+        f"| {m['name']} | {m['weight']:.3f} | {m['network']} | {m['parameters']:,} |" for m in facts.members
+    )
+    emotions = ", ".join(f"{label} ({POLISH[label]})" if label in POLISH else label for label in facts.labels)
+    return f"""# {facts.name}
+
+Emotion in speech as one ONNX file: {_takes(facts)}, probabilities of {len(facts.labels)} emotions out:
+{emotions}.
+
+Version {facts.version}, written by tembr {facts.tembr}. Trained on {corpora}{_seen(facts)}.
+
+| member | weight | network | parameters |
+| --- | --- | --- | --- |
+{members}
+
+The members' logits are divided by a temperature of {facts.temperature:.3g} and become probabilities, which are added
+by weight."""
+
+
+def _takes(facts: Facts) -> str:
+    if facts.inputs == "waveform":
+        return (
+            f"samples at {facts.sample_rate:,} Hz in (cut or zero-padded to {facts.window:g} s inside; every "
+            "representation, network and weight is in the file)"
+        )
+    return "one input a representation in (" + ", ".join(f"`{n}` {s}" for n, s in facts.shapes.items()) + ")"
+
+
+def _seen(facts: Facts) -> str:
+    words = dict.fromkeys(c["trained_on"] for c in facts.corpora if c.get("trained_on"))
+    return f" ({'; '.join(words)})" if words else ""
+
+
+def _results(facts: Facts) -> str:
+    if not facts.metrics:
+        return "## Results\n\nNone were measured for this recipe."
+    rows = "\n".join(_result_row(protocol, scores) for protocol, scores in facts.metrics.items())
+    splits = "\n".join(f"* **{PROTOCOLS.get(p, p)}**: {words}." for p, words in facts.split.items())
+    warning = _warning(facts)
+    return f"""## Results
+
+Of this recipe, on recordings that the measured networks were not trained on; 95 % intervals over recordings.
+
+| protocol | recordings | accuracy | UAR | macro-F1 | calibration error |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+
+{splits}
+
+{warning}"""
+
+
+def _result_row(protocol: str, scores: dict) -> str:
+    cells = [
+        f"{scores[name]['value']:.3f} [{scores[name]['low']:.3f}, {scores[name]['high']:.3f}]"
+        for name in ("accuracy", "uar", "macro_f1", "ece")
+    ]
+    return f"| {PROTOCOLS.get(protocol, protocol)} | {scores['n']:,} | {' | '.join(cells)} |"
+
+
+def _warning(facts: Facts) -> str:
+    words = (
+        "A random split puts the same voices and recording sessions on both sides, so it also rewards recognising the "
+        "voice; it is reported because the field reports it."
+    )
+    if "speaker" in facts.metrics:
+        uar = facts.metrics["speaker"]["uar"]["value"]
+        return f"{words} **The figure for unseen speakers, a UAR of {uar:.1%}, is what a new voice gets.**"
+    return f"{words} **How it does on unseen speakers, which is what a new voice gets, was not measured.**"
+
+
+def _variants(facts: Facts) -> str:
+    if not facts.variants:
+        return ""
+    rows = "\n".join(
+        f"| {'**' * (path == facts.default)}`{path}`{'**' * (path == facts.default)} | {v['words']} "
+        f"| {v['bytes'] / 1e6:.2f} | {v['milliseconds']:.1f} | {v['agreement']:.1%} | {v['accuracy']['value']:.1%} |"
+        for path, v in facts.variants.items()
+    )
+    line = next(iter(facts.variants.values()))
+    seen = "not trained on" if line["unseen"] else "trained on as well: for comparison only"
+    return f"""## Variants
+
+| file | what | MB | ms, one thread | names the same emotion as fp32 | accuracy |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+
+Measured on {line["recordings"]} recordings {seen}; the file in bold is opened by default."""
+
+
+def _limits(facts: Facts) -> str:
+    corpora = ", ".join(c["name"] for c in facts.corpora)
+    speakers = sum(c["speakers"] for c in facts.corpora)
+    nemo = any(c["name"] == "nemo" for c in facts.corpora)
+    actors = " nEMO's are Polish actors who speak short, phonetically rich sentences in a quiet room." if nemo else ""
+    free = (
+        "\n\nnEMO is licensed CC BY-NC-SA 4.0: these weights are for non-commercial use only, and what is made of them "
+        'is shared alike. Cite Christop, "nEMO: Dataset of Emotional Speech in Polish", LREC-COLING 2024.'
+        if nemo
+        else ""
+    )
+    return f"""## Intended use and limits
+
+For research and teaching on emotion in speech, for exploring recordings, and as a base to adapt to labelled speech of
+one's own.
+
+* The voices are acted and few ({speakers} speakers of {corpora}).{actors} Spontaneous speech, other languages,
+  children, telephone lines and noisy rooms are outside what it learnt.
+* It knows {len(facts.labels)} emotions and always answers with one. Where no probability is high, it does not know.
+* It hears how something is said, not what a person feels. **It is not for decisions about people**: hiring, teaching,
+  policing, insurance, health or credit. In the European Union, inferring emotions at work and in education is
+  prohibited, but for medical or safety reasons (Regulation 2024/1689, Article 5).
+* Recordings longer than {facts.window:g} s are to be heard window by window; `tembr` does so.
+
+## Licence
+
+{facts.licence}.{free}"""
+
+
+def _use(facts: Facts) -> str:
+    if facts.inputs == "features":
+        return _use_features(facts)
+    return f"""## How to use it
+
+```python
+import tembr
+
+answer = tembr.load("path/to/this/folder").predict("recording.wav")
+answer.label, answer.confidence, answer.probabilities
+```
+
+Or with ONNX Runtime alone, mono samples at {facts.sample_rate} Hz:
+
+```python
+import json, onnxruntime, soundfile
+session = onnxruntime.InferenceSession("{facts.default}")
+samples, rate = soundfile.read("recording.wav", dtype="float32")  # mono, {facts.sample_rate} Hz
+labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+print(dict(zip(labels, session.run(None, {{"waveform": samples[None]}})[0][0])))
+```"""
+
+
+def _use_features(facts: Facts) -> str:
+    names = ", ".join(f'"{name}": {name}[None]' for name in facts.shapes)
+    return f"""## How to use it
+
+With ONNX Runtime and features of your own, float32 `(batch, bins, frames)`, as `tembr.features.extract` (and librosa)
+gives them under the settings in `bundle.json`, from samples cut or zero-padded to {facts.window:g} s:
+
+```python
+import json, onnxruntime
+session = onnxruntime.InferenceSession("{facts.default}")
+labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+probabilities = session.run(None, {{{names}}})[0][0]
+print(dict(zip(labels, probabilities)))
+```"""

@@ -1,0 +1,153 @@
+"""An ensemble as one ONNX graph, from samples or from features to probabilities."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+
+import onnx
+import torch
+from torch import nn
+
+from tembr.errors import ConfigError
+from tembr.export.frontend import FrontEnd
+from tembr.features.extract import find
+from tembr.features.settings import FeatureSettings
+from tembr.train.ensemble import WeightedEnsemble
+
+OPSET = 18
+OUTPUT = "probabilities"
+WAVEFORM = "waveform"
+
+
+class FromWaveform(nn.Module):
+    """`(batch, samples)` → posteriors `(batch, classes)`."""
+
+    def __init__(self, ensemble: WeightedEnsemble, settings: FeatureSettings):
+        super().__init__()
+        self.front_end = FrontEnd(ensemble.names, settings)
+        self.ensemble = ensemble
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        return self.ensemble(self.front_end(waveform))
+
+
+class FromFeatures(nn.Module):
+    """`(batch, bins, frames)` of each member, in their order → posteriors `(batch, classes)`."""
+
+    def __init__(self, ensemble: WeightedEnsemble):
+        super().__init__()
+        self.ensemble = ensemble
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        return self.ensemble(dict(zip(self.ensemble.names, values, strict=True)))
+
+
+def waveform_graph(ensemble: WeightedEnsemble, settings: FeatureSettings) -> onnx.ModelProto:
+    """A graph from `waveform` float32 `[batch, samples]`, both dynamic, to `probabilities` float32 `[batch, classes]`.
+
+    Cutting or padding to the window, representations, pictures, networks, temperature and weights are all inside.
+
+    Raises:
+        ConfigError: something in it cannot be exported.
+    """
+    batch, samples = torch.export.Dim("batch"), torch.export.Dim("samples")
+    example = torch.zeros(2, settings.window_samples // 2 + 1)
+    return _export(FromWaveform(ensemble, settings), (example,), [WAVEFORM], ({0: batch, 1: samples},))
+
+
+def features_graph(ensemble: WeightedEnsemble, settings: FeatureSettings) -> onnx.ModelProto:
+    """A graph from one input a member, of its name, `[batch, bins, frames]`, to `probabilities` `[batch, classes]`.
+
+    Raises:
+        ConfigError: something in it cannot be exported.
+    """
+    batch = torch.export.Dim("batch")
+    examples = tuple(torch.zeros(2, *shape) for shape in feature_shapes(ensemble.names, settings).values())
+    return _export(FromFeatures(ensemble), examples, list(ensemble.names), (({0: batch},) * len(examples),))
+
+
+def feature_shapes(names: Sequence[str], settings: FeatureSettings) -> dict[str, tuple[int, int]]:
+    """Bins and frames of each representation under a study's window.
+
+    Raises:
+        ConfigError: the settings keep every recording's own length.
+    """
+    if not settings.window:
+        raise ConfigError("features.window=0 keeps every recording's own length; export a study with a window")
+    frames = 1 + settings.window_samples // settings.hop_length
+    return {name: (find(name).bins(settings), frames) for name in names}
+
+
+def write_metadata(model: onnx.ModelProto, facts: Mapping[str, object]) -> None:
+    """Put `facts` into the file's own metadata; what is not text becomes JSON."""
+    texts = {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in facts.items()}
+    onnx.helper.set_model_props(model, texts)
+
+
+def with_interface_of(model: onnx.ModelProto, changed: onnx.ModelProto) -> onnx.ModelProto:
+    """`changed` with the names of axes and the metadata of `model`, which tools tend to lose.
+
+    Raises:
+        ValueError: its inputs or outputs are others.
+    """
+    for ours, theirs in ((model.graph.input, changed.graph.input), (model.graph.output, changed.graph.output)):
+        if [value.name for value in ours] != [value.name for value in theirs]:
+            raise ValueError("other inputs or outputs")
+        for value, other in zip(ours, theirs):
+            other.CopyFrom(value)
+    del changed.metadata_props[:]
+    changed.metadata_props.extend(model.metadata_props)
+    return changed
+
+
+def _export(module: nn.Module, examples: tuple, names: list[str], shapes: tuple) -> onnx.ModelProto:
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                module.eval(),
+                examples,
+                input_names=names,
+                output_names=[OUTPUT],
+                dynamic_shapes=shapes,
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).splitlines()[0][:160]
+        raise ConfigError(f"these members cannot become one ONNX graph ({reason}); export fewer of them") from error
+    return _without_traces(program.model_proto)
+
+
+def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Leave out the exporter's notes on where in the source each node came from."""
+    model.doc_string = ""
+    for part in (model.graph, *model.graph.node, *model.graph.initializer, *model.graph.value_info):
+        part.doc_string = ""
+        part.ClearField("metadata_props")
+    for value in (*model.graph.input, *model.graph.output):
+        value.ClearField("metadata_props")
+    del model.metadata_props[:]
+    del model.graph.value_info[:]
+    return model
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep the exporter's talk about its own progress out of the user's way."""
+    names = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,97 @@
+"""The recordings of a study that an export needs: some to verify on, some to calibrate on, some to measure on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tembr import audio
+from tembr.bundle import BundleError
+from tembr.config import StudySettings
+from tembr.corpora.corpus import Corpus, Utterance
+from tembr.corpora.splits import Fold, make_folds
+from tembr.ensemble.folder import EnsembleFolder
+from tembr.member import Watch
+from tembr.study import usable_corpus
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Parts of a corpus, as the members' own training divided it.
+
+    Attributes:
+        corpus: all of it that can be read.
+        train: what networks may be calibrated on.
+        validation: what a variant is chosen on.
+        test: what they are measured on.
+        unseen: whether the networks were trained without the test part.
+    """
+
+    corpus: Corpus
+    train: tuple[Utterance, ...]
+    validation: tuple[Utterance, ...]
+    test: tuple[Utterance, ...]
+    unseen: bool
+
+    def for_verification(self, count: int) -> list[Utterance]:
+        """The test part, and where it has fewer than `count` recordings, of the rest as many as are missing."""
+        chosen = list(self.test)
+        if len(chosen) < count:
+            known = {u.key for u in chosen}
+            rest = [u for u in self.corpus.utterances if u.key not in known]
+            chosen += spread(rest, count - len(chosen))
+        return spread(chosen, max(count, 1))
+
+    def for_calibration(self, count: int) -> list[Utterance]:
+        """Up to `count` recordings of the training part, drawn at random: never one of the test part."""
+        chosen = np.random.default_rng(SEED).permutation(len(self.train))[:count]
+        return [self.train[index] for index in sorted(chosen)]
+
+
+def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, watch: Watch) -> Recordings:
+    """The corpus of the study an ensemble comes from, divided as there.
+
+    Args:
+        corpus_dir: where the corpus lies on this machine; None is where the study found it.
+
+    Raises:
+        CorpusError: it is not there; BundleError: its emotions are not the ensemble's.
+    """
+    settings = _moved(ensemble.settings, corpus_dir)
+    corpus = usable_corpus(settings, watch)
+    if list(corpus.labels) != ensemble.facts.labels:
+        raise BundleError(
+            f"{corpus.name} has the labels {', '.join(corpus.labels)}, the ensemble "
+            f"{', '.join(ensemble.facts.labels)}; name the corpus it was made with by --corpus-dir"
+        )
+    fold = _fold(corpus, settings)
+    parts = [tuple(corpus.utterances[i] for i in part) for part in (fold.train, fold.validation, fold.test)]
+    return Recordings(corpus, *parts, unseen=not ensemble.facts.trained_on.startswith("all "))
+
+
+def read_waveforms(utterances: Sequence[Utterance], sample_rate: int) -> list[np.ndarray]:
+    """Their samples, each of its own length."""
+    return [audio.read(u.path, sample_rate, u.start, u.end) for u in utterances]
+
+
+def spread(utterances: Sequence[Utterance], count: int) -> list[Utterance]:
+    """At most `count` of them, evenly over their order."""
+    if len(utterances) <= count:
+        return list(utterances)
+    return [utterances[i] for i in np.linspace(0, len(utterances) - 1, count).astype(int)]
+
+
+def _moved(settings: StudySettings, corpus_dir: str | None) -> StudySettings:
+    if corpus_dir is None:
+        return settings
+    return settings.model_copy(update={"corpus": settings.corpus.model_copy(update={"folder": corpus_dir})})
+
+
+def _fold(corpus: Corpus, settings: StudySettings) -> Fold:
+    """The division of the protocol that has one network a member, else the first division of the first protocol."""
+    divisions = [make_folds(corpus, protocol, settings.split) for protocol in settings.protocols]
+    return next((folds[0] for folds in divisions if len(folds) == 1), divisions[0][0])

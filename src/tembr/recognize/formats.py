@@ -1,0 +1,81 @@
+"""Answers as text for people, JSON lines or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from tembr.emotions import display_name
+from tembr.recognize.prediction import Prediction
+
+FORMATS = ("text", "json", "csv")
+
+
+def header(form: str, labels: Sequence[str]) -> str:
+    """What precedes the answers: column names for 'csv', nothing else."""
+    if form != "csv":
+        return ""
+    return _row(["file", "start", "end", "label", "confidence", *(f"p_{label}" for label in labels), "warnings"])
+
+
+def answer(form: str, prediction: Prediction) -> str:
+    """One recording's answer, ending with a line feed."""
+    if form == "json":
+        return _json(prediction.as_dict())
+    if form == "csv":
+        return _cells(prediction)
+    said = f"{display_name(prediction.label)}  {prediction.confidence:.2f}" if prediction.label else "-"
+    return "  ".join([_plain(prediction.file), said, *prediction.warnings]) + "\n"
+
+
+def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
+    """One recording's segments: a line each, in JSON one for the recording."""
+    if form == "json":
+        return _json({"file": file, "segments": [_without_file(segment) for segment in found]})
+    if form == "csv":
+        return "".join(map(_cells, found))
+    if not found:
+        return f"{_plain(file)}  -  no_speech: no voice found\n"
+    lines = [_plain(file), *map(_segment, found)]
+    return "\n".join([*lines, *(f"  {warning}" for warning in found[0].warnings)]) + "\n"
+
+
+def _segment(s: Prediction) -> str:
+    return f"  {_clock(s.start)} – {_clock(s.end)}  {display_name(s.label)}  {s.confidence:.2f}"
+
+
+def _clock(seconds: float) -> str:
+    """Hours where there are any, minutes and seconds: '02:05.3', '1:00:00.0'."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return f"{f'{hours}:' if hours else ''}{minutes:02d}:{rest / 10:04.1f}"
+
+
+def _without_file(prediction: Prediction) -> dict:
+    content = prediction.as_dict()
+    del content["file"]
+    return content
+
+
+def _cells(p: Prediction) -> str:
+    values = (f"{value:.6f}" for value in p.probabilities.values())
+    given = [p.file, f"{p.start:.3f}", f"{p.end:.3f}", p.label or "", f"{p.confidence:.6f}"]
+    return _row([*given, *values, "; ".join(p.warnings)])
+
+
+def _row(cells: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _json(content: dict) -> str:
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def _plain(name: str) -> str:
+    """A file's name on one line, whatever characters are in it."""
+    return "".join(c if c.isprintable() else "?" for c in name)

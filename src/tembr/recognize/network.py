@@ -1,0 +1,149 @@
+"""A bundle opened: its facts and its network in ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from tembr.bundle import BundleError, Facts, complaints, locate, read_facts
+from tembr.errors import AudioError
+
+DEFAULT = Path(__file__).parents[1] / "models" / "default"
+"""The bundle inside the package."""
+
+_ELSEWHERE = b"\x0a\x08location\x12"  # how ONNX says that weights lie in another file
+
+
+class Network:
+    """One variant of a bundle, ready to run; safe to use from many threads.
+
+    Args:
+        folder: the bundle; None is the default one inside the package.
+        variant: path of an ONNX file in it, or that file's name without extension; None is the bundle's default.
+        threads: that one answer may use.
+
+    Attributes:
+        facts: what `bundle.json` says.
+        folder, variant: what was opened.
+        session: `onnxruntime.InferenceSession`.
+
+    Raises:
+        BundleError: not a bundle, altered, of features instead of waveforms, or not what its facts say.
+    """
+
+    def __init__(self, folder: str | Path | None = None, variant: str | None = None, threads: int = 1):
+        self.folder = Path(folder) if folder is not None else DEFAULT
+        if folder is None and not self.folder.is_dir():
+            raise BundleError("this installation has no default bundle; name one with --bundle or tembr.load(path)")
+        self.facts = read_facts(self.folder)
+        _refuse(self.folder, self.facts)
+        self.variant = _choose(self.folder, self.facts, variant)
+        content = _content(self.folder, self.variant, None if folder is None else self.facts)
+        self.session = open_session(content, f"{self.folder / self.variant}", threads)
+        wrong = disagreements(self.session, self.facts)
+        if wrong:
+            raise BundleError(f"{self.folder / self.variant}: {wrong[0]}; export the bundle again")
+
+    def posteriors(self, waveform: np.ndarray, name: str = "the audio given") -> np.ndarray:
+        """Probabilities of the labels, `(labels,)` float64, for a waveform `(samples,)` at the bundle's rate.
+
+        Raises:
+            AudioError: the samples are so large that no finite answer comes out.
+        """
+        answer = run(self.session, waveform[None])[0].astype(np.float64)
+        total = answer.sum()
+        if not np.isfinite(total) or total <= 0:
+            peak = float(np.abs(waveform).max(initial=0))
+            raise AudioError(f"{name}: no finite answer to samples up to {peak:.3g}; scale them to -1 … 1")
+        return answer / total
+
+
+def run(session, waveforms: np.ndarray) -> np.ndarray:
+    """Probabilities `(batch, labels)` for waveforms `(batch, samples)`.
+
+    Raises:
+        BundleError: the network fails.
+    """
+    try:
+        return session.run(["probabilities"], {"waveform": np.ascontiguousarray(waveforms, np.float32)})[0]
+    except Exception as error:  # ONNX Runtime has its own hierarchy
+        raise BundleError(f"the network failed ({_first_line(error)}); check it with `tembr verify`") from error
+
+
+def open_session(content: bytes, name: str, threads: int = 1):
+    """An `InferenceSession` on the content of an ONNX file.
+
+    Raises:
+        BundleError: not ONNX, or with weights outside the file, which could be any file of this machine.
+    """
+    import onnxruntime
+
+    if _ELSEWHERE in content:
+        raise BundleError(f"{name}: keeps weights in another file; a bundle's model must be whole, export it again")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has its own hierarchy
+        raise BundleError(f"{name}: not a usable ONNX file ({_first_line(error)}); export the bundle again") from error
+
+
+def disagreements(session, facts: Facts) -> list[str]:
+    """A line for each way in which inputs and outputs are not what a bundle of waveforms has."""
+    inputs = {i.name: i for i in session.get_inputs()}
+    outputs = {o.name: o for o in session.get_outputs()}
+    if list(inputs) != ["waveform"]:
+        return [f"inputs {', '.join(inputs) or 'none'} instead of waveform"]
+    if "probabilities" not in outputs:
+        return [f"outputs {', '.join(outputs) or 'none'} instead of probabilities"]
+    wrong = [
+        f"{v.name} is {v.type}, not float32"
+        for v in (inputs["waveform"], outputs["probabilities"])
+        if v.type != "tensor(float)"
+    ]
+    if len(inputs["waveform"].shape) != 2 or any(isinstance(n, int) for n in inputs["waveform"].shape):
+        wrong.append(f"waveform has the shape {inputs['waveform'].shape}, not [batch, samples]")
+    shape = outputs["probabilities"].shape
+    if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != len(facts.labels)):
+        wrong.append(f"probabilities have the shape {shape}, not [batch, {len(facts.labels)}]")
+    return wrong
+
+
+def _refuse(folder: Path, facts: Facts) -> None:
+    wrong = complaints(facts)
+    if wrong:
+        raise BundleError(f"{folder}: {wrong[0]} in bundle.json; export the bundle again")
+    if facts.inputs != "waveform":
+        raise BundleError(
+            f"{folder}: takes {facts.inputs}, for those with an extractor of their own; "
+            "export it with --inputs waveform to use it here"
+        )
+
+
+def _choose(folder: Path, facts: Facts, variant: str | None) -> str:
+    if variant is None:
+        return facts.default
+    known = [name for name in facts.hashes if name.endswith(".onnx")]
+    found = [name for name in known if variant in (name, PurePosixPath(name).stem)]
+    if len(found) != 1:
+        raise BundleError(f"{folder}: no variant {variant!r}; it has {', '.join(known) or 'none'}")
+    return found[0]
+
+
+def _content(folder: Path, variant: str, facts: Facts | None) -> bytes:
+    path = locate(folder, variant)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); export or copy the bundle again") from error
+    if facts is not None and facts.hashes.get(variant) != hashlib.sha256(content).hexdigest():
+        raise BundleError(f"{path}: not the file that bundle.json vouches for; copy or export the bundle again")
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

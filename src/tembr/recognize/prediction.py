@@ -1,0 +1,70 @@
+"""What the recognizer answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tembr.emotions import POLISH
+from tembr.errors import TembrError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The emotion heard in a recording or in a part of it.
+
+    Attributes:
+        label: the likeliest emotion, or None where nothing can be said (`warnings` says why).
+        confidence: its probability, 0 to 1; 0 where there is no label.
+        probabilities: label → probability, in the bundle's order; all equal where there is no label.
+        start, end: seconds of what was listened to, within the recording.
+        warnings: what speaks against the answer, each as 'code: sentence'; codes are silence, too_short and
+            no_speech (then there is no label), and clipped, low_rate and truncated.
+        file: path of the recording, '' where it was not a file.
+    """
+
+    label: str | None
+    confidence: float
+    probabilities: dict[str, float]
+    start: float
+    end: float
+    warnings: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def polish(self) -> str | None:
+        """The label's Polish name; the label itself where it has none."""
+        return POLISH.get(self.label, self.label) if self.label else None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The warnings without their sentences: `('clipped',)`."""
+        return tuple(warning.partition(":")[0] for warning in self.warnings)
+
+    def as_dict(self) -> dict:
+        """The same as plain dicts, lists and numbers, ready for `json.dumps`."""
+        return {
+            "file": self.file,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "label": self.label,
+            "polish": self.polish,
+            "confidence": round(self.confidence, 6),
+            "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A recording that could not be answered; false in a condition, so that answers can be told from it.
+
+    Attributes:
+        file: path of the recording, '' where it was not a file.
+        error: what was wrong and what to do.
+    """
+
+    file: str
+    error: TembrError
+
+    def __bool__(self) -> bool:
+        return False

@@ -1,0 +1,214 @@
+"""Recordings in, emotions out: the public face of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tembr import audio
+from tembr.errors import TembrError
+from tembr.recognize import gates
+from tembr.recognize.batch import in_order
+from tembr.recognize.network import Network
+from tembr.recognize.prediction import Failure, Prediction
+from tembr.recognize.windows import windows
+
+FAINT = 10 ** (-30 / 20)
+"""Windows this much fainter than the loudest one have no say in the answer for a whole recording."""
+
+
+def load(path: str | Path | None = None, variant: str | None = None, threads: int = 1) -> Recognizer:
+    """Open a bundle.
+
+    Args:
+        path: its folder; None is the default Polish bundle inside the package.
+        variant: path of one of its ONNX files ('quantized/…onnx') or its name; None is what the bundle prefers.
+        threads: cores one answer may use; many recordings are spread over cores by `predict_batch` anyway.
+
+    Raises:
+        BundleError: not a bundle, altered, or not made for waveforms.
+    """
+    return Recognizer(Network(path, variant, threads))
+
+
+class Recognizer:
+    """Hears emotion in recordings. One may be used from many threads at once.
+
+    A recording is a path, the bytes of a file, a binary file object, or `(samples, rate)` with samples of shape
+    `(samples,)` or `(samples, channels)`. Whatever its rate, channels and length, it is read as mono at the
+    bundle's rate, block by block.
+    """
+
+    def __init__(self, network: Network):
+        self.network = network
+        self.facts = network.facts
+        self._window = round(self.facts.window * self.facts.sample_rate)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Emotions it knows, in the order of every answer's probabilities."""
+        return tuple(self.facts.labels)
+
+    def predict(
+        self, source, *, start: float = 0.0, end: float | None = None, check_speech: bool = False
+    ) -> Prediction:
+        """The emotion of a whole recording, or of the part from `start` to `end` seconds.
+
+        A recording longer than the bundle's window is heard in windows that overlap by half, and the answer is
+        the mean of their posteriors; windows 30 dB fainter than the loudest have no say. In silence, or with less
+        than 0.3 s of sound, `label` is None and `warnings` says why; clipping, telephone quality and truncation
+        are told in `warnings` beside the answer.
+
+        Args:
+            check_speech: also give no label where no voice is found; costs several times the recognition itself.
+
+        Raises:
+            AudioError: it cannot be read, or has NaN or infinite samples.
+        """
+        return self.heard(source, start, end, check_speech)[0]
+
+    def heard(
+        self, source, start: float = 0.0, end: float | None = None, check_speech: bool = False
+    ) -> tuple[Prediction, np.ndarray]:
+        """What `predict` answers, and the network's own posteriors `(labels,)`, which no warning levels out."""
+        with audio.Stream(source, self.facts.sample_rate, start, end) as stream:
+            meter = gates.Meter(self.facts.sample_rate)
+            blocks = meter.watch(stream)
+            speech = _Speech(self.facts.sample_rate) if check_speech else None
+            posteriors = self._mean(windows(speech.watch(blocks) if speech else blocks, *self._steps), stream.name)
+        warnings = gates.warnings(stream, meter.sound)
+        if speech and not warnings and not speech.found:
+            warnings = ("no_speech: no voice found; check what was recorded",)
+        return self._answer(posteriors, start, start + stream.seconds, warnings, _file(source)), posteriors
+
+    def predict_iter(
+        self,
+        sources: Iterable,
+        *,
+        threads: int | None = None,
+        on_error: Literal["report", "raise"] = "report",
+        check_speech: bool = False,
+    ) -> Iterator[Prediction | Failure]:
+        """`predict` for any number of recordings: answers in order as they come, in bounded memory.
+
+        Args:
+            sources: taken from as needed; may be endless.
+            threads: recordings heard at once; None is one for each core.
+            on_error: 'report' puts a `Failure`, which is false, in the place of the answer; 'raise' stops.
+        """
+        answer = partial(self.predict, check_speech=check_speech)
+        return in_order(answer if on_error == "raise" else _reporting(answer), sources, threads)
+
+    def predict_batch(
+        self,
+        sources: Iterable,
+        *,
+        threads: int | None = None,
+        on_error: Literal["report", "raise"] = "report",
+        progress: Callable[[int], None] | None = None,
+        check_speech: bool = False,
+    ) -> list[Prediction | Failure]:
+        """`predict_iter` as a list; `progress` is called with the number of recordings done."""
+        answers = []
+        for answer in self.predict_iter(sources, threads=threads, on_error=on_error, check_speech=check_speech):
+            answers.append(answer)
+            if progress:
+                progress(len(answers))
+        return answers
+
+    def segments(
+        self,
+        source,
+        *,
+        hop: float = 1.0,
+        min_confidence: float = 0.0,
+        speech_only: bool = True,
+        smoothing: float = 1.0,
+    ) -> list[Prediction]:
+        """The emotions along a recording of any length, each with its start and end.
+
+        Speech is found by Silero's voice activity detector and heard in overlapping windows; the likeliest
+        sequence of emotions is taken, in which every change has a price, and windows of one emotion are joined.
+        The confidence is the mean posterior over the segment. Without speech the list is empty.
+
+        Args:
+            hop: seconds from one window to the next.
+            min_confidence: segments below are left out.
+            speech_only: hear only speech; False hears everything that is not silent.
+            smoothing: price of a change in nats of log posterior; 0 takes every window by itself.
+
+        Raises:
+            AudioError: as `predict`.
+        """
+        from tembr.recognize.segments import listen, merge
+        from tembr.recognize.voice import Cutter, Voice
+
+        rate = self.facts.sample_rate
+        with audio.Stream(source, rate) as stream:
+            pieces = Cutter(Voice(rate), rate).stretches(stream) if speech_only else ((0, block) for block in stream)
+            hear = partial(self.network.posteriors, name=stream.name)
+            heard = list(listen(pieces, hear, rate, self._window, max(1, round(hop * rate))))
+        warnings = gates.damage(stream)
+        found = merge(heard, smoothing)
+        answers = [self._answer(s.posteriors, s.start, s.end, warnings, _file(source), s.label) for s in found]
+        return [answer for answer in answers if answer.confidence >= min_confidence]
+
+    @property
+    def _steps(self) -> tuple[int, int]:
+        return self._window, self._window // 2
+
+    def _mean(self, cut: Iterable[tuple[int, np.ndarray]], name: str) -> np.ndarray:
+        """Mean posteriors of the windows that are not faint; the first is always heard."""
+        heard, levels = [], []
+        for _, samples in cut:
+            loudness = gates.level(samples)
+            if loudness >= gates.SOUND or not heard:
+                heard.append(self.network.posteriors(samples, name))
+                levels.append(loudness)
+        return np.stack(heard)[np.array(levels) >= FAINT * max(levels)].mean(axis=0)
+
+    def _answer(self, posteriors, start, end, warnings, file, label: int | None = None) -> Prediction:
+        if gates.UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:
+            even = dict.fromkeys(self.labels, 1 / len(self.labels))
+            return Prediction(None, 0.0, even, start, end, warnings, file)
+        label = int(posteriors.argmax()) if label is None else label
+        probabilities = dict(zip(self.labels, posteriors.tolist()))
+        return Prediction(self.labels[label], float(posteriors[label]), probabilities, start, end, warnings, file)
+
+
+class _Speech:
+    """Whether a voice is found in blocks that pass."""
+
+    def __init__(self, sample_rate: int):
+        from tembr.recognize.voice import CHUNK, Voice
+
+        self._voice, self._chunk, self._heard = Voice(sample_rate), CHUNK / audio.SAMPLE_RATE, 0
+
+    @property
+    def found(self) -> bool:
+        return self._heard * self._chunk >= gates.SHORTEST / 2
+
+    def watch(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        from tembr.recognize.voice import BEGIN
+
+        for block in blocks:
+            self._heard += sum(p >= BEGIN for p in self._voice.hear(block))
+            yield block
+
+
+def _reporting(answer: Callable[..., Prediction]) -> Callable[..., Prediction | Failure]:
+    def answer_or_report(source) -> Prediction | Failure:
+        try:
+            return answer(source)
+        except TembrError as error:
+            return Failure(_file(source), error)
+
+    return answer_or_report
+
+
+def _file(source) -> str:
+    return str(source) if isinstance(source, (str, Path)) else ""

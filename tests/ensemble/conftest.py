@@ -1,0 +1,71 @@
+"""Made-up members, and one small study of real ones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tembr.config import load_settings
+from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
+from tembr.ensemble.evidence import Evidence, FoldEvidence, Part
+from tembr.study import Study, run_study
+
+CLASSES = 6
+SETTINGS = EnsembleSettings(members=("chroma", "rms"), trials=8)
+
+
+def draw(*strengths: float, n: int = 120, seed: int = 0, speakers: int = 4) -> Part:
+    """One part as several members see it: random logits, `strength` added where the truth is."""
+    rng = np.random.default_rng(seed)
+    classes = np.arange(n) % CLASSES
+    logits = rng.normal(size=(len(strengths), n, CLASSES))
+    for member, strength in enumerate(strengths):
+        logits[member, np.arange(n), classes] += strength
+    names = np.array([f"S{number % speakers}" for number in range(n)])
+    return Part(logits.astype(np.float32), classes, names, np.arange(n))
+
+
+def draw_evidence(*strengths: float, folds: int = 3, seed: int = 0, n: int = 120) -> Evidence:
+    """Folds of made-up members called a, b, c ..."""
+    made = [
+        FoldEvidence(f"F{k}", *(draw(*strengths, n=n, seed=seed + 2 * k + part) for part in (0, 1)))
+        for k in range(folds)
+    ]
+    return Evidence(tuple("abcdef"[: len(strengths)]), tuple(made), np.ones(n), f"made up {strengths} {seed}")
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory) -> Study:
+    """Two small networks on the demo corpus, under both protocols."""
+    settings = load_settings(
+        overrides=[
+            "features.window=1.0",
+            "train.epochs=2",
+            "train.network=resnet18_quarter",
+            "train.device=cpu",
+            "split.folds=2",
+            "baselines=false",
+        ],
+        representations=["chroma", "rms"],
+    )
+    return run_study(settings, tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def ensemble(study) -> EnsembleFolder:
+    """That study's two members joined."""
+    return run_ensemble(study.folder, SETTINGS)
+
+
+@pytest.fixture
+def untracked(study, tmp_path) -> Path:
+    """A copy of the study without its record, to do things to."""
+    folder = tmp_path / "study"
+    shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns("mlflow*", "ensemble"))
+    text = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(text.replace("enabled = true\nuri", "enabled = false\nuri"))
+    assert not load_settings(folder / "config.toml").track.enabled
+    return folder

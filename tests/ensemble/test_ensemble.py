@@ -1,0 +1,274 @@
+"""Two members of a small study joined, end to end: files, honesty, memory."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from optuna.storages import InMemoryStorage
+
+import tembr.study as study_module
+from tembr.config import load_settings
+from tembr.corpora import load_corpus
+from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
+from tembr.ensemble import run as run_module
+from tembr.ensemble.evidence import Part
+from tembr.ensemble.networks import epochs_for
+from tembr.ensemble.search import search
+from tembr.errors import ConfigError, StoreError
+from tembr.evaluate.report import read_probabilities
+from tembr.features.store import FeatureStore
+from tembr.member import Watch, make_recipe, score_predictions
+from tembr.study import Study
+from tembr.train.fit import load_classifier, refit
+from tests.ensemble.conftest import SETTINGS
+
+RANDOM = SETTINGS.model_copy(update={"protocols": ("random",), "trials": 4})
+TABLES = {"weights.csv", "probabilities.csv", "report.csv", "comparison.csv", "mcnemar.csv", "trials.csv"}
+PICTURES = {"confusion.png", "reliability.png", "comparison.png", "search_history.png", "search_parallel.png"}
+WAYS = {"ensemble", "stacking", "uniform weights", "best member", "chroma", "rms"}
+
+
+@pytest.fixture
+def warnings(caplog, monkeypatch):
+    """What the package warns of, as if the command line had not been here before."""
+    logger = logging.getLogger("tembr")
+    monkeypatch.setattr(logger, "propagate", True)
+    monkeypatch.setattr(logger, "handlers", [])
+    return caplog
+
+
+def test_each_protocols_folder_holds_its_tables_and_pictures(ensemble):
+    for place in (ensemble.folder, ensemble.folder / "speaker"):
+        assert {path.name for path in place.iterdir()} >= TABLES | PICTURES | {"search.html", "summary.json"}
+
+
+def test_search_page_needs_no_network(ensemble):
+    page = (ensemble.folder / "search.html").read_text(encoding="utf-8")
+    assert page.count("plotly-graph-div") >= 2
+    assert 'src="http' not in page
+
+
+def test_facts_have_what_an_export_needs(ensemble):
+    facts = ensemble.facts
+    assert sum(facts.weights.values()) == pytest.approx(1)
+    assert set(facts.metrics) == {"random", "speaker"}
+    assert facts.search["part"] == "validation"
+    assert (facts.search["recordings"], facts.search["trials"]) == (29, 8)
+    (corpus,) = facts.corpora
+    assert (corpus["name"], corpus["recordings"], corpus["speakers"]) == ("demo", 115, 6)
+    assert 0 < corpus["hours"] < 1
+    assert "115 of 180 recordings of demo" in facts.trained_on
+
+
+def test_the_loaded_ensemble_answers_as_it_was_measured(ensemble, study):
+    """From ensemble.json and the networks alone, on the test recordings."""
+    written = read_probabilities(ensemble.folder)
+    corpus = [u for u in load_corpus("demo").utterances if u.key in set(written["file"])]
+    module = ensemble.load()
+    tables = FeatureStore().prepare(corpus, module.names, study.settings.features)
+    values = {
+        name: torch.from_numpy(np.stack([table[i] for i in range(len(corpus))])) for name, table in tables.items()
+    }
+    with torch.inference_mode():
+        posteriors = module(values).numpy()
+    expected = written[[f"p_{label}" for label in ensemble.facts.labels]].to_numpy()
+    np.testing.assert_allclose(posteriors, expected, atol=1e-5)
+
+
+def test_figures_can_be_computed_again_from_the_probabilities(ensemble):
+    for protocol, place in (("random", ensemble.folder), ("speaker", ensemble.folder / "speaker")):
+        again = score_predictions(read_probabilities(place), tuple(ensemble.facts.labels))
+        assert again.uar.value == pytest.approx(ensemble.facts.metrics[protocol]["uar"]["value"])
+
+
+def test_only_test_recordings_are_scored_each_once(ensemble, study):
+    for place in (Path(), Path("speaker")):
+        splits = pd.read_csv(study.folder / place / "splits.csv")
+        tested = list(read_probabilities(ensemble.folder / place)["file"])
+        assert sorted(tested) == sorted(splits[splits["part"] == "test"]["file"])
+
+
+def test_every_way_stands_beside_the_ensemble(ensemble):
+    table = ensemble.comparison
+    assert set(table["member"]) == WAYS
+    assert table[["random_accuracy", "speaker_uar"]].notna().all(axis=None)
+    for protocol in ("random", "speaker"):
+        tests = ensemble.table("mcnemar", protocol)
+        assert set(tests["against"]) == WAYS - {"ensemble"}
+        assert (tests["p_holm"] >= tests["p"]).all()
+
+
+def test_members_score_as_in_the_study(ensemble, study):
+    """The study may have predicted in bfloat16: a few labels of the 36 may differ."""
+    ours = ensemble.comparison.set_index("member")["random_accuracy"]
+    for result in study.results:
+        if result.protocol == "random" and result.kind == "network":
+            assert ours[result.member] == pytest.approx(result.summary["accuracy"]["value"], abs=0.1)
+
+
+def test_weights_of_every_fold_can_be_read_back(ensemble):
+    assert set(ensemble.table("weights")["fold"]) == {"all"}
+    speaker = ensemble.table("weights", "speaker")
+    assert len(speaker["fold"].unique()) == 3 and "all folds" in set(speaker["fold"])
+    np.testing.assert_allclose(speaker.groupby("fold")["weight"].sum(), 1)
+
+
+def test_an_unmeasured_protocol_is_said(ensemble):
+    with pytest.raises(StoreError, match="kfold is not measured here; choose from random, speaker"):
+        ensemble.table("weights", "kfold")
+
+
+def test_the_study_shows_its_ensemble(ensemble, study):
+    again = Study.read(study.folder)
+    assert {(r.protocol, r.kind) for r in again.results if r.member == "ensemble"} == {
+        ("random", "ensemble"),
+        ("speaker", "ensemble"),
+    }
+    assert len(again.predictions("ensemble", "speaker")) == 180
+
+
+def test_a_protocol_with_a_network_a_fold_has_none_to_ship(ensemble):
+    speaker = EnsembleFolder.read(ensemble.folder / "speaker")
+    assert "none" in speaker.facts.trained_on and "--refit" in speaker.facts.trained_on
+    with pytest.raises(StoreError, match="--refit"):
+        speaker.load()
+
+
+def test_mlflow_has_a_run_for_every_trial(ensemble, study):
+    from mlflow import MlflowClient
+
+    from tembr.train.track import local_uri
+
+    client = MlflowClient(tracking_uri=local_uri(study.folder))
+    for protocol, searches in (("random", 1), ("speaker", 3)):
+        (found,) = [e for e in client.search_experiments() if f"-{protocol}-" in e.name]
+        runs = client.search_runs([found.experiment_id], max_results=1_000)
+        trials = [run for run in runs if run.info.run_name.startswith("trial ")]
+        assert len(trials) == 8 * searches
+        assert len(runs) == len(trials) + searches + 1
+        assert all(run.info.status == "FINISHED" for run in runs)
+        assert {"objective", "nll"} <= set(trials[0].data.metrics)
+        assert {"temperature", "weight chroma", "weight rms"} <= set(trials[0].data.params)
+
+
+def test_a_second_run_computes_nothing(ensemble, study, monkeypatch):
+    for name in ("measure", "open_storage", "open_record"):
+        monkeypatch.setattr(run_module, name, lambda *_, **__: pytest.fail("done again"))
+    monkeypatch.setattr("tembr.ensemble.recordings.usable_corpus", lambda *_: pytest.fail("corpus read again"))
+    before = {path: path.read_bytes() for path in ensemble.folder.rglob("*.json")}
+    assert run_ensemble(study.folder, SETTINGS).facts == ensemble.facts
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_damaged_logits_are_computed_again(ensemble, untracked, warnings):
+    out = untracked / "ensemble"
+    shutil.copytree(ensemble.folder, out)
+    damaged = out / "logits" / "rms.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert run_ensemble(untracked, SETTINGS, out).facts.weights == ensemble.facts.weights
+    assert "damaged" in warnings.text and damaged.stat().st_size > 100
+
+
+def test_changed_recordings_are_refused(untracked, monkeypatch):
+    whole = study_module.load_corpus("demo")
+    fewer = replace(whole, utterances=whole.utterances[:-9])
+    monkeypatch.setattr(study_module, "load_corpus", lambda *_, **__: fewer)
+    with pytest.raises(StoreError, match="180 then, 171 now, 171 unchanged.*run a new study"):
+        run_ensemble(untracked, RANDOM)
+
+
+def test_other_networks_than_the_studys_are_warned_of(untracked, warnings):
+    shutil.copy(next((untracked / "speaker" / "rms").glob("fold-*/model.safetensors")), untracked / "rms")
+    run_ensemble(untracked, RANDOM)
+    assert "answer otherwise than its probabilities.csv" in warnings.text
+
+
+def test_stacking_may_be_called_the_ensemble_but_is_not_shipped(untracked):
+    chosen = RANDOM.model_copy(update={"combiner": "stacking"})
+    made = run_ensemble(untracked, chosen)
+    table = made.comparison.set_index("member")
+    assert "weighted" in table.index and "stacking" not in table.index
+    assert made.facts.metrics["random"]["accuracy"]["value"] == pytest.approx(table.loc["weighted", "random_accuracy"])
+
+
+def test_the_best_one_is_found_among_all(untracked):
+    made = run_ensemble(untracked, EnsembleSettings(best=1, trials=3, protocols=("random",)))
+    assert list(made.facts.weights.values()) == [1.0]
+    assert [path.stem for path in (made.folder / "members").iterdir()] == list(made.facts.weights)
+
+
+def test_refit_trains_on_everything_once(untracked, ensemble, monkeypatch):
+    shutil.copytree(ensemble.folder, untracked / "ensemble")
+    chosen = SETTINGS.model_copy(update={"refit": True})
+    made = run_ensemble(untracked, chosen)
+    assert made.facts.trained_on == "all 180 recordings of demo"
+    assert made.facts.corpora[0]["recordings"] == 180
+    assert made.facts.search["protocol"] == "speaker" and "all 2 folds" in made.facts.search["part"]
+    assert set(made.facts.metrics) == {"random", "speaker"}
+    assert made.load().names == tuple(name for name, weight in made.facts.weights.items() if weight > 0)
+    monkeypatch.setattr("tembr.ensemble.networks.refit", lambda *_, **__: pytest.fail("trained again"))
+    assert run_ensemble(untracked, chosen).facts == made.facts
+
+
+def test_another_protocol_can_be_shipped(untracked, ensemble):
+    shutil.copytree(ensemble.folder, untracked / "ensemble")
+    made = run_ensemble(untracked, SETTINGS.model_copy(update={"ship": "speaker"}))
+    assert made.facts.search["protocol"] == "speaker"
+    assert not list((made.folder / "members").glob("*"))
+    with pytest.raises(ConfigError, match="--ship kfold: not measured here; choose from random, speaker"):
+        run_ensemble(untracked, SETTINGS.model_copy(update={"ship": "kfold"}))
+
+
+def test_refit_takes_the_median_of_the_best_epochs(tmp_path, study):
+    rows = [(fold, epoch, abs(epoch - best)) for fold, best in (("a", 2), ("b", 9), ("c", 4)) for epoch in range(1, 12)]
+    pd.DataFrame(rows, columns=["fold", "epoch", "val_loss"]).to_csv(tmp_path / "history.csv")
+    source = run_module.Source("rms", tmp_path, (), None)
+    assert epochs_for(study.settings, source) == 4
+    cosine = study.settings.model_copy(
+        update={"train": study.settings.train.model_copy(update={"schedule": "cosine", "epochs": 30})}
+    )
+    assert epochs_for(cosine, source) == 30
+
+
+def test_it_says_what_it_took(study, ensemble):
+    lines = []
+    run_ensemble(study.folder, SETTINGS, watch=Watch(lines.append))
+    text = "\n".join(lines)
+    assert f"random · chroma: {study.folder / 'chroma'}, resnet18_quarter, accuracy" in text
+    assert "speaker · weights chroma " in text
+    assert "found in 8 trials on 29 recordings (validation)" in text
+
+
+def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_path):
+    """A real one, taught shuffled labels: it knows its training part by heart and nothing else.
+
+    Beside it a made-up member that is often right. Searched on the training part it would take nearly all.
+    """
+    changes = ["augment.enabled=false", "train.dropout=0", "train.learning_rate=0.002"]
+    recipe = make_recipe(load_settings(study.folder / "config.toml", changes), "chroma", 6)
+    corpus = study_module.usable_corpus(study.settings, Watch())
+    table = FeatureStore().prepare(corpus.utterances, ["chroma"], study.settings.features)["chroma"]
+    splits = pd.read_csv(study.folder / "splits.csv")
+    train, held = (np.flatnonzero((splits["part"] == "train") == part) for part in (True, False))
+    labels = np.random.default_rng(0).integers(0, 6, len(corpus))
+    refit(recipe, table, labels, train, tmp_path, epochs=15)
+    classifier = load_classifier(recipe, tmp_path / "model.safetensors")
+
+    def weight(indices: np.ndarray) -> float:
+        values = torch.from_numpy(np.stack([table[index] for index in indices]))
+        with torch.inference_mode():
+            network = classifier(values).numpy()
+        fair = 2 * np.eye(6)[labels[indices]] + np.random.default_rng(1).normal(size=network.shape)
+        part = Part(np.stack([network, fair]).astype(np.float32), labels[indices], labels[indices], indices)
+        found = search(("network", "fair"), part, EnsembleSettings(trials=40), InMemoryStorage(), "x")
+        return found.weighting.weights["network"]
+
+    assert weight(train) > 0.8
+    assert weight(held) == 0.0

@@ -1,0 +1,136 @@
+"""The search on made-up members: what it finds, what it cannot be fooled by, how it goes on."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy as np
+import optuna
+import pytest
+from optuna.storages import InMemoryStorage
+
+from tembr.ensemble.evidence import Part
+from tembr.ensemble.search import Found, open_storage, search, search_name
+from tembr.ensemble.settings import EnsembleSettings
+from tembr.errors import StoreError
+from tests.ensemble.conftest import draw
+
+
+def find(part: Part, url: str = "", names: tuple[str, ...] = ("a", "b"), **settings) -> Found:
+    chosen = EnsembleSettings(**{"trials": 40} | settings)
+    with open_storage(url) if url else nullcontext(InMemoryStorage()) as storage:
+        return search(names, part, chosen, storage, search_name("test", "", names, chosen))
+
+
+def test_the_first_trials_are_equal_weights_and_each_member_alone():
+    first = [trial.params for trial in find(draw(1.0, 1.0), trials=4).trials[:3]]
+    alone = [{"weight a": 1.0, "weight b": 0.0}, {"weight a": 0.0, "weight b": 1.0}]
+    assert first == [one | {"temperature": 1.0} for one in [{"weight a": 1.0, "weight b": 1.0}, *alone]]
+
+
+def test_what_is_found_is_no_worse_than_any_trial():
+    found = find(draw(1.0, 0.5), l1=0.0)
+    assert found.weighting.objective <= min(trial.value for trial in found.trials)
+
+
+def test_two_members_with_mistakes_of_their_own_both_get_weight():
+    weights = find(draw(2.0, 2.0, n=600), l1=0.0).weighting.weights
+    assert weights["a"] == pytest.approx(0.5, abs=0.15)
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_noise_gets_no_weight():
+    assert find(draw(2.0, 0.0, n=600)).weighting.weights == {"a": 1.0, "b": 0.0}
+
+
+def test_a_memorising_member_gets_no_weight():
+    """Perfect on what it was trained on, guessing elsewhere: searched on training predictions it would take all."""
+    validation, training = draw(2.0, 0.0, n=600, seed=1), draw(2.0, 30.0, n=600, seed=2)
+    honest, fooled = (find(part).weighting.weights for part in (validation, training))
+    assert honest == {"a": 1.0, "b": 0.0}
+    assert fooled == {"a": 0.0, "b": 1.0}
+
+
+def test_overconfidence_raises_the_temperature():
+    part = draw(2.0, n=600)
+    loud = Part(3 * part.logits, part.classes, part.speakers, part.indices)
+    one, other = (find(p, names=("a",)).weighting.temperature for p in (part, loud))
+    assert other == pytest.approx(3 * one, rel=0.2)
+
+
+def test_a_dear_width_leaves_one_member():
+    weights = find(draw(2.0, 2.0), l1=10.0).weighting.weights
+    assert sorted(weights.values()) == [0.0, 1.0]
+
+
+def test_the_same_seed_finds_the_same():
+    assert find(draw(1.0, 1.0)).weighting == find(draw(1.0, 1.0)).weighting
+
+
+def test_an_interrupted_search_counts_what_it_had(tmp_path):
+    url, part = f"sqlite:///{tmp_path / 'search.db'}", draw(1.0, 1.0)
+    begun = find(part, url, trials=6)
+    ended = find(part, url, trials=9)
+    assert (len(begun.trials), len(ended.trials)) == (6, 9)
+    assert [t.params for t in ended.trials[:6]] == [t.params for t in begun.trials]
+    assert len({t.params["temperature"] for t in ended.trials}) == 7  # three at 1.0, no draw twice
+
+
+def test_a_finished_search_tries_nothing(tmp_path):
+    url, part = f"sqlite:///{tmp_path / 'search.db'}", draw(1.0, 1.0)
+    assert find(part, url, trials=8).weighting == find(part, url, trials=8).weighting
+    assert len(find(part, url, trials=8).trials) == 8
+
+
+def test_first_trials_lost_to_a_kill_are_tried_again(tmp_path):
+    url, part, chosen = f"sqlite:///{tmp_path / 'search.db'}", draw(1.0, 1.0), EnsembleSettings(trials=3)
+    name = search_name("test", "", ("a", "b"), chosen)
+
+    def killed(trial):
+        optuna.load_study(study_name=name, storage=storage).ask()  # the next one has begun, and never ends
+        raise KeyboardInterrupt
+
+    with open_storage(url) as storage, pytest.raises(KeyboardInterrupt):
+        search(("a", "b"), part, chosen, storage, name, killed)
+    alone = [t.params.get("weight a") for t in find(part, url, trials=3).trials]
+    assert sorted(alone) == [0.0, 1.0, 1.0]
+
+
+def test_other_data_members_or_settings_are_another_search():
+    settings = EnsembleSettings()
+    names = {
+        search_name("random · all", "x", ("a", "b"), settings),
+        search_name("random · all", "y", ("a", "b"), settings),
+        search_name("random · all", "x", ("a", "c"), settings),
+        search_name("speaker · all", "x", ("a", "b"), settings),
+        search_name("random · all", "x", ("a", "b"), EnsembleSettings(l1=0.5)),
+        search_name("random · all", "x", ("a", "b"), EnsembleSettings(seed=1)),
+    }
+    assert len(names) == 6
+    assert search_name("random · all", "x", ("a", "b"), EnsembleSettings(trials=3)) in names
+
+
+def test_a_time_limit_ends_after_the_first_trials():
+    part, chosen = draw(1.0, 1.0), EnsembleSettings(trials=10_000)
+    found = search(("a", "b"), part, chosen, InMemoryStorage(), "timed", seconds=0.0)
+    assert len(found.trials) == 3
+
+
+@pytest.mark.parametrize("url", ["nothing://here", "sqlite:////no/such/folder/x.db", "not a url"])
+def test_a_storage_that_cannot_be_opened_is_one_line(url):
+    with pytest.raises(StoreError, match="check --storage") as error, open_storage(url):
+        pass
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_storage_is_one_line(tmp_path):
+    (tmp_path / "search.db").write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError, match="remove a damaged search.db"), open_storage(f"sqlite:///{tmp_path}/search.db"):
+        pass
+
+
+def test_optuna_keeps_its_voice():
+    before = optuna.logging.get_verbosity()
+    find(draw(1.0, 1.0), trials=3)
+    assert optuna.logging.get_verbosity() == before
+    assert np.isfinite(before)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from tembr.bundle import read_facts
+from tembr.export.card import model_card
+
+
+@pytest.fixture(scope="module")
+def facts(bundle):
+    return read_facts(bundle.folder)
+
+
+def front_matter(card: str) -> dict:
+    return yaml.safe_load(card.split("---")[1])
+
+
+def test_the_bundle_has_the_card_of_its_facts(bundle, facts):
+    assert (bundle.folder / "MODEL_CARD.md").read_text() == model_card(facts)
+
+
+def test_the_front_matter_is_what_the_hub_reads(facts):
+    matter = front_matter(model_card(facts))
+    assert matter["language"] == ["pl"] and matter["pipeline_tag"] == "audio-classification"
+    assert matter["license"] == "other" and matter["license_name"] == "CC0 1.0"
+    results = matter["model-index"][0]["results"]
+    assert [r["dataset"]["name"] for r in results] == ["demo, random split", "demo, unseen speakers"]
+    for result, scores in zip(results, facts.metrics.values(), strict=True):
+        values = [metric["value"] for metric in result["metrics"]]
+        assert values == pytest.approx([scores[k]["value"] for k in ("accuracy", "uar", "macro_f1")], abs=1e-4)
+
+
+def test_the_figures_of_both_protocols_are_in_it(facts):
+    card = model_card(facts)
+    for scores in facts.metrics.values():
+        uar = scores["uar"]
+        assert f"{uar['value']:.3f} [{uar['low']:.3f}, {uar['high']:.3f}]" in card
+    assert f"a UAR of {facts.metrics['speaker']['uar']['value']:.1%}, is what a new voice gets" in card
+    assert "the same voices and recording sessions on both sides" in card
+
+
+def test_without_a_speaker_figure_that_is_said(facts):
+    card = model_card(replace(facts, metrics={"random": facts.metrics["random"]}))
+    assert "unseen speakers, which is what a new voice gets, was not measured" in card
+
+
+def test_without_any_figure_the_card_still_stands(facts):
+    card = model_card(replace(facts, metrics={}, split={}, variants={}))
+    assert "None were measured" in card and "model-index" not in front_matter(card) and "## Variants" not in card
+
+
+def test_emotions_have_their_polish_names(facts):
+    assert "anger (złość)" in model_card(facts) and "surprised (zaskoczenie)" in model_card(facts)
+
+
+def test_nemo_brings_its_licence_and_its_citation(facts):
+    corpus = facts.corpora[0] | {"name": "nemo", "licence": "CC BY-NC-SA 4.0"}
+    card = model_card(replace(facts, corpora=[corpus], licence="CC BY-NC-SA 4.0"))
+    matter = front_matter(card)
+    assert matter["license"] == "cc-by-nc-sa-4.0" and matter["datasets"] == ["amu-cai/nEMO"]
+    assert "non-commercial use only" in card and "Polish actors" in card and "not for decisions about people" in card
+
+
+def test_variants_are_listed_with_the_default_marked(facts):
+    card = model_card(facts)
+    assert f"**`{facts.default}`**" in card and "not trained on" in card
+
+
+@pytest.mark.parametrize("name", ["Złość: próba #1", 'a "quoted" name', "yes"])
+def test_any_name_survives_the_front_matter(facts, name):
+    assert front_matter(model_card(replace(facts, name=name)))["model-index"][0]["name"] == name
+
+
+def test_the_short_way_of_the_card_works(bundle, facts, waveforms, monkeypatch, tmp_path, capsys):
+    import soundfile
+
+    code = model_card(facts).split("```python")[2].split("```")[0]
+    soundfile.write(tmp_path / "recording.wav", waveforms[0], facts.sample_rate, "FLOAT")
+    source = code.replace(f'"{facts.default}"', f'r"{bundle.folder / facts.default}"')
+    monkeypatch.chdir(tmp_path)
+    exec(source, {})
+    printed = capsys.readouterr().out
+    assert all(label in printed for label in facts.labels)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from tembr.evaluate.metrics import Interval
+from tembr.export import bundling, quantize
+from tembr.export.measure import Measured, best
+from tembr.export.quantize import VARIANTS, network_layers, variants
+from tembr.export.recordings import find_recordings
+from tembr.export.report import markdown
+from tembr.member import Watch
+from tests.export.conftest import identity
+
+NAMES = [variant.name for variant in VARIANTS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_variant_opens_and_agrees(bundle, waveforms, name):
+    samples = [waveform[None] for waveform in waveforms]
+    expected = np.concatenate([bundle.run(one) for one in samples])
+    found = np.concatenate([bundle.run(one, f"quantized/{name}.onnx") for one in samples])
+    assert (found.argmax(1) == expected.argmax(1)).mean() > 0.8  # networks that nobody trained are seldom sure
+    assert np.abs(found - expected).max() < (5e-3 if name == "weights-fp16" else 0.25)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_variant_is_smaller_and_describes_itself(bundle, name):
+    full = onnx.load(bundle.folder / "model.onnx")
+    model = onnx.load(bundle.folder / f"quantized/{name}.onnx")
+    assert model.ByteSize() < (0.65 if name == "weights-fp16" else 0.45) * full.ByteSize()
+    written = {p.key: p.value for p in model.metadata_props}
+    assert written["variant"] == name and json.loads(written["labels"]) == bundle.facts.labels
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_front_end_stays_in_single_precision(bundle, name):
+    def large_floats(path):
+        graph = onnx.load(bundle.folder / path).graph
+        arrays = [numpy_helper.to_array(t) for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+        return {identity(a.ravel()) for a in arrays if a.ndim in (2, 3) and a.size > 1_000}
+
+    basis = {identity(b.ravel()) for b in front_end_matrices(bundle)}
+    assert basis and basis <= large_floats(f"quantized/{name}.onnx")
+
+
+def front_end_matrices(bundle) -> list[np.ndarray]:
+    from tembr.export.frontend import FrontEnd
+    from tembr.features import FeatureSettings
+
+    front_end = FrontEnd(["melspectrogram"], FeatureSettings(window=1.0))
+    return [front_end.spectrum.inner.numpy(), front_end.spectrum.outer.numpy()]
+
+
+def test_only_the_networks_layers_are_quantised(bundle):
+    model = onnx.load(bundle.folder / "quantized" / "weights-fp16.onnx")
+    assert network_layers(model) == []  # their weights are computed now
+    full = network_layers(onnx.load(bundle.folder / "quantized" / "static-uint8.onnx"))
+    assert full == []
+
+
+def test_static_variants_compute_in_eight_bits(bundle):
+    kinds = [n.op_type for n in onnx.load(bundle.folder / "quantized" / "static-uint8.onnx").graph.node]
+    assert kinds.count("QuantizeLinear") >= 20 and kinds.count("Conv") == 2 * 20 + 1
+
+
+def test_calibration_sees_training_recordings_alone(ensemble):
+    found = find_recordings(ensemble, None, Watch())
+    chosen = {u.key for u in found.for_calibration(10_000)}
+    assert chosen == {u.key for u in found.train}
+    assert not chosen & {u.key for u in found.test} and len(found.for_calibration(16)) == 16
+
+
+def test_the_quantiser_is_fed_training_recordings_alone(bundle, ensemble, monkeypatch, tmp_path):
+    fed = []
+    static = next(v for v in VARIANTS if v.name == "static-uint8")
+
+    def spy(model, feeds):
+        fed.extend(feeds)
+        return static.make(model, fed)
+
+    monkeypatch.setattr(bundling, "variants", lambda how: (replace(static, make=spy),))
+    monkeypatch.setattr(bundling, "CALIBRATION", 24)
+    monkeypatch.setattr(bundling, "waveform_graph", lambda *_: onnx.load(bundle.folder / "model.onnx"))
+    bundling.export_bundle(ensemble, tmp_path / "b", bundling.ExportSettings(quantize="static", recordings=5))
+    found = find_recordings(ensemble, None, Watch())
+    rate = ensemble.settings.features.sample_rate
+    train, test = ({identity(w) for w in bundling.read_waveforms(part, rate)} for part in (found.train, found.test))
+    given = {identity(feed["waveform"][0]) for feed in fed}
+    assert given and given <= train and not given & test
+
+
+def test_which_variants_are_made():
+    assert variants("none") == ()
+    assert [v.name for v in variants("dynamic")] == NAMES[:4] and not any(v.calibrated for v in variants("dynamic"))
+    assert [v.name for v in variants("static")] == NAMES
+
+
+def test_a_graph_without_layers_is_refused():
+    with pytest.raises(quantize.ConfigError, match="--quantize none"):
+        quantize.dynamic(onnx.ModelProto(), unsigned=True)
+
+
+def line(variant: str, accuracy: float, milliseconds: float, size: int = 100, agreement: float = 1.0) -> Measured:
+    share = Interval(accuracy, accuracy, accuracy)
+    return Measured(variant, "", size, milliseconds, milliseconds, agreement, 0.0, share, share, 200)
+
+
+def test_the_best_is_the_fastest_that_loses_at_most_half_a_point():
+    lines = [line("fp32", 0.900, 10), line("a", 0.896, 4), line("b", 0.894, 2), line("c", 0.91, 5)]
+    assert best(lines).variant == "a"
+    assert best(lines[:1]).variant == "fp32"
+
+
+def test_of_equally_fast_ones_it_is_the_smallest_then_the_most_faithful():
+    assert best([line("fp32", 0.9, 10), line("a", 0.9, 9.8, 50)]).variant == "a"
+    lines = [line("fp32", 0.9, 10, 1000), line("a", 0.9, 4.1, 500, 0.98), line("b", 0.9, 4, 501, 0.97)]
+    assert best(lines).variant == "a"
+
+
+def test_the_report_is_written(bundle):
+    folder = bundle.folder / "quantized"
+    rows = list(csv.DictReader((folder / "quantization.csv").open()))
+    assert [row["variant"] for row in rows] == ["fp32", *NAMES]
+    assert all(row["recordings"] == "36" and float(row["milliseconds"]) > 0 for row in rows)
+    assert (folder / "quantization.png").read_bytes().startswith(b"\x89PNG")
+    default = bundle.facts.variants[bundle.facts.default]["variant"]
+    assert f"| **{default}** |" in (folder / "quantization.md").read_text()
+
+
+def test_the_report_says_whether_recordings_were_seen():
+    assert "no network was trained on" in markdown([line("fp32", 0.9, 1)], "fp32", unseen=True)
+    assert "compare, do not quote" in markdown([line("fp32", 0.9, 1)], "fp32", unseen=False)
+
+
+def test_networks_trained_on_all_recordings_are_not_measured_on_unseen_ones(ensemble):
+    refitted = replace(ensemble, facts=replace(ensemble.facts, trained_on="all 180 recordings of demo"))
+    assert find_recordings(ensemble, None, Watch()).unseen
+    assert not find_recordings(refitted, None, Watch()).unseen

@@ -1,0 +1,92 @@
+"""A bundle measured on a corpus: known answers to known recordings."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.command import tembr_here
+
+from tembr.emotions import EMOTIONS
+
+HEADER = "file,emotion,speaker,gender,start,end\n"
+
+
+@pytest.fixture
+def corpus(tones, tmp_path) -> Path:
+    """A table of the tones, two of the twelve with the wrong emotion."""
+    folder = Path(shutil.copytree(tones, tmp_path / "corpus"))
+    rows = [
+        f"{emotion}_{number}.wav,{'fear' if emotion == 'anger' else emotion},s{number},{'fm'[number - 1]},,\n"
+        for emotion in EMOTIONS
+        for number in (1, 2)
+    ]
+    (folder / "table.csv").write_text(HEADER + "".join(rows))
+    return folder / "table.csv"
+
+
+@pytest.fixture
+def evaluate(capsys, bundle):
+    def run(table, *arguments):
+        command = ("evaluate", "--bundle", str(bundle), "--corpus", "manifest", "--corpus-dir", str(table))
+        return tembr_here(capsys, *command, *map(str, arguments))
+
+    return run
+
+
+def test_the_last_line_is_the_measures_as_json(evaluate, corpus):
+    done = evaluate(corpus)
+    assert (done.status, done.err) == (0, "")
+    measures = json.loads(done.out.splitlines()[-1])
+    for name in ("accuracy", "uar", "macro_f1", "ece"):
+        assert measures[name]["low"] <= measures[name]["value"] <= measures[name]["high"]
+    assert measures["n"] == 12 and measures["accuracy"]["value"] == pytest.approx(10 / 12)
+    assert measures["uar"]["value"] == pytest.approx((0.5 + 1 + 1 + 1 + 1) / 5)
+    assert measures["per_class"]["fear"]["recall"] == 0.5
+    assert measures["per_speaker"]["s1"]["n"] == measures["per_gender"]["female"]["n"] == 6
+    assert (measures["failures"], measures["warnings"], measures["unanswered"]) == (0, {}, 0)
+    assert "strach" in done.out
+
+
+def test_results_are_written_as_a_study_writes_them(evaluate, corpus, tmp_path):
+    done = evaluate(corpus, "--out", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == json.loads(done.out.splitlines()[-1])
+    rows = list(csv.DictReader((tmp_path / "out" / "probabilities.csv").open()))
+    assert list(rows[0]) == ["file", "speaker", "gender", "emotion", "predicted", "fold", *(f"p_{e}" for e in EMOTIONS)]
+    assert rows[0]["emotion"] == "fear" and rows[0]["predicted"] == "anger"
+    assert sum(float(rows[0][f"p_{e}"]) for e in EMOTIONS) == pytest.approx(1)
+
+
+def test_what_cannot_be_read_is_counted_and_the_rest_measured(evaluate, corpus):
+    (corpus.parent / "fear_1.wav").write_bytes(b"")
+    with corpus.open("a") as table:
+        table.write("missing.wav,fear,s1,f,,\n")
+    done = evaluate(corpus)
+    measures = json.loads(done.out.splitlines()[-1])
+    assert (done.status, measures["n"], measures["failures"]) == (0, 11, 2)
+    assert done.err.count("left out: ") == 2
+
+
+def test_a_part_of_a_file_is_measured_by_itself(evaluate, corpus):
+    corpus.write_text(HEADER + "fear_2.wav,fear,a,f,0,0.5\nfear_2.wav,fear,a,f,0.5,\nfear_2.wav,fear,a,f,0.9,0.95\n")
+    measures = json.loads(evaluate(corpus).out.splitlines()[-1])
+    assert (measures["n"], measures["warnings"], measures["unanswered"]) == (3, {"too_short": 1}, 1)
+
+
+def test_emotions_the_bundle_does_not_know_are_listed_or_dropped(evaluate, corpus):
+    with corpus.open("a") as table:
+        table.write("fear_1.wav,boredom,s1,f,0.1,0.4\n")
+    done = evaluate(corpus)
+    assert done.status == 1 and done.one_line_error and "boredom (1)" in done.err
+    assert json.loads(evaluate(corpus, "--unmapped", "drop").out.splitlines()[-1])["n"] == 12
+    assert "choose error or drop" in evaluate(corpus, "--unmapped", "keep").err
+
+
+@pytest.mark.parametrize("content", ["boredom", "fear"])
+def test_a_corpus_of_which_nothing_is_left_is_told(evaluate, tmp_path, content):
+    (tmp_path / "table.csv").write_text(f"file,emotion\nmissing.wav,{content}\n")
+    done = evaluate(tmp_path / "table.csv", "--unmapped", "drop")
+    assert done.status == 1 and done.err.splitlines()[-1].startswith("tembr: table: no")

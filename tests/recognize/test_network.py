@@ -1,0 +1,144 @@
+"""What is opened is a bundle, whole and unaltered, or one line of error."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+from tests.recognize.fake_bundle import make_bundle, make_model
+
+from tembr import load
+from tembr.bundle import BundleError, hashes
+
+
+@pytest.fixture
+def copy(bundle, tmp_path) -> Path:
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def change(folder: Path, **facts) -> None:
+    path = folder / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+def replace(folder: Path, model) -> None:
+    """Another model, vouched for."""
+    onnx.save(model, folder / "model.onnx")
+    change(folder, hashes=hashes(folder))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"inputs": "features"}, "--inputs waveform"),
+        ({"inputs": "smells"}, "neither waveform nor features"),
+        ({"format": 99}, "not a bundle of format"),
+        ({"labels": []}, "not names"),
+        ({"labels": "anger"}, "not names"),
+        ({"labels": ["a", "b", "a"]}, "not all different"),
+        ({"labels": ["a", "b"]}, "not \\[batch, 2\\]"),
+        ({"sample_rate": 0}, "sample_rate 0"),
+        ({"sample_rate": "16000"}, "sample_rate"),
+        ({"window": -1}, "window -1"),
+        ({"window": 1e9}, "window"),
+        ({"window": float("nan")}, "window"),
+        ({"hashes": []}, "hashes"),
+        ({"default": 3}, "default 3"),
+        ({"default": "../../etc/passwd"}, "inside the bundle"),
+        ({"default": "../copy/model.onnx"}, "inside the bundle"),
+        ({"default": "/etc/passwd.onnx"}, "inside the bundle"),
+        ({"default": "C:\\model.onnx"}, "inside the bundle"),
+        ({"default": "..\\model.onnx"}, "inside the bundle"),
+        ({"default": "a\0.onnx"}, "inside the bundle"),
+        ({"default": "quantized/none.onnx"}, "cannot be read"),
+        ({"default": "bundle.json"}, "inside the bundle"),
+    ],
+)
+def test_facts_that_cannot_be_are_refused(copy, facts, said):
+    change(copy, **facts)
+    with pytest.raises(BundleError, match=said):
+        load(copy)
+
+
+def test_an_altered_model_is_refused(copy):
+    content = bytearray((copy / "model.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / "model.onnx").write_bytes(content)
+    with pytest.raises(BundleError, match="vouches"):
+        load(copy)
+
+
+@pytest.mark.parametrize("missing", ["model.onnx", "bundle.json"])
+def test_a_missing_file_is_named(copy, missing):
+    (copy / missing).unlink()
+    with pytest.raises(BundleError, match=missing):
+        load(copy)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', "[" * 100_000, "\x00"])
+def test_damaged_facts_are_one_line_of_error(copy, content):
+    (copy / "bundle.json").write_text(content)
+    with pytest.raises(BundleError, match="again"):
+        load(copy)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file"])
+def test_what_is_no_bundle_is_said(tmp_path, place):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BundleError, match="name the folder"):
+        load(tmp_path / place)
+
+
+def test_a_model_that_is_not_onnx_is_refused(copy):
+    (copy / "model.onnx").write_bytes(b"no model")
+    change(copy, hashes=hashes(copy))
+    with pytest.raises(BundleError, match="not a usable ONNX file"):
+        load(copy)
+
+
+def test_a_model_with_another_input_is_refused(copy):
+    replace(copy, make_model(waveform="picture"))
+    with pytest.raises(BundleError, match="inputs picture instead of waveform"):
+        load(copy)
+
+
+def test_a_model_of_another_number_of_labels_is_refused(copy):
+    replace(copy, make_model(("anger", "fear", "neutral")))
+    with pytest.raises(BundleError, match="not \\[batch, 6\\]"):
+        load(copy)
+
+
+@pytest.mark.parametrize("place", ["weights.bin", "../../etc/passwd", "/etc/passwd"])
+def test_weights_in_another_file_are_refused(copy, place):
+    model = make_model()
+    weight = model.graph.initializer[0]
+    onnx.external_data_helper.set_external_data(weight, place, 0, len(weight.raw_data))
+    weight.ClearField("raw_data")
+    (copy / "model.onnx").write_bytes(model.SerializeToString())
+    change(copy, hashes=hashes(copy))
+    with pytest.raises(BundleError, match="another file"):
+        load(copy)
+
+
+@pytest.mark.parametrize("name", ["small", "quantized/small.onnx"])
+def test_a_variant_is_opened_by_name_or_path(tmp_path, name):
+    (tmp_path / "quantized").mkdir()
+    onnx.save(make_model(), tmp_path / "quantized" / "small.onnx")
+    make_bundle(tmp_path)
+    assert load(tmp_path).network.variant == "model.onnx"
+    assert load(tmp_path, name).network.variant == "quantized/small.onnx"
+    with pytest.raises(BundleError, match=r"it has model.onnx, quantized/small.onnx"):
+        load(tmp_path, "large")
+
+
+def test_the_default_bundle_is_opened_or_said_to_be_missing():
+    from tembr.recognize.network import DEFAULT
+
+    if DEFAULT.is_dir():
+        assert load().labels
+    else:
+        with pytest.raises(BundleError, match="no default bundle"):
+            load()

@@ -1,0 +1,148 @@
+"""`tembr predict` as a user meets it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tests.command import tembr, tembr_here
+from tests.recognize.fake_bundle import RATE, tone
+
+from tembr.emotions import EMOTIONS
+
+
+@pytest.fixture
+def predict(capsys, bundle):
+    return lambda *arguments: tembr_here(capsys, "predict", *map(str, arguments), "--bundle", str(bundle))
+
+
+def test_a_recording_is_a_line_with_the_polish_name(predict, wav):
+    path = wav("anger")
+    done = predict(path)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"{path}  anger (złość)  {float(done.out.split()[-1]):.2f}\n"
+
+
+def test_what_speaks_against_an_answer_stands_in_its_line(predict, wav):
+    assert "  -  silence: " in predict(wav(np.zeros(RATE))).out
+
+
+def test_a_folder_is_answered_file_by_file_in_order_as_json_lines(predict, tones):
+    done = predict(tones, "--format", "json", "--threads", 2)
+    answers = [json.loads(line) for line in done.out.splitlines()]
+    assert [a["file"] for a in answers] == sorted(str(p) for p in tones.iterdir())
+    assert all(os.path.basename(a["file"]).startswith(a["label"]) for a in answers)
+    assert list(answers[0]["probabilities"]) == list(EMOTIONS)
+
+
+def test_csv_has_a_column_for_every_probability(predict, tones, tmp_path):
+    assert predict(tones, "--format", "csv", "--out", tmp_path / "answers.csv").out == ""
+    rows = list(csv.DictReader((tmp_path / "answers.csv").open(encoding="utf-8")))
+    assert len(rows) == 12 and all(float(row[f"p_{row['label']}"]) == float(row["confidence"]) for row in rows)
+    assert all(os.path.basename(row["file"]).startswith(row["label"]) for row in rows)
+
+
+def test_folders_of_folders_are_heard_unless_told_otherwise(predict, wav, tmp_path):
+    wav("fear", "top.wav"), wav("fear", "deep/er/one.WAV"), wav("fear", ".hidden/two.wav"), wav("fear", ".x.wav")
+    (tmp_path / "notes.txt").write_text("no recording")
+
+    def names(done):
+        return [line.split("  ")[0][len(str(tmp_path)) + 1 :] for line in done.out.splitlines()]
+
+    assert names(predict(tmp_path)) == ["deep/er/one.WAV", "top.wav"]
+    assert names(predict(tmp_path, "--no-recursive")) == ["top.wav"]
+
+
+def test_the_rest_is_answered_when_some_cannot_be(predict, wav, tmp_path):
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "folder").mkdir()
+    bad = ["missing.wav", tmp_path / "empty.wav", tmp_path / "folder"]
+    done = predict(*bad, wav("fear"))
+    assert done.status == 1 and done.out.count("fear (strach)") == 1
+    assert [line[:7] for line in done.err.splitlines()] == ["tembr: "] * 3
+    for said in ("no such file", "0 bytes", "no recordings in this folder"):
+        assert said in done.err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_folder_is_told_and_the_rest_done(predict, wav, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0)
+    done = predict(tmp_path / "closed", wav("fear"))
+    assert done.status == 1 and "cannot be read" in done.err and "fear" in done.out
+
+
+def test_segments_are_lines_below_the_file(predict, wav):
+    path = wav(np.zeros(3 * RATE))
+    assert predict(path, "--segments").out == f"{path}  -  no_speech: no voice found\n"
+    assert json.loads(predict(path, "--segments", "--format", "json").out) == {"file": str(path), "segments": []}
+
+
+def test_segments_of_a_call_have_times(predict, corpora_dir):
+    path = next((corpora_dir / "nemo" / "samples").glob("*neutral*"))
+    done = predict(path, "--segments")
+    file, segment = done.out.splitlines()
+    assert file == str(path) and segment.startswith("  00:0") and " – 00:0" in segment
+    (line,) = predict(path, "--segments", "--format", "csv").out.splitlines()[1:]
+    assert next(csv.reader(io.StringIO(line)))[0] == str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ((), 2, "Missing argument"),
+        (("x.wav", "--format", "xml"), 1, "choose text, json, csv"),
+        (("x.wav", "--bundle", "nowhere"), 1, "name the folder"),
+        (("x.wav", "--threads", "0"), 2, "threads"),
+    ],
+)
+def test_wrong_commands_are_told(capsys, arguments, status, said):
+    done = tembr_here(capsys, "predict", *arguments)
+    assert done.status == status and said in done.err and done.out == ""
+
+
+def test_an_output_that_cannot_be_written_is_told(predict, wav, tmp_path):
+    done = predict(wav("fear"), "--out", tmp_path / "no" / "folder.csv")
+    assert done.status == 1 and done.one_line_error
+
+
+def test_stdin_is_heard_through_a_pipe(bundle, wav):
+    command = [sys.executable, "-m", "tembr.cli", "predict", "-", "--bundle", str(bundle), "--format", "json"]
+    done = subprocess.run(command, input=wav("sadness").read_bytes(), capture_output=True)
+    assert json.loads(done.stdout)["label"] == "sadness" and done.stderr == b""
+
+
+def test_a_reader_that_leaves_early_is_no_error(bundle, tones):
+    many = " ".join([f"'{tones}'"] * 400)
+    done = subprocess.run(
+        f"'{sys.executable}' -m tembr.cli predict {many} --bundle '{bundle}' | head -n 2",
+        shell=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert len(done.stdout.splitlines()) == 2 and done.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "> /dev/full"])
+def test_a_stdout_that_is_closed_or_full_shows_no_traceback(bundle, tones, closed):
+    done = subprocess.run(
+        f"'{sys.executable}' -m tembr.cli predict '{tones}' --bundle '{bundle}' {closed}",
+        shell=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes only there")
+def test_a_name_that_is_no_text_is_printed_somehow(bundle, wav, tmp_path):
+    os.rename(wav("fear"), os.fsencode(tmp_path) + b"/caf\xe9\n.wav")
+    for form in ("text", "json", "csv"):
+        done = tembr("predict", str(tmp_path), "--bundle", str(bundle), "--format", form)
+        assert done.status == 0 and done.err == "" and "fear" in done.out
+
+
+def test_tones_of_known_length_are_told_with_it(predict, wav):
+    answer = json.loads(predict(wav(tone("fear", 1.25)), "--format", "json").out)
+    assert (answer["start"], answer["end"]) == (0, 1.25)

@@ -1,0 +1,155 @@
+"""Recordings of known loudness get the answer the fake bundle has for it."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tests.recognize.fake_bundle import RATE, tone
+
+import tembr
+from tembr.emotions import EMOTIONS
+from tembr.errors import AudioError
+from tembr.recognize.batch import AHEAD
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_a_recording_gets_its_emotion(recognizer, wav, emotion):
+    answer = recognizer.predict(wav(emotion))
+    assert answer.label == emotion
+    assert list(answer.probabilities) == list(EMOTIONS)
+    assert answer.confidence == answer.probabilities[emotion] > 0.9
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert (answer.start, answer.end, answer.warnings) == (0.0, 2.0, ())
+
+
+def sources(path: Path):
+    samples, rate = soundfile.read(path, dtype="float32")
+    yield str(path)
+    yield path.read_bytes()
+    yield io.BytesIO(path.read_bytes())
+    yield samples, rate
+    yield np.stack([samples, samples], axis=1), rate
+    yield (samples * 32768).astype(np.int16), rate
+    yield (np.round(samples * 127) + 128).astype(np.uint8), rate
+    yield samples.astype(np.float64), np.int64(rate)
+
+
+@pytest.mark.parametrize("kind", range(8))
+def test_every_kind_of_source_gets_the_same_answer(recognizer, wav, kind):
+    path = wav("sadness")
+    answer = recognizer.predict(list(sources(path))[kind])
+    assert answer.label == "sadness"
+    assert answer.file == (str(path) if kind == 0 else "")
+
+
+def test_a_pipe_is_heard(recognizer, wav):
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+    assert recognizer.predict(Pipe(wav("fear").read_bytes())).label == "fear"
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
+def test_every_rate_is_heard_at_the_bundles_own(recognizer, wav, rate):
+    assert recognizer.predict(wav("surprised", rate=rate)).label == "surprised"
+
+
+@pytest.mark.parametrize("form", ["flac", "ogg", "mp3"])
+def test_compressed_files_are_heard(recognizer, tmp_path, form):
+    soundfile.write(tmp_path / f"clip.{form}", tone("happiness"), RATE)
+    assert recognizer.predict(tmp_path / f"clip.{form}").label == "happiness"
+
+
+def test_a_part_of_a_recording_is_heard_by_itself(recognizer, wav):
+    path = wav(np.concatenate([tone("anger"), tone("neutral")]))
+    answer = recognizer.predict(path, start=2.0, end=3.5)
+    assert (answer.label, answer.start, answer.end) == ("neutral", 2.0, 3.5)
+
+
+def test_a_long_recording_is_the_mean_of_windows_overlapping_by_half(recognizer):
+    waveform = np.concatenate([tone("anger", 4.5), tone("fear", 3.0)])  # windows from 0, 1.5, 3, 4.5 s
+    expected = [recognizer.network.posteriors(waveform[s : s + 48_000]) for s in (0, 24_000, 48_000, 72_000)]
+    answer = recognizer.predict((waveform, RATE))
+    assert list(answer.probabilities.values()) == pytest.approx(np.mean(expected, axis=0).tolist())
+
+
+def test_faint_and_silent_windows_have_no_say(recognizer):
+    faint = 0.02 * tone("anger", 9.0)
+    waveform = np.concatenate([np.zeros(9 * RATE, np.float32), tone("neutral", 9.0), faint])
+    quiet_parts_only = recognizer.predict((faint, RATE))
+    answer = recognizer.predict((waveform, RATE))
+    assert answer.label == "neutral" != quiet_parts_only.label
+    assert answer.warnings == ()
+
+
+def test_answers_are_ready_for_json(recognizer, wav):
+    content = json.loads(json.dumps(recognizer.predict(wav("fear")).as_dict()))
+    assert list(content) == ["file", "start", "end", "label", "polish", "confidence", "probabilities", "warnings"]
+    assert (content["label"], content["polish"]) == ("fear", "strach")
+
+
+def test_a_batch_is_in_order_and_a_bad_file_is_reported(recognizer, wav, tmp_path):
+    (tmp_path / "bad.wav").write_bytes(b"no audio at all")
+    good = [wav(emotion, f"{emotion}.wav") for emotion in EMOTIONS]
+    done = []
+    sources = [*good[:3], tmp_path / "bad.wav", *good[3:]]
+    answers = recognizer.predict_batch(sources, threads=3, progress=done.append)
+    assert [a.label for a in answers if a] == list(EMOTIONS)
+    assert [bool(a) for a in answers] == [True, True, True, False, True, True, True]
+    assert answers[3].file.endswith("bad.wav") and isinstance(answers[3].error, AudioError)
+    assert done == list(range(1, 8))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_bad_file_stops_a_batch_that_asks_for_it(recognizer, wav, threads):
+    with pytest.raises(AudioError, match="no such file"):
+        recognizer.predict_batch([wav("fear"), "missing.wav"], threads=threads, on_error="raise")
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_endless_row_of_recordings_is_taken_only_as_needed(recognizer, threads):
+    taken = itertools.count()
+    endless = ((tone("fear", 0.5), RATE) for _ in taken)
+    answers = recognizer.predict_iter(endless, threads=threads)
+    assert [next(answers).label for _ in range(10)] == ["fear"] * 10
+    answers.close()
+    assert next(taken) <= 10 + AHEAD * threads + 1
+
+
+def test_eight_threads_get_the_answers_of_one(recognizer):
+    rng = np.random.default_rng(0)
+    recordings = [(amplitude * tone("neutral", 4.0), RATE) for amplitude in rng.uniform(0.1, 1, 40)]
+    alone = [recognizer.predict(r) for r in recordings]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(recognizer.predict, recordings * 3))
+    assert together == alone * 3
+
+
+def test_the_public_face_is_there_and_takes_no_time():
+    assert tembr.EMOTIONS == EMOTIONS
+    assert {tembr.load, tembr.Recognizer, tembr.Prediction, tembr.Failure}
+    probe = "import sys, tembr; print('numpy' in sys.modules, tembr.__version__)"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", tembr.__version__]
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        _ = tembr.lode
+
+
+def test_the_recognizer_brings_nothing_of_the_laboratory(bundle, wav):
+    heavy = ("torch", "pandas", "librosa", "sklearn", "matplotlib", "datasets", "rich", "pydantic", "onnx")
+    probe = (
+        f"import sys, tembr; tembr.load({str(bundle)!r}).predict({str(wav('fear'))!r}); "
+        f"print(*[m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
