@@ -68,7 +68,7 @@ def measure(evidence: Evidence, settings: EnsembleSettings, search: Searcher, by
     """
     found, ways = {}, []
     for fold in evidence.folds:
-        names, validation = _chosen(evidence.members, fold.test, settings.best)
+        names, validation = _chosen(evidence.members, fold.validation, settings.best)
         found[fold.name] = search(fold.name, names, validation)
         fitted = _fitted(names, validation, found[fold.name], settings.seed, by_speaker)
         test = fold.test.of([evidence.members.index(name) for name in names])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -69,7 +70,9 @@ def _page(study: optuna.Study, path: Path, title: str) -> None:
 def _drawn(plot: Callable, study: optuna.Study):
     """What Optuna draws, or None where it cannot: importances need trials that differ."""
     try:
-        return plot(study)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of trials that are all alike; they are drawn all the same
+            return plot(study)
     except (ValueError, RuntimeError) as error:
         log.info("%s: %s", plot.__name__, error)
         return None

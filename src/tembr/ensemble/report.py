@@ -243,7 +243,7 @@ def _trials_table(measured: Measured) -> pd.DataFrame:
         {
             "fold": fold,
             "trial": trial.number,
-            "objective": trial.value,
+            "value": trial.value,
             "nll": trial.user_attrs["nll"],
             "temperature": trial.params["temperature"],
             **{f"weight {name}": w for name, w in weighting_of(trial, list(one.weighting.weights)).items()},

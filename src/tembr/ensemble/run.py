@@ -96,7 +96,7 @@ class _Bench:
         searches = len(evidence.folds) + (len(evidence.folds) > 1)
         url = self.settings.storage or f"sqlite:///{(self.out / 'search.db').resolve()}"
         try:
-            with open_storage(url) as storage:
+            with open_storage(url, one_machine=not self.settings.storage) as storage:
                 yield RecordedSearch(
                     self.settings, storage, evidence.identity, protocol, searches, tracker, markers, self.watch
                 )
