@@ -31,7 +31,7 @@ def main(corpus_dir: str, out: Path) -> None:
     tembr("ensemble", "--study", out, "--refit", "--ship", "speaker")
     tembr(
         "export", "--ensemble", out / "ensemble", "--out", BUNDLE, "--corpus-dir", corpus_dir,
-        "--name", "tembr-default-pl", "--licence", "CC-BY-NC-SA-4.0",
+        "--name", "tembr-default-pl", "--quantize", "static", "--only-default",
     )  # fmt: skip
     tembr("verify", BUNDLE)
 

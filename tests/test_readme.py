@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import tembr_here
+
 ROOT = Path(__file__).resolve().parents[1]
+ENSEMBLE = ROOT / "docs" / "results" / "default" / "ensemble" / "comparison.md"
 RESULTS = ROOT / "docs" / "results" / "nemo" / "comparison.md"
 
 
@@ -21,9 +24,14 @@ def test_the_comparison_is_the_one_the_study_wrote(readme):
     assert between((ROOT / readme).read_text(), "results") == RESULTS.read_text().strip()
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.pl.md"])
+def test_the_ensembles_figures_are_those_that_were_written(readme):
+    assert between((ROOT / readme).read_text(), "ensemble") == ENSEMBLE.read_text().strip()
+
+
 def commands() -> list[str]:
     lines = (ROOT / "README.md").read_text().splitlines()
-    return [line.split("#")[0].strip() for line in lines if re.match(r"(pip install uv && )?uv run .*tembr", line)]
+    return [line.split("#")[0].strip() for line in lines if re.match(r"uv run .*tembr study", line)]
 
 
 def test_there_are_commands_to_check():
@@ -37,6 +45,15 @@ def test_every_study_command_is_understood(command):
     words = shlex.split(command)
     overrides = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
     load_settings(overrides=overrides, corpus__name=words[words.index("--corpus") + 1])
+
+
+def test_the_first_command_hears_the_examples(capsys, monkeypatch):
+    command = between((ROOT / "README.md").read_text() + "<!-- /predict -->", "predict").splitlines()[1]
+    assert command == "pip install uv && uv run tembr predict examples/"
+    monkeypatch.chdir(ROOT)
+    done = tembr_here(capsys, "predict", "examples/")
+    assert done.status == 0
+    assert len(done.out.splitlines()) == 6
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.pl.md"])

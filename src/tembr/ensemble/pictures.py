@@ -46,7 +46,7 @@ def _png(plot: Callable, study: optuna.Study, path: Path, title: str) -> None:
     from matplotlib import pyplot
 
     before = pyplot.get_fignums()
-    with pyplot.style.context("default"), pyplot.ioff():
+    with pyplot.style.context("default"):  # not `ioff`: it would outlast the block in a notebook's first picture
         axes = _drawn(plot, study)
         if axes is not None:
             axes.figure.set_size_inches(9, 5)
