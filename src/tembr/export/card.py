@@ -213,6 +213,7 @@ Or with ONNX Runtime alone, mono samples at {facts.sample_rate} Hz:
 
 ```python
 import json, onnxruntime, soundfile
+
 session = onnxruntime.InferenceSession("{facts.default}")
 samples, rate = soundfile.read("recording.wav", dtype="float32")  # mono, {facts.sample_rate} Hz
 labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
