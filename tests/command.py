@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -38,8 +39,11 @@ def tembr_here(capsys: pytest.CaptureFixture, *arguments: str) -> Finished:
     """Run `main` in this process: the same code without the seconds of imports."""
     from tembr.cli import main
 
+    logger = logging.getLogger("tembr")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["tembr", *arguments])
+        patch.setattr(logger, "propagate", logger.propagate)  # `main` sets both, other tests look at them
+        patch.setattr(logger, "handlers", list(logger.handlers))
         status = 0
         try:
             main()

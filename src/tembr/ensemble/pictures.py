@@ -46,7 +46,7 @@ def _png(plot: Callable, study: optuna.Study, path: Path, title: str) -> None:
     from matplotlib import pyplot
 
     before = pyplot.get_fignums()
-    with pyplot.style.context("default"):  # not `ioff`: it would outlast the block in a notebook's first picture
+    with pyplot.style.context("default"):
         axes = _drawn(plot, study)
         if axes is not None:
             axes.figure.set_size_inches(9, 5)
@@ -55,6 +55,9 @@ def _png(plot: Callable, study: optuna.Study, path: Path, title: str) -> None:
                 axes.figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", facecolor="white")
         for number in set(pyplot.get_fignums()) - set(before):
             pyplot.close(number)
+        interactive = pyplot.isinteractive()
+    if interactive:  # a notebook turns it on with the first picture, and leaving the style turned it off again
+        pyplot.ion()
 
 
 def _page(study: optuna.Study, path: Path, title: str) -> None:
