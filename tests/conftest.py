@@ -25,6 +25,14 @@ def _cache_of_its_own(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk():
+    """Files appear whole or not at all as ever; only what a power cut would need is left out."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tembr.files._flush", lambda path: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def corpora_dir() -> Path:
     """Folder with `nemo`, `ravdess`, `emodb` and `ased` in the publishers' layouts, or a skipped test.
