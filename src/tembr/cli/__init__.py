@@ -10,6 +10,11 @@ from tembr.cli import cache, ensemble, export, laboratory, recognizer  # noqa: F
 from tembr.cli.app import app
 from tembr.errors import TembrError
 
+ORDER = ("predict", "evaluate", "verify", "corpus", "study", "compare", "show", "track", "ensemble", "export")
+"""Of commands in the help: what most people want first."""
+
+app.registered_commands.sort(key=lambda command: ORDER.index(command.callback.__name__))
+
 
 def main() -> None:
     """Run the command line: errors are one line on stderr, exit status 1; wrong commands 2."""

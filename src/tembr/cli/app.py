@@ -13,9 +13,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help=(
-        "Hear emotion in speech, Polish first: describe a corpus, look at a recording's eleven acoustic "
-        "representations, train and compare networks on them.\n\n"
-        "Start with `tembr study --corpus demo`, which needs nothing downloaded. "
+        "Hear emotion in speech, Polish first: recognise it in recordings; train, compare and join networks on "
+        "eleven acoustic representations; export them as one ONNX file.\n\n"
+        "Start with `tembr predict examples/` or a recording of yours, in the laboratory with "
+        "`tembr study --corpus demo`, which needs nothing downloaded. "
         "`--debug` anywhere shows the traceback of an error."
     ),
 )
