@@ -48,7 +48,7 @@ def test_every_study_command_is_understood(command):
 
 
 def test_the_first_command_hears_the_examples(capsys, monkeypatch):
-    command = between((ROOT / "README.md").read_text() + "<!-- /predict -->", "predict").splitlines()[1]
+    command = (ROOT / "README.md").read_text().partition("<!-- predict -->\n```\n")[2].splitlines()[0]
     assert command == "pip install uv && uv run tembr predict examples/"
     monkeypatch.chdir(ROOT)
     done = tembr_here(capsys, "predict", "examples/")

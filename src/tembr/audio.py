@@ -89,6 +89,12 @@ def resample(waveform: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return soxr.resample(waveform, rate, wanted).astype(np.float32, copy=False)
 
 
+def seconds_between(path: str | Path, start: float = 0.0, end: float | None = None) -> float:
+    """Length of the part of a recording from `start` to `end` seconds, from its header; raises as `inspect`."""
+    duration = inspect(path).duration
+    return (duration if end is None else min(duration, end)) - start
+
+
 def fit_length(waveform: np.ndarray, length: int, *, repeat: bool = False) -> np.ndarray:
     """Cut `waveform` to its first `length` samples, or pad it at the end with zeros, or by beginning anew."""
     if len(waveform) >= length:

@@ -8,7 +8,6 @@ quantized/      smaller variants, where made
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tembr.errors import TembrError
-from tembr.files import write_bytes
+from tembr.files import sha256, write_bytes
 
 FORMAT = 1
 MODEL, FACTS, CARD = "model.onnx", "bundle.json", "MODEL_CARD.md"
@@ -39,7 +38,7 @@ class Facts:
             ``{"waveform": ["batch", "samples"]}``.
         labels: of the columns of the output `probabilities`, in order.
         sample_rate: Hz of the waveform.
-        window: seconds the graph cuts or zero-pads a waveform to.
+        window: seconds the graph cuts or pads a waveform to.
         members: a dict each with name, weight, network, parameters.
         temperature: the members' logits are divided by it.
         corpora: a dict each with name, licence, recordings, speakers, hours: what it was trained on.
@@ -51,7 +50,6 @@ class Facts:
         hashes: path in the folder → SHA-256, hexadecimal, of every file but bundle.json.
         self_test: posteriors for `self_test_waveform`, in the order of `labels`, with the tolerance they hold to.
         default: the variant opened when none is named: "model.onnx" or a path below quantized/.
-        calibration: what else turns scores into probabilities; empty where the temperature is all.
         variants: path of each ONNX file → variant, words, bytes, milliseconds, agreement, difference, accuracy, uar,
             recordings, unseen: what was measured where the bundle was quantised; empty where it was not.
     """
@@ -74,7 +72,6 @@ class Facts:
     hashes: dict[str, str] = field(default_factory=dict)
     self_test: dict[str, Any] = field(default_factory=dict)
     default: str = MODEL
-    calibration: dict[str, Any] = field(default_factory=dict)
     variants: dict[str, dict] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -158,7 +155,7 @@ def locate(folder: str | Path, name: str) -> Path:
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below `folder` but `bundle.json`, by path, sorted."""
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FACTS and not p.name.startswith("."))
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
 
 
 def altered(folder: Path, facts: Facts) -> list[str]:
@@ -166,8 +163,3 @@ def altered(folder: Path, facts: Facts) -> list[str]:
     found = hashes(folder)
     missing = [f"{name}: missing" for name in facts.hashes if name not in found]
     return missing + [f"{name}: altered" for name, value in facts.hashes.items() if found.get(name, value) != value]
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

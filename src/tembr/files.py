@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,12 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Write a file that can be made again, whole or not at all; raises StoreError as `atomic_write` does."""
     with atomic_write(path, flush=False) as temporary:
         temporary.write_bytes(content)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -13,10 +13,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from tembr.augment import AugmentSettings
 from tembr.errors import ConfigError, StoreError
+from tembr.features import find
 from tembr.train.checkpoint import SafetensorsIO
 from tembr.train.fit import discard_checkpoints, fit, load_classifier, refit
-from tests.train.conftest import recipe
+from tembr.train.module import TrainingModule
+from tembr.train.settings import TrainSettings
+from tests.train.conftest import FEATURES, recipe
 
 CHILD = """
 import sys
@@ -253,3 +257,18 @@ def test_the_last_state_is_kept_where_validation_is_to_decide_nothing(tables, cl
     np.testing.assert_array_equal(kept[0].posteriors, kept[1].posteriors)
     best = train(tables, wrong, parts, tmp_path / "best", **settings)
     assert not np.array_equal(best.posteriors, kept[0].posteriors)
+
+
+def test_a_cosine_is_not_stopped_half_way(tables, classes, parts, tmp_path):
+    wrong = classes.copy()
+    wrong[parts[1]] = (classes[parts[1]] + 1) % 6
+    trained = train(tables, wrong, parts, tmp_path, schedule="cosine", epochs=5, patience=1, dropout=0.0)
+    assert len(trained.history) == 5
+
+
+def test_label_smoothing_raises_the_loss_of_a_sure_answer():
+    module = TrainingModule(
+        recipe().classifier(), find("chroma"), FEATURES, AugmentSettings(), TrainSettings(label_smoothing=0.2), 6, 1.0
+    )
+    sure = torch.tensor([[40.0, 0, 0, 0, 0, 0]])
+    assert module.loss(sure, torch.tensor([0])).item() == pytest.approx(40 * 0.2 * 5 / 6, rel=1e-4)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
+from tembr.errors import ConfigError
 from tembr.train.mixstyle import MixStyle, mix_styles
 from tembr.train.networks import build_network
 
@@ -44,3 +46,8 @@ def test_a_network_keeps_its_weights_and_its_answers_in_evaluation():
     one = plain(pictures)
     torch.manual_seed(0)
     assert not torch.allclose(mixed(pictures), one)
+
+
+def test_a_network_without_its_stages_is_refused():
+    with pytest.raises(ConfigError, match="works inside ResNets"):
+        mix_styles(build_network("mobilenet_v3_small", 6), 0.5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tembr.cli.console import progress_bars, results, say
@@ -10,7 +12,8 @@ from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
 from tembr.emotions import display_name
 from tembr.files import atomic_write, write_bytes
-from tembr.recognize.evaluation import Evaluation, evaluate, known_to
+from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
+from tembr.recognize.evaluation import Evaluation, compare, evaluate, known_to
 from tembr.recognize.recognizer import Recognizer
 
 LISTED = 10
@@ -22,11 +25,18 @@ def open_corpus(recognizer: Recognizer, name: str, source: str | None, unmapped:
     return known_to(recognizer.labels, load_corpus(name, source, unmapped="keep", **options), unmapped)
 
 
-def measure(recognizer: Recognizer, corpus: Corpus, threads: int | None, quiet: bool) -> Evaluation:
+def measure(
+    recognizer: Recognizer,
+    corpus: Corpus,
+    threads: int | None,
+    quiet: bool,
+    effect: Effect | None = None,
+    what: str = "recordings heard",
+) -> Evaluation:
     """Every utterance answered; what cannot be read is told on stderr."""
     with progress_bars() as bars:
-        follow = None if quiet else lambda done, total: bars.count("recordings heard", done, total)
-        evaluation = evaluate(recognizer, corpus, threads, follow)
+        follow = None if quiet else lambda done, total: bars.count(what, done, total)
+        evaluation = evaluate(recognizer, corpus, threads, follow, effect)
     for reason in list(evaluation.failures.values())[:LISTED]:
         say(f"left out: {reason}")
     if len(evaluation.failures) > LISTED:
@@ -34,16 +44,25 @@ def measure(recognizer: Recognizer, corpus: Corpus, threads: int | None, quiet: 
     return evaluation
 
 
-def write(evaluation: Evaluation, folder: Path) -> None:
-    """evaluation.json, probabilities.csv, and confusion.png where matplotlib is installed."""
-    import csv
+def degrade(
+    recognizer: Recognizer, corpus: Corpus, clean: Evaluation, names: Sequence[str], threads: int | None, quiet: bool
+) -> Evaluation:
+    """`clean` with what could be read in it heard again under every degradation."""
+    readable = replace(corpus, utterances=clean.utterances)
+    degraded = []
+    for name in names:
+        effect = prepare(name, readable, recognizer.facts.sample_rate)
+        again = measure(recognizer, readable, threads, quiet, effect, f"recordings heard, {name}")
+        degraded.append(compare(name, clean, again))
+    return replace(clean, degraded=tuple(degraded))
 
+
+def write(evaluation: Evaluation, folder: Path) -> None:
+    """evaluation.json, probabilities.csv, degraded.csv if any was, and pictures where matplotlib is installed."""
     write_bytes(folder / "evaluation.json", (json.dumps(evaluation.as_dict(), ensure_ascii=False) + "\n").encode())
-    rows = evaluation.rows()
-    with atomic_write(folder / "probabilities.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    _write_table(evaluation.rows(), folder / "probabilities.csv")
+    if evaluation.degraded:
+        _write_table(_side_by_side(evaluation), folder / "degraded.csv")
     _draw(evaluation, folder)
 
 
@@ -60,6 +79,8 @@ def show(evaluation: Evaluation) -> None:
     for title in ("per_class", "per_speaker", "per_gender"):
         if content[title]:
             results.print("", _grouped(title.removeprefix("per_"), content[title]), sep="\n")
+    if evaluation.degraded:
+        results.print("", _degraded(evaluation), sep="\n")
     counts = [f"{content['n']} recordings", f"{content['failures']} could not be read"]
     counts += [f"{count} {code}" for code, count in content["warnings"].items()]
     results.print("", ", ".join(counts), "", sep="\n")
@@ -77,9 +98,48 @@ def _grouped(name: str, groups: dict[str, dict[str, float]]):
     return table
 
 
+def _degraded(evaluation: Evaluation):
+    from rich.table import Table
+
+    table = Table("degraded by", "n", "uar", "95 % interval", "drop", "95 % interval", "", box=None, pad_edge=False)
+    for row in _side_by_side(evaluation):
+        cells = [f"{row['uar']:.3f}", f"{row['uar_low']:.3f} – {row['uar_high']:.3f}", "", ""]
+        if row["drop"] != "":
+            cells[2:] = f"{row['drop']:+.3f}", f"{row['drop_low']:+.3f} – {row['drop_high']:+.3f}"
+        table.add_row(row["degradation"], str(row["n"]), *cells, DEGRADATIONS.get(row["degradation"], ""))
+    return table
+
+
+def _side_by_side(evaluation: Evaluation) -> list[dict]:
+    """The rows of degraded.csv: the clean recordings, then every degradation."""
+    clean = {"n": evaluation.scores.n, "uar": asdict(evaluation.scores.uar), "failures": len(evaluation.failures)}
+    each = {"clean": clean} | {one.name: one.as_dict() for one in evaluation.degraded}
+    none = {"value": "", "low": "", "high": ""}
+    rows = []
+    for name, figures in each.items():
+        row = {"degradation": name, "n": figures["n"]}
+        for measure in ("uar", "drop"):
+            value, low, high = figures.get(measure, none).values()
+            row |= {measure: value, f"{measure}_low": low, f"{measure}_high": high}
+        rows.append(row | {"failures": figures["failures"]})
+    return rows
+
+
+def _write_table(rows: list[dict], path: Path) -> None:
+    import csv
+
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def _draw(evaluation: Evaluation, folder: Path) -> None:
     try:
-        from tembr.evaluate.plots import confusion_png
+        from tembr.evaluate.plots import confusion_png, degraded_png
     except ImportError:
         return
+    if evaluation.degraded:
+        uars = {"clean": evaluation.scores.uar} | {one.name: one.evaluation.scores.uar for one in evaluation.degraded}
+        degraded_png(uars, folder / "degraded.png", f"{evaluation.scores.n} recordings")
     confusion_png(evaluation.scores, folder / "confusion.png", f"{evaluation.scores.n} recordings")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Unmapped, pairs_of
+from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Unmapped, listed, pairs_of
 from tembr.errors import ConfigError
 
 Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")]
@@ -29,7 +29,10 @@ def predict(
     format: Annotated[str, typer.Option(help="text, json (one object a line for each recording) or csv.")] = "text",
     segments: Annotated[bool, typer.Option("--segments", help="Emotions along the recording, with times.")] = False,
     check_speech: Annotated[
-        bool, typer.Option("--check-speech", help="No answer where no voice is found. Takes several times as long.")
+        bool,
+        typer.Option(
+            "--check-speech", help="No answer where no voice is found. Takes longer than the recognition itself."
+        ),
     ] = False,
     threads: Threads = None,
     out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
@@ -58,7 +61,15 @@ def evaluate(
     variant: Variant = None,
     corpus: CorpusName = "nemo",
     corpus_dir: CorpusDir = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json, probabilities.csv, a picture.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json, tables (CSV) and pictures.")] = None,
+    degrade: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also hear every recording made worse, and say what UAR that costs: phone (300-3,400 Hz, G.711), mp3 "
+            "(32 kbit/s), noise (other speakers of the corpus, 10 dB below), room (a small one's echo). Repeatable. "
+            "Needs tembr[degrade]."
+        ),
+    ] = None,
     unmapped: Unmapped = "error",
     column: Columns = None,
     allow_outside: Outside = False,
@@ -67,9 +78,13 @@ def evaluate(
 ) -> None:
     """Measure a bundle on a corpus: a table, and as the last line of stdout one JSON object.
 
-    Example: `tembr evaluate --bundle BUNDLE --corpus nemo --corpus-dir nEMO`
+    Examples:
+
+    * `tembr evaluate --bundle BUNDLE --corpus nemo --corpus-dir nEMO`
+    * `tembr evaluate --corpus manifest --corpus-dir calls.csv --degrade phone --degrade noise --out robustness`
     """
     from tembr.cli import evaluating
+    from tembr.recognize.degrade import check
     from tembr.recognize.recognizer import load
 
     if unmapped not in ("error", "drop"):
@@ -78,7 +93,12 @@ def evaluate(
     known = evaluating.open_corpus(
         recognizer, corpus, corpus_dir, unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
     )
+    worse = list(dict.fromkeys(listed(degrade) or ()))
+    for name in worse:
+        check(name, known)
     evaluation = evaluating.measure(recognizer, known, threads, quiet)
+    if worse:
+        evaluation = evaluating.degrade(recognizer, known, evaluation, worse, threads, quiet)
     if out:
         evaluating.write(evaluation, out)
     evaluating.show(evaluation)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from tembr.ensemble.sources import Division, Source
 from tembr.errors import StoreError
 from tembr.evaluate.report import read_probabilities
 from tembr.features.shard import digest
-from tembr.files import atomic_write
+from tembr.files import atomic_write, sha256
 from tembr.member import Watch, make_recipe
 from tembr.train.data import FeatureDataset, evaluation_loader
 from tembr.train.fit import load_classifier
@@ -137,13 +136,8 @@ def _identity(study: StudySettings, division: Division, source: Source) -> str:
     recordings = [(u.key, u.emotion, u.speaker) for u in division.utterances]
     folds = [[f.name, f.validation.tolist(), f.test.tolist()] for f in division.folds]
     facts = [FORMAT, source.name, study.train.network, settings, recordings, folds]
-    networks = [_content(path) for path in source.networks]
+    networks = [sha256(path) for path in source.networks]
     return digest(json.dumps([*facts, networks], sort_keys=True).encode())
-
-
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path, identity: str) -> _Heard | None:

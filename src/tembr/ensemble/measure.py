@@ -57,6 +57,11 @@ class Measured:
     found: dict[str, Found]
     shipped: Found
 
+    @property
+    def searches(self) -> dict[str, Found]:
+        """All of them: those of the folds, and of several folds also the one whose weights are to ship."""
+        return self.found | ({ALL_FOLDS: self.shipped} if len(self.found) > 1 else {})
+
 
 def measure(evidence: Evidence, settings: EnsembleSettings, search: Searcher, by_speaker: bool) -> Measured:
     """Find each way of joining on the validation part of every fold by itself; apply it to that fold's test part.

@@ -8,7 +8,7 @@ import numpy as np
 
 from tembr import audio
 from tembr.config import StudySettings
-from tembr.corpora.corpus import Corpus, Utterance
+from tembr.corpora.corpus import Corpus
 from tembr.ensemble.sources import Division
 from tembr.errors import StoreError
 from tembr.features.store import FeatureStore, FeatureTable
@@ -49,7 +49,7 @@ class Recordings:
     @cached_property
     def seconds(self) -> np.ndarray:
         """Length of each recording, `(n,)`, from the headers."""
-        return np.array([_seconds(u) for u in self.corpus.utterances])
+        return np.array([audio.seconds_between(u.path, u.start, u.end) for u in self.corpus.utterances])
 
     def table(self, name: str) -> FeatureTable:
         """A representation of all recordings, from the cache where it is there."""
@@ -61,8 +61,3 @@ class Recordings:
                 lambda done, total: self.watch.progress("recordings analysed", done, total),
             )
         return self._tables[name]
-
-
-def _seconds(utterance: Utterance) -> float:
-    end = audio.inspect(utterance.path).duration
-    return (end if utterance.end is None else min(end, utterance.end)) - utterance.start

@@ -12,15 +12,15 @@ import pandas as pd
 
 from tembr.config import StudySettings
 from tembr.ensemble.evidence import Evidence
-from tembr.ensemble.measure import ALL_FOLDS, WEIGHTED, Measured, Way
+from tembr.ensemble.measure import WEIGHTED, Measured, Way
 from tembr.ensemble.pictures import write_search_pictures
-from tembr.ensemble.search import Found, weighting_of
+from tembr.ensemble.search import weighting_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.sources import Division, Source
 from tembr.ensemble.weighting import weigh
 from tembr.errors import StoreError
 from tembr.evaluate.comparison import comparison_markdown
-from tembr.evaluate.metrics import confusion_matrix, uar
+from tembr.evaluate.metrics import Scores, confusion_matrix, uar
 from tembr.evaluate.panels import comparison_png
 from tembr.evaluate.plots import confusion_png
 from tembr.evaluate.reliability import reliability_png
@@ -93,9 +93,10 @@ class Reporter:
         """Write everything, `results.json` last."""
         names = self._names(measured)
         tables = {name: self._predictions(measured.ways[way]) for name, way in names.items()}
-        results = [self._result(name, measured.ways[way], tables[name]) for name, way in names.items()]
-        self._tables(measured, tables)
-        self._pictures(measured, tables[ENSEMBLE])
+        scores = {name: self._scores(table) for name, table in tables.items()}
+        results = [self._result(name, measured.ways[way], scores[name]) for name, way in names.items()]
+        self._tables(measured, tables, scores[ENSEMBLE])
+        self._pictures(measured, scores[ENSEMBLE])
         write_comparison(results, self.folder, self._title("ways of joining"))
         found = measured.shipped.weighting
         weighted = next(name for name, way in names.items() if way == WEIGHTED)
@@ -121,8 +122,10 @@ class Reporter:
         ]
         return pd.concat(parts, ignore_index=True)
 
-    def _result(self, name: str, way: Way, predictions: pd.DataFrame) -> MemberResult:
-        scores = score_predictions(predictions, self.division.labels, self.study.bootstrap_seed)
+    def _scores(self, predictions: pd.DataFrame) -> Scores:
+        return score_predictions(predictions, self.division.labels, self.study.bootstrap_seed)
+
+    def _result(self, name: str, way: Way, scores: Scores) -> MemberResult:
         kind = "network" if name in self.evidence.members else "ensemble"
         of = {source.name: source.result.summary for source in self.sources}
         facts = {name: self.sources[0].result.summary.get(name, "") for name in ("corpus", "licence", "seed")}
@@ -152,16 +155,14 @@ class Reporter:
             for fold, posteriors in zip(self.evidence.folds, way.posteriors)
         }
 
-    def _tables(self, measured: Measured, tables: Mapping[str, pd.DataFrame]) -> None:
-        ours = tables[ENSEMBLE]
-        write_probabilities(ours, self.folder)
-        write_report(score_predictions(ours, self.division.labels, self.study.bootstrap_seed), self.folder)
+    def _tables(self, measured: Measured, tables: Mapping[str, pd.DataFrame], scores: Scores) -> None:
+        write_probabilities(tables[ENSEMBLE], self.folder)
+        write_report(scores, self.folder)
         _csv(weights_table(measured), self.folder / "weights.csv")
         _csv(_trials_table(measured), self.folder / "trials.csv")
         _csv(significance_table(tables), self.folder / "mcnemar.csv")
 
-    def _pictures(self, measured: Measured, predictions: pd.DataFrame) -> None:
-        scores = score_predictions(predictions, self.division.labels, self.study.bootstrap_seed)
+    def _pictures(self, measured: Measured, scores: Scores) -> None:
         confusion_png(scores, self.folder / "confusion.png", self._title(ENSEMBLE))
         truth = np.concatenate([fold.test.classes for fold in self.evidence.folds])
         reliability_png(
@@ -209,12 +210,9 @@ def write_comparison(results: Sequence[MemberResult], folder: Path, title: str) 
 
 def weights_table(measured: Measured) -> pd.DataFrame:
     """Columns fold, member, weight, temperature; of several folds also those found over all, which are to ship."""
-    found = dict(measured.found)
-    if len(found) > 1:
-        found[ALL_FOLDS] = measured.shipped
     rows = [
         (fold, member, weight, one.weighting.temperature)
-        for fold, one in found.items()
+        for fold, one in measured.searches.items()
         for member, weight in one.weighting.weights.items()
     ]
     return pd.DataFrame(rows, columns=["fold", "member", "weight", "temperature"])
@@ -236,9 +234,6 @@ def significance_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _trials_table(measured: Measured) -> pd.DataFrame:
-    found: dict[str, Found] = dict(measured.found)
-    if len(found) > 1:
-        found[ALL_FOLDS] = measured.shipped
     rows = [
         {
             "fold": fold,
@@ -248,7 +243,7 @@ def _trials_table(measured: Measured) -> pd.DataFrame:
             "temperature": trial.params["temperature"],
             **{f"weight {name}": w for name, w in weighting_of(trial, list(one.weighting.weights)).items()},
         }
-        for fold, one in found.items()
+        for fold, one in measured.searches.items()
         for trial in one.trials
     ]
     return pd.DataFrame(rows)

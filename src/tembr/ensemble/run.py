@@ -16,7 +16,7 @@ from tembr.ensemble.recordings import Recordings
 from tembr.ensemble.report import ENSEMBLE, ProtocolResult, Reporter, write_comparison
 from tembr.ensemble.search import open_storage
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.ship import Measured, choose_shipped, ship
+from tembr.ensemble.ship import MeasuredProtocol, choose_shipped, ship
 from tembr.ensemble.sources import Division, Source, choose, read_division, study_settings
 from tembr.errors import ConfigError, StoreError
 from tembr.features.shard import digest
@@ -68,7 +68,7 @@ class _Bench:
     recordings: Recordings
     watch: Watch
 
-    def measured(self, protocol: str, sources: list[Source]) -> Measured:
+    def measured(self, protocol: str, sources: list[Source]) -> MeasuredProtocol:
         """Search, measure and report under one protocol, unless that was done."""
         division, place = self.divisions[protocol], place_of(self.study, self.out, protocol)
         self._say_sources(protocol, sources)
@@ -78,14 +78,14 @@ class _Bench:
             done = ProtocolResult.read(place)
             if done.identity == identity:
                 self._say_result(protocol, done)
-                return Measured(place, division, sources, evidence, done, new=False)
+                return MeasuredProtocol(place, division, sources, evidence, done, new=False)
         with self._search(protocol, evidence, place) as search:
             outcome = measure(evidence, self.settings, search, by_speaker=protocol == "speaker")
             reporter = Reporter(self.study, self.settings, division, sources, evidence, place)
             done = reporter.write(outcome, identity)
             search.finish(done.of(ENSEMBLE).summary, place)
         self._say_result(protocol, done)
-        return Measured(place, division, sources, evidence, done, new=True)
+        return MeasuredProtocol(place, division, sources, evidence, done, new=True)
 
     @contextmanager
     def _search(self, protocol: str, evidence: Evidence, place: Path) -> Iterator[RecordedSearch]:

@@ -106,7 +106,7 @@ def open_storage(url: str, one_machine: bool = False) -> Iterator[BaseStorage]:
 
     Args:
         one_machine: an SQLite file that no other machine opens: written ahead, without a wait for the disk at every
-            step (five times faster where the disk is busy).
+            step.
 
     Raises:
         StoreError: it cannot be opened or written.

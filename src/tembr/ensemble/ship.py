@@ -23,7 +23,7 @@ NOT_METRICS = ("member", "kind", "protocol", "corpus", "licence", "seed", "netwo
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredProtocol:
     """One protocol's part in an ensemble.
 
     Attributes:
@@ -71,7 +71,7 @@ def choose_shipped(protocols: Sequence[str], folds: Mapping[str, int], settings:
 def ship(
     study: StudySettings,
     settings: EnsembleSettings,
-    measured: Mapping[str, Measured],
+    measured: Mapping[str, MeasuredProtocol],
     shipped: str,
     recordings: Recordings,
     out: Path,
@@ -88,7 +88,9 @@ def ship(
     return _write(study, one, networks, out, metrics)
 
 
-def _write(study: StudySettings, one: Measured, networks: _Networks, place: Path, metrics: dict) -> EnsembleFolder:
+def _write(
+    study: StudySettings, one: MeasuredProtocol, networks: _Networks, place: Path, metrics: dict
+) -> EnsembleFolder:
     place_networks(networks.files, place / "members")
     result = one.result
     facts = EnsembleFacts(
@@ -104,7 +106,7 @@ def _write(study: StudySettings, one: Measured, networks: _Networks, place: Path
     return EnsembleFolder.read(place)
 
 
-def _own_networks(one: Measured) -> _Networks:
+def _own_networks(one: MeasuredProtocol) -> _Networks:
     """The study's networks, where the protocol has one a member."""
     folds, total = one.division.folds, len(one.division.utterances)
     if len(folds) > 1:
@@ -116,14 +118,16 @@ def _own_networks(one: Measured) -> _Networks:
     return _Networks(files, folds[0].train, words)
 
 
-def _refitted(study: StudySettings, one: Measured, recordings: Recordings, out: Path, watch: Watch) -> _Networks:
+def _refitted(
+    study: StudySettings, one: MeasuredProtocol, recordings: Recordings, out: Path, watch: Watch
+) -> _Networks:
     used = [source for source in one.sources if one.result.weights.get(source.name, 0) > 0]
     files = refit_members(study, one.division, used, recordings, out / "refit", watch)
     total = len(one.division.utterances)
     return _Networks(files, np.arange(total), f"all {total} recordings of {_corpus_name(one)}")
 
 
-def _corpus(one: Measured, learnt: np.ndarray) -> dict:
+def _corpus(one: MeasuredProtocol, learnt: np.ndarray) -> dict:
     speakers = {one.division.utterances[index].speaker for index in learnt} - {""}
     return {
         "name": _corpus_name(one),
@@ -134,7 +138,7 @@ def _corpus(one: Measured, learnt: np.ndarray) -> dict:
     }
 
 
-def _corpus_name(one: Measured) -> str:
+def _corpus_name(one: MeasuredProtocol) -> str:
     return one.sources[0].result.summary.get("corpus", "")
 
 

@@ -1,4 +1,4 @@
-"""Pictures of one member: its confusion matrix and how its training went.
+"""Pictures of one member: its confusion matrix, how its training went, what worse recordings cost it.
 
 Figures are made without pyplot, so nothing global is touched and no display is needed. Colours are Okabe and
 Ito's, told apart with any colour vision.
@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tembr.emotions import POLISH
-from tembr.evaluate.metrics import Scores
+from tembr.evaluate.metrics import Interval, Scores
 from tembr.files import atomic_write
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
@@ -73,6 +73,29 @@ def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> P
     measures.set_ylim(0, 1.02)
     measures.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     _finish(measures, "share recognised")
+    return save_png(figure, path)
+
+
+def degraded_png(uars: dict[str, Interval], path: str | os.PathLike, title: str) -> Path:
+    """Draw UAR with its interval, a line each: clean recordings first, then what was done to them.
+
+    Raises:
+        StoreError: the file could not be written; an older one is then untouched.
+    """
+    figure = Figure(figsize=(7, 1.6 + 0.45 * len(uars)), layout="constrained")
+    axes = figure.add_subplot()
+    for line, (uar, color) in enumerate(zip(uars.values(), [BLUE] + [ORANGE] * len(uars))):
+        axes.plot([uar.low, uar.high], [line, line], color=color, linewidth=2)
+        axes.plot(uar.value, line, "o", color=color)
+        axes.annotate(f"{uar.value:.1%}", (uar.value, line), (0, 6), textcoords="offset points", ha="center", fontsize=9)
+    axes.axvline(next(iter(uars.values())).value, color=GREY, linewidth=1, linestyle=":")
+    axes.set_yticks(range(len(uars)), list(uars))
+    axes.set_ylim(len(uars) - 0.5, -0.7)
+    axes.set_xlim(0, 1.02)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_xlabel("UAR, 95 % interval", color=INK)
+    axes.set_title(title, color=INK, fontsize=12, parse_math=False)
+    plain_frame(axes)
     return save_png(figure, path)
 
 

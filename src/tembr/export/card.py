@@ -100,7 +100,7 @@ by weight."""
 def _takes(facts: Facts) -> str:
     if facts.inputs == "waveform":
         return (
-            f"samples at {facts.sample_rate:,} Hz in (cut or zero-padded to {facts.window:g} s inside; every "
+            f"samples at {facts.sample_rate:,} Hz in (cut or padded to {facts.window:g} s inside; every "
             "representation, network and weight is in the file)"
         )
     return "one input a representation in (" + ", ".join(f"`{n}` {s}" for n, s in facts.shapes.items()) + ")"
@@ -226,7 +226,7 @@ def _use_features(facts: Facts) -> str:
     return f"""## How to use it
 
 With ONNX Runtime and features of your own, float32 `(batch, bins, frames)`, as `tembr.features.extract` (and librosa)
-gives them under the settings in `bundle.json`, from samples cut or zero-padded to {facts.window:g} s:
+gives them under the settings in `bundle.json`, from samples cut or padded to {facts.window:g} s:
 
 ```python
 import json, onnxruntime

@@ -9,7 +9,6 @@ import onnx
 
 from tembr import __version__, audio
 from tembr.bundle import Facts, self_test_waveform
-from tembr.corpora.corpus import Utterance
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.export.onnx import WAVEFORM, feature_shapes
 from tembr.export.recordings import Recordings
@@ -94,13 +93,8 @@ def _corpus(recordings: Recordings) -> dict:
         "licence": corpus.licence,
         "recordings": len(train),
         "speakers": len({u.speaker for u in train} - {""}),
-        "hours": round(sum(_seconds(u) for u in train) / 3600, 3),
+        "hours": round(sum(audio.seconds_between(u.path, u.start, u.end) for u in train) / 3600, 3),
     }
-
-
-def _seconds(utterance: Utterance) -> float:
-    end = audio.inspect(utterance.path).duration
-    return (end if utterance.end is None else min(end, utterance.end)) - utterance.start
 
 
 def _split(protocol: str, scores: dict, study) -> str:

@@ -24,7 +24,7 @@ PRECISE = ("spectral_contrast",)
 
 
 class FrontEnd(nn.Module):
-    """Waveforms of any length → what `extract` gives for them, cut or zero-padded to the window.
+    """Waveforms of any length → what `extract` gives for them, cut or padded to the window.
 
     What several representations share (the transform, mel bands, chroma) is in the graph once. The transform is in
     single precision here, but where one of `PRECISE` is wanted; `extract` takes it in double.

@@ -15,7 +15,7 @@ class FeatureSettings(BaseModel):
 
     Attributes:
         sample_rate: Hz every recording is resampled to.
-        window: seconds a recording is cut or zero-padded to; 0 keeps each recording's own length.
+        window: seconds a recording is cut or padded to; 0 keeps each recording's own length.
         padding: of a recording shorter than the window: 'zero', or 'repeat', which begins it anew, so that silence
             that is not in the recording weighs nothing where its means are taken.
         n_fft: samples of the (periodic Hann) analysis window.

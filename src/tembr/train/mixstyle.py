@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from tembr.errors import ConfigError
+
 STRENGTH = 0.3  # both parameters of the Beta distribution the mixture is drawn from
 
 
@@ -40,9 +42,12 @@ class MixStyle(nn.Module):
 def mix_styles(network: nn.Module, probability: float, stages: tuple[str, ...] = ("maxpool", "layer1")) -> None:
     """Put MixStyle after the first stages of a torchvision ResNet, in place; its weights keep their names.
 
-    Other networks have no such stages and are left as they are.
+    Raises:
+        ConfigError: the network has no such stages.
     """
     style = MixStyle(probability)
-    for name, module in network.named_modules():
-        if name.rpartition(".")[2] in stages and name.count(".") <= 1:
-            module.register_forward_hook(lambda module, inputs, output: style(output) if module.training else output)
+    found = [module for name, module in network.named_modules() if name.rpartition(".")[2] in stages]
+    if len(found) != len(stages):
+        raise ConfigError("train.mixstyle works inside ResNets; choose train.network=resnet18, or train.mixstyle=0")
+    for module in found:
+        module.register_forward_hook(lambda module, inputs, output: style(output) if module.training else output)

@@ -21,7 +21,7 @@ class TrainSettings(BaseModel):
         keep: 'best' keeps the state of the epoch with the lowest validation loss, 'last' that of the last epoch, so
             that validation data decide nothing: with a cosine, whose last state is its most settled.
         schedule: of the learning rate: 'plateau' (below), or 'cosine': up over the first tenth of all steps, then
-            down to nothing along a cosine (Smith & Topin's one cycle); it wants `patience` as large as `epochs`.
+            down to nothing along a cosine (Smith & Topin's one cycle); it is not stopped early.
         label_smoothing: share of the target spread evenly over all emotions.
         mixstyle: probability that a batch's recordings exchange part of their per-row statistics inside a ResNet
             (MixStyle along frequency, Zhou et al., 2021; Kim et al., 2022): voices and rooms that nobody has. 0 is off.
@@ -55,6 +55,11 @@ class TrainSettings(BaseModel):
     device: Literal["auto", "cpu", "gpu"] = "auto"
     channels_last: bool = True
     compile: bool = False
+
+    @property
+    def waits(self) -> int:
+        """Epochs without a better validation loss that end a training: a cosine is made for all its epochs."""
+        return self.epochs if self.schedule == "cosine" else self.patience
 
     @field_validator("precision", mode="before")
     @classmethod
