@@ -1,4 +1,4 @@
-"""McNemar's test, Holm's correction and reliability, against numbers worked out by hand."""
+"""McNemar's test, Holm's correction, differences in UAR and reliability, against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tembr.evaluate.reliability import reliability_curve, reliability_png
-from tembr.evaluate.significance import SignificanceError, holm, mcnemar
+from tembr.evaluate.significance import SignificanceError, holm, mcnemar, uar_difference
 
 
 def answers(both: int, only_one: int, only_other: int, neither: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,3 +82,29 @@ def test_reliability_picture(tmp_path):
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
     path = reliability_png({"before": probabilities, "after": probabilities}, np.array([0, 1]), tmp_path / "r.png", "t")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_difference_in_uar_by_hand():
+    """Recalls of 4/4 and 1/2 against 2/4 and 2/2: 3/4 either way; and of 1 and 1 against 3/4 and 1."""
+    truth = np.array([0, 0, 0, 0, 1, 1])
+    one, other = np.array([0, 0, 0, 0, 1, 0]), np.array([0, 0, 1, 1, 1, 1])
+    assert uar_difference(truth, one, other, 2).value == pytest.approx(0)
+    assert uar_difference(truth, truth, np.array([0, 0, 0, 1, 1, 1]), 3).value == pytest.approx(1 / 8)
+
+
+def test_a_difference_in_uar_is_of_pairs():
+    """The same answers never differ, however unsure their UAR; the interval of 0.1 ± √(0.1 · 0.9 / 1000) · 1.96."""
+    truth = np.zeros(1_000, dtype=int)
+    one = np.repeat([0, 1], [600, 400])
+    assert uar_difference(truth, one, one, 2) == uar_difference(truth, one, one, 2, seed=1)
+    worse = uar_difference(truth, one, np.repeat([0, 1], [500, 500]), 2)
+    assert (worse.value, worse.low, worse.high) == (
+        pytest.approx(0.1),
+        pytest.approx(0.0814, abs=2e-3),
+        pytest.approx(0.1186, abs=2e-3),
+    )
+
+
+def test_differences_of_different_recordings_are_refused():
+    with pytest.raises(SignificanceError, match="same recordings"):
+        uar_difference(np.zeros(3, int), np.zeros(3, int), np.zeros(2, int), 2)

@@ -81,6 +81,7 @@ def show(evaluation: Evaluation) -> None:
             results.print("", _grouped(title.removeprefix("per_"), content[title]), sep="\n")
     if evaluation.degraded:
         results.print("", _degraded(evaluation), sep="\n")
+        results.print("", *(f"{one.name}: {DEGRADATIONS[one.name]}" for one in evaluation.degraded), sep="\n")
     counts = [f"{content['n']} recordings", f"{content['failures']} could not be read"]
     counts += [f"{count} {code}" for code, count in content["warnings"].items()]
     results.print("", ", ".join(counts), "", sep="\n")
@@ -101,12 +102,12 @@ def _grouped(name: str, groups: dict[str, dict[str, float]]):
 def _degraded(evaluation: Evaluation):
     from rich.table import Table
 
-    table = Table("degraded by", "n", "uar", "95 % interval", "drop", "95 % interval", "", box=None, pad_edge=False)
+    table = Table("degraded by", "n", "uar", "95 % interval", "drop", "95 % interval", box=None, pad_edge=False)
     for row in _side_by_side(evaluation):
         cells = [f"{row['uar']:.3f}", f"{row['uar_low']:.3f} – {row['uar_high']:.3f}", "", ""]
         if row["drop"] != "":
-            cells[2:] = f"{row['drop']:+.3f}", f"{row['drop_low']:+.3f} – {row['drop_high']:+.3f}"
-        table.add_row(row["degradation"], str(row["n"]), *cells, DEGRADATIONS.get(row["degradation"], ""))
+            cells[2:] = f"{row['drop']:.3f}", f"{row['drop_low']:.3f} – {row['drop_high']:.3f}"
+        table.add_row(row["degradation"], str(row["n"]), *cells)
     return table
 
 

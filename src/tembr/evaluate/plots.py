@@ -87,7 +87,7 @@ def degraded_png(uars: dict[str, Interval], path: str | os.PathLike, title: str)
     for line, (uar, color) in enumerate(zip(uars.values(), [BLUE] + [ORANGE] * len(uars))):
         axes.plot([uar.low, uar.high], [line, line], color=color, linewidth=2)
         axes.plot(uar.value, line, "o", color=color)
-        axes.annotate(f"{uar.value:.1%}", (uar.value, line), (0, 6), textcoords="offset points", ha="center", fontsize=9)
+        axes.text(uar.value, line - 0.15, f"{uar.value:.1%}", ha="center", va="bottom", color=INK, fontsize=9)
     axes.axvline(next(iter(uars.values())).value, color=GREY, linewidth=1, linestyle=":")
     axes.set_yticks(range(len(uars)), list(uars))
     axes.set_ylim(len(uars) - 0.5, -0.7)

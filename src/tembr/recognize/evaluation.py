@@ -129,7 +129,8 @@ def evaluate(
     """
     corpus = known_to(recognizer.labels, corpus)
     heard, failures = {}, {}
-    for done, (utterance, result) in enumerate(in_order(_asking(recognizer, effect), corpus.utterances, threads), start=1):
+    answers = in_order(_asking(recognizer, effect), corpus.utterances, threads)
+    for done, (utterance, result) in enumerate(answers, start=1):
         if isinstance(result, TembrError):
             failures[utterance.key] = str(result)
         else:
