@@ -27,6 +27,7 @@ SETTINGS = load_settings(
     representations=["chroma", "rms"],
 )
 FILES = {"model.safetensors", "history.csv", "history.png", "report.csv", "confusion.png", "probabilities.csv"}
+CONFIDENCE = {"coverage.csv", "coverage.png", "reliability.png"}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,15 @@ def test_the_folder_holds_what_the_design_lists(study):
     assert names >= {"config.toml", "splits.csv", "dataset_info.csv", "chroma", "rms", "baseline_svm", "speaker"}
     assert names >= {"comparison.csv", "comparison.png", "comparison.html", "comparison.md", "mlflow.db"}
     assert {p.name for p in (study.folder / "chroma").iterdir()} >= FILES | {"summary.json"}
+
+
+@pytest.mark.parametrize("place", ["chroma", "speaker/chroma", "baseline_svm", "speaker/baseline_majority"])
+def test_every_member_says_how_far_its_confidence_goes(study, place):
+    assert {p.name for p in (study.folder / place).iterdir()} >= CONFIDENCE
+    summary = json.loads((study.folder / place / "summary.json").read_text())
+    half, table = summary["accuracy_on_confident_half"], pd.read_csv(study.folder / place / "coverage.csv")
+    assert half["n"] == (summary["n"] + 1) // 2 and 0 <= half["value"] <= 1
+    assert (table.loc[0, "coverage"], table.loc[0, "accuracy"]) == (1, pytest.approx(summary["accuracy"]["value"]))
 
 
 def test_each_fold_keeps_its_own_network(study):

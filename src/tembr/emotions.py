@@ -5,6 +5,9 @@ from __future__ import annotations
 EMOTIONS: tuple[str, ...] = ("anger", "fear", "happiness", "sadness", "surprised", "neutral")
 """Labels in the order of every table, picture and output vector; nEMO's own spelling."""
 
+UNCERTAIN = "uncertain"
+"""Said in the place of an emotion whose probability is too low; no emotion itself."""
+
 POLISH: dict[str, str] = {
     "anger": "złość",
     "fear": "strach",
@@ -15,6 +18,7 @@ POLISH: dict[str, str] = {
     "boredom": "znudzenie",
     "calm": "spokój",
     "disgust": "wstręt",
+    UNCERTAIN: "niepewne",
 }
 
 ALIASES: dict[str, str] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from tembr.config import StudySettings
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.corpora.splits import Fold
 from tembr.errors import StoreError
+from tembr.evaluate.coverage import HALF, accuracy_at, coverage_table
 from tembr.evaluate.metrics import Scores, score
 from tembr.evaluate.plots import confusion_png, history_png
-from tembr.evaluate.report import read_probabilities, write_probabilities, write_report
+from tembr.evaluate.reliability import coverage_png, reliability_png
+from tembr.evaluate.report import read_probabilities, write_coverage, write_probabilities, write_report
 from tembr.evaluate.results import MemberResult, read_member
 from tembr.features.extract import find
 from tembr.features.shard import digest
@@ -128,12 +130,16 @@ class Run:
         write_probabilities(predictions, self.folder)
         write_report(scores, self.folder)
         confusion_png(scores, self.folder / "confusion.png", title)
+        truth, posteriors = truth_and_posteriors(predictions, self.corpus.labels)
+        write_coverage(coverage_table(truth, posteriors), self.folder)
+        coverage_png(truth, posteriors, self.folder / "coverage.png", title)
+        reliability_png({member.name: posteriors}, truth, self.folder / "reliability.png", title)
         if member.kind == "network":
             history = _joined_history(outcomes)
             if len(outcomes) > 1:
                 write_history(history.to_dict("records"), self.folder / "history.csv", ("fold",))
             history_png(history, self.folder / "history.png", title)
-        summary = self._summary(member, scores, outcomes)
+        summary = self._summary(member, scores, outcomes) | confident_half(predictions, self.corpus.labels)
         with atomic_write(self.folder / "summary.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
         return summary
@@ -214,9 +220,19 @@ def make_recipe(settings: StudySettings, representation: str, classes: int) -> R
 
 def score_predictions(predictions: pd.DataFrame, labels: tuple[str, ...], seed: int = 0) -> Scores:
     """Scores of a table of predictions, as in `probabilities.csv`."""
-    truth = np.array([labels.index(emotion) for emotion in predictions["emotion"]])
-    posteriors = predictions[[f"p_{label}" for label in labels]].to_numpy()
+    truth, posteriors = truth_and_posteriors(predictions, labels)
     return score(truth, posteriors, labels, list(predictions["speaker"]), list(predictions["gender"]), seed)
+
+
+def confident_half(predictions: pd.DataFrame, labels: tuple[str, ...]) -> dict:
+    """What a summary says of the most confident half of a table of predictions: value (accuracy) and n."""
+    return {HALF: asdict(accuracy_at(*truth_and_posteriors(predictions, labels), coverage=0.5))}
+
+
+def truth_and_posteriors(predictions: pd.DataFrame, labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Classes `(n,)` and posteriors `(n, classes)` of a table of predictions, as in `probabilities.csv`."""
+    truth = np.array([labels.index(emotion) for emotion in predictions["emotion"]])
+    return truth, predictions[[f"p_{label}" for label in labels]].to_numpy()
 
 
 def _fold_uar(outcome: Outcome, labels: tuple[str, ...]) -> float:

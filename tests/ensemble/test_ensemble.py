@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from dataclasses import replace
@@ -30,8 +31,17 @@ from tembr.train.fit import load_classifier, refit
 from tests.ensemble.conftest import SETTINGS
 
 RANDOM = SETTINGS.model_copy(update={"protocols": ("random",), "trials": 4})
-TABLES = {"weights.csv", "probabilities.csv", "report.csv", "comparison.csv", "mcnemar.csv", "trials.csv"}
-PICTURES = {"confusion.png", "reliability.png", "comparison.png", "search_history.png", "search_parallel.png"}
+TABLES = {
+    "weights.csv",
+    "probabilities.csv",
+    "report.csv",
+    "comparison.csv",
+    "mcnemar.csv",
+    "trials.csv",
+    "coverage.csv",
+}
+REPORT = {"confusion.png", "reliability.png", "coverage.png", "comparison.png"}
+PICTURES = REPORT | {"search_history.png", "search_parallel.png"}
 WAYS = {"ensemble", "stacking", "uniform weights", "best member", "chroma", "rms"}
 
 
@@ -47,6 +57,13 @@ def warnings(caplog, monkeypatch):
 def test_each_protocols_folder_holds_its_tables_and_pictures(ensemble):
     for place in (ensemble.folder, ensemble.folder / "speaker"):
         assert {path.name for path in place.iterdir()} >= TABLES | PICTURES | {"search.html", "summary.json"}
+
+
+def test_every_way_of_joining_says_how_good_its_most_confident_half_is(ensemble):
+    results = json.loads((ensemble.folder / "results.json").read_text())["results"]
+    for summary in results:
+        assert summary["accuracy_on_confident_half"]["n"] == (summary["n"] + 1) // 2
+    assert json.loads((ensemble.folder / "summary.json").read_text())["accuracy_on_confident_half"]["value"] <= 1
 
 
 def test_search_page_needs_no_network(ensemble):

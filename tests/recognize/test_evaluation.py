@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import soundfile
 from tests.command import tembr_here
+from tests.recognize.fake_bundle import RATE, tone
 
 from tembr.emotions import EMOTIONS
 
@@ -58,6 +60,61 @@ def test_results_are_written_as_a_study_writes_them(evaluate, corpus, tmp_path):
     assert list(rows[0]) == ["file", "speaker", "gender", "emotion", "predicted", "fold", *(f"p_{e}" for e in EMOTIONS)]
     assert rows[0]["emotion"] == "fear" and rows[0]["predicted"] == "anger"
     assert sum(float(rows[0][f"p_{e}"]) for e in EMOTIONS) == pytest.approx(1)
+
+
+def test_the_most_confident_half_is_measured(evaluate, corpus):
+    done = evaluate(corpus)
+    half = json.loads(done.out.splitlines()[-1])["accuracy_on_confident_half"]
+    assert half["n"] == 6
+    assert f"accuracy of the most confident half: {half['value']:.3f} of 6 recordings" in done.out
+    assert "ece" in done.out and "at confidence" not in done.out
+
+
+def test_the_half_is_of_the_confident_ones(evaluate, corpus):
+    """Two recordings the bundle is less sure of, with the wrong emotion: the other two are all right."""
+    soundfile.write(corpus.parent / "doubt.wav", 1.3 * tone("fear"), RATE)
+    rows = [
+        "neutral_1.wav,neutral,,,,",
+        "neutral_2.wav,neutral,,,,",
+        "doubt.wav,sadness,,,0,1",
+        "doubt.wav,anger,,,1,2",
+    ]
+    corpus.write_text(HEADER + "\n".join(rows) + "\n")
+    measures = json.loads(evaluate(corpus).out.splitlines()[-1])
+    assert (measures["n"], measures["accuracy"]["value"]) == (4, 0.5)
+    assert measures["accuracy_on_confident_half"] == {"value": 1.0, "n": 2}
+
+
+def test_at_a_confidence_coverage_and_accuracy_are_told(evaluate, corpus, tmp_path):
+    soundfile.write(corpus.parent / "doubt.wav", 1.3 * tone("fear"), RATE)
+    corpus.write_text(HEADER + "neutral_1.wav,neutral,,,,\ndoubt.wav,sadness,,,,\n")
+    done = evaluate(corpus, "--min-confidence", 0.9, "--out", tmp_path / "out")
+    expected = {"threshold": 0.9, "coverage": 0.5, "accuracy": 1.0, "uar": 1.0}
+    assert json.loads(done.out.splitlines()[-1])["at_min_confidence"] == expected
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["at_min_confidence"] == expected
+    assert "at confidence 0.9: coverage 0.500, accuracy 1.000, uar 1.000" in done.out
+
+
+def test_at_a_confidence_that_no_answer_has_there_is_no_accuracy(evaluate, corpus):
+    soundfile.write(corpus.parent / "doubt.wav", 1.3 * tone("fear"), RATE)
+    corpus.write_text(HEADER + "doubt.wav,sadness,,,,\n")
+    done = evaluate(corpus, "--min-confidence", 1)
+    assert json.loads(done.out.splitlines()[-1])["at_min_confidence"]["accuracy"] is None
+    assert "at confidence 1: coverage 0.000, no answer" in done.out
+
+
+def test_a_confidence_that_is_no_probability_is_told_before_anything_is_heard(evaluate, corpus):
+    done = evaluate(corpus, "--min-confidence", 7)
+    assert done.status == 1 and done.one_line_error and "from 0 to 1" in done.err
+
+
+def test_confidence_is_written_as_a_table_and_pictures(evaluate, corpus, tmp_path):
+    evaluate(corpus, "--out", tmp_path / "out")
+    rows = list(csv.DictReader((tmp_path / "out" / "coverage.csv").open()))
+    assert list(rows[0]) == ["threshold", "coverage", "accuracy", "uar"]
+    assert (float(rows[0]["coverage"]), float(rows[0]["accuracy"])) == (1, pytest.approx(10 / 12))
+    for name in ("coverage.png", "reliability.png", "confusion.png"):
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_cannot_be_read_is_counted_and_the_rest_measured(evaluate, corpus):

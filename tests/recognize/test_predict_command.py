@@ -33,6 +33,49 @@ def test_what_speaks_against_an_answer_stands_in_its_line(predict, wav):
     assert "  -  silence: " in predict(wav(np.zeros(RATE))).out
 
 
+@pytest.fixture
+def doubtful(predict, wav):
+    """A recording between two emotions, with its plain answer."""
+    path = wav(1.3 * tone("fear"))
+    return path, json.loads(predict(path, "--format", "json").out)
+
+
+def test_an_uncertain_answer_names_what_is_likeliest(predict, doubtful):
+    path, plain = doubtful
+    said = f"uncertain (niepewne)  {plain['confidence']:.2f}  likeliest {plain['label']} ({plain['polish']})"
+    assert predict(path, "--min-confidence", 0.99).out == f"{path}  {said}\n"
+
+
+def test_an_uncertain_answer_in_json_keeps_its_probabilities(predict, doubtful):
+    path, plain = doubtful
+    answer = json.loads(predict(path, "--min-confidence", 0.99, "--format", "json").out)
+    assert answer == plain | {"label": "uncertain", "polish": "niepewne"}
+    assert answer["likeliest"] == plain["label"]
+
+
+def test_an_uncertain_answer_in_csv_has_a_column_for_the_likeliest(predict, doubtful):
+    path, plain = doubtful
+    (row,) = csv.DictReader(io.StringIO(predict(path, "--min-confidence", 0.99, "--format", "csv").out))
+    assert (row["label"], row["likeliest"]) == ("uncertain", plain["label"])
+    assert float(row["confidence"]) == float(row[f"p_{plain['label']}"]) == plain["confidence"]
+
+
+def test_silence_is_no_uncertain_answer_in_any_format(predict, wav):
+    path = wav(np.zeros(RATE))
+    assert "  -  silence: " in predict(path, "--min-confidence", 1).out
+    answer = json.loads(predict(path, "--min-confidence", 1, "--format", "json").out)
+    assert (answer["label"], answer["likeliest"]) == (None, None)
+    (row,) = csv.DictReader(io.StringIO(predict(path, "--min-confidence", 1, "--format", "csv").out))
+    assert (row["label"], row["likeliest"]) == ("", "")
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1.5", "nan"])
+def test_a_confidence_that_is_no_probability_is_one_line(predict, wav, tmp_path, value):
+    done = predict(wav("fear"), "--min-confidence", value, "--out", tmp_path / "answers.csv")
+    assert (done.status, done.out) == (1, "") and done.one_line_error and "from 0 to 1" in done.err
+    assert not (tmp_path / "answers.csv").exists()
+
+
 def test_a_folder_is_answered_file_by_file_in_order_as_json_lines(predict, tones):
     done = predict(tones, "--format", "json", "--threads", 2)
     answers = [json.loads(line) for line in done.out.splitlines()]
@@ -90,6 +133,19 @@ def test_segments_of_a_call_have_times(predict, corpora_dir):
     assert file == str(path) and segment.startswith("  00:0") and " – 00:0" in segment
     (line,) = predict(path, "--segments", "--format", "csv").out.splitlines()[1:]
     assert next(csv.reader(io.StringIO(line)))[0] == str(path)
+
+
+def test_segments_of_a_call_may_be_uncertain(predict, corpora_dir):
+    path = next((corpora_dir / "nemo" / "samples").glob("*neutral*"))
+    (plain,) = json.loads(predict(path, "--segments", "--format", "json").out)["segments"]
+    asked = ("--segments", "--min-confidence", 1)
+    (segment,) = json.loads(predict(path, *asked, "--format", "json").out)["segments"]
+    assert segment == plain | {"label": "uncertain", "polish": "niepewne"} != plain
+    assert (
+        f"  uncertain (niepewne)  {plain['confidence']:.2f}  likeliest {plain['label']} (" in predict(path, *asked).out
+    )
+    (row,) = csv.DictReader(io.StringIO(predict(path, *asked, "--format", "csv").out))
+    assert (row["label"], row["likeliest"]) == ("uncertain", plain["label"])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from tests.recognize.fake_bundle import RATE, tone
 
 import tembr
 from tembr.emotions import EMOTIONS
-from tembr.errors import AudioError
+from tembr.errors import AudioError, ConfigError
 from tembr.recognize.batch import AHEAD
+from tembr.recognize.prediction import check_confidence
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
@@ -94,8 +96,55 @@ def test_faint_and_silent_windows_have_no_say(recognizer):
 
 def test_answers_are_ready_for_json(recognizer, wav):
     content = json.loads(json.dumps(recognizer.predict(wav("fear")).as_dict()))
-    assert list(content) == ["file", "start", "end", "label", "polish", "confidence", "probabilities", "warnings"]
-    assert (content["label"], content["polish"]) == ("fear", "strach")
+    facts = ["file", "start", "end", "label", "polish", "confidence", "likeliest", "probabilities", "warnings"]
+    assert list(content) == facts
+    assert (content["label"], content["polish"], content["likeliest"]) == ("fear", "strach", "fear")
+
+
+def doubtful(recognizer) -> tuple:
+    """A recording between two emotions, and the answer to it."""
+    recording = (1.3 * tone("fear"), RATE)
+    answer = recognizer.predict(recording)
+    assert 0.5 < answer.confidence < 0.99
+    return recording, answer
+
+
+def test_below_the_confidence_asked_for_the_answer_is_uncertain(recognizer):
+    recording, plain = doubtful(recognizer)
+    answer = recognizer.predict(recording, min_confidence=plain.confidence + 1e-6)
+    assert (answer.label, answer.polish) == ("uncertain", "niepewne")
+    assert answer == replace(plain, label="uncertain")
+    assert answer.likeliest == plain.label == max(answer.probabilities, key=answer.probabilities.get)
+
+
+def test_at_the_confidence_asked_for_the_answer_stands(recognizer):
+    recording, plain = doubtful(recognizer)
+    assert recognizer.predict(recording, min_confidence=plain.confidence) == plain
+
+
+def test_silence_is_no_answer_and_never_an_uncertain_one(recognizer):
+    answer = recognizer.predict((np.zeros(RATE), RATE), min_confidence=1.0)
+    assert (answer.label, answer.polish, answer.likeliest, answer.codes) == (None, None, None, ("silence",))
+
+
+def test_a_batch_is_held_to_a_confidence(recognizer):
+    recording, plain = doubtful(recognizer)
+    answers = recognizer.predict_batch([recording, (tone("fear"), RATE)], min_confidence=plain.confidence + 1e-6)
+    assert [answer.label for answer in answers] == ["uncertain", "fear"]
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan")])
+@pytest.mark.parametrize("ask", ["predict", "predict_batch", "segments"])
+def test_a_confidence_that_is_no_probability_is_refused(recognizer, wav, ask, confidence):
+    source = [wav("fear")] if ask == "predict_batch" else wav("fear")
+    with pytest.raises(ConfigError, match="from 0 to 1"):
+        getattr(recognizer, ask)(source, min_confidence=confidence)
+
+
+def test_an_emotion_called_uncertain_is_not_mixed_up_with_doubt():
+    check_confidence(0.0, ("fear", "uncertain"))
+    with pytest.raises(ConfigError, match="leave the option out"):
+        check_confidence(0.5, ("fear", "uncertain"))
 
 
 def test_a_batch_is_in_order_and_a_bad_file_is_reported(recognizer, wav, tmp_path):

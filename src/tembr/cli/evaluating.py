@@ -11,6 +11,7 @@ from tembr.cli.console import progress_bars, results, say
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
 from tembr.emotions import display_name
+from tembr.evaluate.coverage import HALF
 from tembr.files import atomic_write, write_bytes
 from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
 from tembr.recognize.evaluation import Evaluation, compare, evaluate, known_to
@@ -58,9 +59,10 @@ def degrade(
 
 
 def write(evaluation: Evaluation, folder: Path) -> None:
-    """evaluation.json, probabilities.csv, degraded.csv if any was, and pictures where matplotlib is installed."""
+    """evaluation.json, tables (degraded.csv if any recording was), and pictures where matplotlib is installed."""
     write_bytes(folder / "evaluation.json", (json.dumps(evaluation.as_dict(), ensure_ascii=False) + "\n").encode())
     _write_table(evaluation.rows(), folder / "probabilities.csv")
+    _write_table([asdict(kept) for kept in evaluation.coverage()], folder / "coverage.csv")
     if evaluation.degraded:
         _write_table(_side_by_side(evaluation), folder / "degraded.csv")
     _draw(evaluation, folder)
@@ -76,6 +78,7 @@ def show(evaluation: Evaluation) -> None:
         interval = content[name]
         measures.add_row(name, f"{interval['value']:.3f}", f"{interval['low']:.3f} – {interval['high']:.3f}")
     results.print(measures)
+    results.print("", *_confident(content), sep="\n")
     for title in ("per_class", "per_speaker", "per_gender"):
         if content[title]:
             results.print("", _grouped(title.removeprefix("per_"), content[title]), sep="\n")
@@ -86,6 +89,16 @@ def show(evaluation: Evaluation) -> None:
     counts += [f"{count} {code}" for code, count in content["warnings"].items()]
     results.print("", ", ".join(counts), "", sep="\n")
     print(json.dumps(content, ensure_ascii=False), flush=True)
+
+
+def _confident(content: dict) -> list[str]:
+    """What the most confident answers are worth, a line each."""
+    half, kept = content[HALF], content.get("at_min_confidence")
+    lines = [f"accuracy of the most confident half: {half['value']:.3f} of {half['n']} recordings"]
+    if kept:
+        worth = "no answer" if kept["accuracy"] is None else f"accuracy {kept['accuracy']:.3f}, uar {kept['uar']:.3f}"
+        lines.append(f"at confidence {kept['threshold']:g}: coverage {kept['coverage']:.3f}, {worth}")
+    return lines
 
 
 def _grouped(name: str, groups: dict[str, dict[str, float]]):
@@ -138,8 +151,12 @@ def _write_table(rows: list[dict], path: Path) -> None:
 def _draw(evaluation: Evaluation, folder: Path) -> None:
     try:
         from tembr.evaluate.plots import confusion_png, degraded_png
+        from tembr.evaluate.reliability import coverage_png, reliability_png
     except ImportError:
         return
+    truth = evaluation.truth
+    coverage_png(truth, evaluation.posteriors, folder / "coverage.png", "most confident first")
+    reliability_png({"answers": evaluation.posteriors}, truth, folder / "reliability.png", "confidence and accuracy")
     if evaluation.degraded:
         uars = {"clean": evaluation.scores.uar} | {one.name: one.evaluation.scores.uar for one in evaluation.degraded}
         degraded_png(uars, folder / "degraded.png", f"{evaluation.scores.n} recordings")

@@ -13,7 +13,7 @@ from tembr.errors import AudioError, ConfigError, TembrError
 from tembr.recognize import formats
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings
-from tembr.recognize.prediction import Failure
+from tembr.recognize.prediction import Failure, check_confidence
 from tembr.recognize.recognizer import Recognizer, load
 
 STDIN = "-"
@@ -25,7 +25,7 @@ class Request(NamedTuple):
     Attributes:
         paths: files, folders, or '-'.
         form: 'text', 'json' or 'csv'.
-        segments, check_speech, threads: as in `Recognizer`.
+        segments, check_speech, threads, min_confidence: as in `Recognizer`.
         out: file for the answers; None is stdout.
         recursive: folders of folders as well.
         quiet: no progress bar.
@@ -39,17 +39,19 @@ class Request(NamedTuple):
     out: str | None = None
     recursive: bool = True
     quiet: bool = False
+    min_confidence: float = 0.0
 
 
 def answer_all(request: Request, bundle: str | None = None, variant: str | None = None) -> int:
     """Answer every recording; returns how many could not be.
 
     Raises:
-        ConfigError: an unknown format; BundleError: no usable bundle.
+        ConfigError: an unknown format, a confidence out of range; BundleError: no usable bundle.
     """
     if request.form not in formats.FORMATS:
         raise ConfigError(f"--format {request.form}: choose {', '.join(formats.FORMATS)}")
     recognizer = load(bundle, variant)
+    check_confidence(request.min_confidence, recognizer.labels)
     complaints = _Complaints()
     files = list(recordings(request.paths, request.recursive, complaints))
     threads = 1 if len(files) == 1 else request.threads
@@ -72,9 +74,11 @@ def _work(recognizer: Recognizer, request: Request) -> Callable[[str], str | Fai
         try:
             source = _stdin() if file == STDIN else file
             if request.segments:
-                found = [replace(segment, file=file) for segment in recognizer.segments(source)]
-                return formats.segments(request.form, file, found)
-            answer = recognizer.predict(source, check_speech=request.check_speech)
+                found = recognizer.segments(source, min_confidence=request.min_confidence)
+                return formats.segments(request.form, file, [replace(segment, file=file) for segment in found])
+            answer = recognizer.predict(
+                source, check_speech=request.check_speech, min_confidence=request.min_confidence
+            )
             return formats.answer(request.form, replace(answer, file=file))
         except TembrError as error:
             return Failure(file, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,9 @@ def predict(
             "--check-speech", help="No answer where no voice is found. Takes longer than the recognition itself."
         ),
     ] = False,
+    min_confidence: Annotated[
+        float, typer.Option(help="Probability, 0 to 1, below which the answer is `uncertain` (niepewne).")
+    ] = 0.0,
     threads: Threads = None,
     out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
     recursive: Annotated[bool, typer.Option(help="Also recordings in folders of folders.")] = True,
@@ -50,7 +54,7 @@ def predict(
     """
     from tembr.cli.predicting import Request, answer_all
 
-    request = Request(tuple(paths), format, segments, check_speech, threads, out, recursive, quiet)
+    request = Request(tuple(paths), format, segments, check_speech, threads, out, recursive, quiet, min_confidence)
     if answer_all(request, bundle, variant):
         raise typer.Exit(1)
 
@@ -70,6 +74,9 @@ def evaluate(
             "Needs tembr[degrade]."
         ),
     ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(help="Also the share of answers of at least this probability, and their accuracy.")
+    ] = None,
     unmapped: Unmapped = "error",
     column: Columns = None,
     allow_outside: Outside = False,
@@ -85,18 +92,20 @@ def evaluate(
     """
     from tembr.cli import evaluating
     from tembr.recognize.degrade import check
+    from tembr.recognize.prediction import check_confidence
     from tembr.recognize.recognizer import load
 
     if unmapped not in ("error", "drop"):
         raise ConfigError(f"--unmapped {unmapped}: a bundle cannot learn new emotions; choose error or drop")
     recognizer = load(bundle, variant)
+    check_confidence(min_confidence or 0.0, recognizer.labels)
     known = evaluating.open_corpus(
         recognizer, corpus, corpus_dir, unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
     )
     worse = list(dict.fromkeys(listed(degrade) or ()))
     for name in worse:
         check(name, known)
-    evaluation = evaluating.measure(recognizer, known, threads, quiet)
+    evaluation = replace(evaluating.measure(recognizer, known, threads, quiet), min_confidence=min_confidence)
     if worse:
         evaluation = evaluating.degrade(recognizer, known, evaluation, worse, threads, quiet)
     if out:

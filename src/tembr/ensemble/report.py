@@ -20,15 +20,16 @@ from tembr.ensemble.sources import Division, Source
 from tembr.ensemble.weighting import weigh
 from tembr.errors import StoreError
 from tembr.evaluate.comparison import comparison_markdown
+from tembr.evaluate.coverage import coverage_table
 from tembr.evaluate.metrics import Scores, confusion_matrix, uar
 from tembr.evaluate.panels import comparison_png
 from tembr.evaluate.plots import confusion_png
-from tembr.evaluate.reliability import reliability_png
-from tembr.evaluate.report import write_probabilities, write_report
+from tembr.evaluate.reliability import coverage_png, reliability_png
+from tembr.evaluate.report import write_coverage, write_probabilities, write_report
 from tembr.evaluate.results import MemberResult, comparison_table
 from tembr.evaluate.significance import holm, mcnemar
 from tembr.files import atomic_write, write_bytes
-from tembr.member import prediction_table, score_predictions
+from tembr.member import confident_half, prediction_table, score_predictions, truth_and_posteriors
 
 ENSEMBLE = "ensemble"
 
@@ -94,9 +95,9 @@ class Reporter:
         names = self._names(measured)
         tables = {name: self._predictions(measured.ways[way]) for name, way in names.items()}
         scores = {name: self._scores(table) for name, table in tables.items()}
-        results = [self._result(name, measured.ways[way], scores[name]) for name, way in names.items()]
+        results = [self._result(name, measured.ways[way], scores[name], tables[name]) for name, way in names.items()]
         self._tables(measured, tables, scores[ENSEMBLE])
-        self._pictures(measured, scores[ENSEMBLE])
+        self._pictures(measured, tables[ENSEMBLE], scores[ENSEMBLE])
         write_comparison(results, self.folder, self._title("ways of joining"))
         found = measured.shipped.weighting
         weighted = next(name for name, way in names.items() if way == WEIGHTED)
@@ -125,7 +126,7 @@ class Reporter:
     def _scores(self, predictions: pd.DataFrame) -> Scores:
         return score_predictions(predictions, self.division.labels, self.study.bootstrap_seed)
 
-    def _result(self, name: str, way: Way, scores: Scores) -> MemberResult:
+    def _result(self, name: str, way: Way, scores: Scores, predictions: pd.DataFrame) -> MemberResult:
         kind = "network" if name in self.evidence.members else "ensemble"
         of = {source.name: source.result.summary for source in self.sources}
         facts = {name: self.sources[0].result.summary.get(name, "") for name in ("corpus", "licence", "seed")}
@@ -145,6 +146,7 @@ class Reporter:
                 "epochs": sum(of[member].get("epochs", 0) for member in way.members),
                 "uar_per_fold": self._uar_per_fold(way),
                 **scores.as_dict(),
+                **confident_half(predictions, self.division.labels),
             },
         )
 
@@ -158,12 +160,15 @@ class Reporter:
     def _tables(self, measured: Measured, tables: Mapping[str, pd.DataFrame], scores: Scores) -> None:
         write_probabilities(tables[ENSEMBLE], self.folder)
         write_report(scores, self.folder)
+        write_coverage(coverage_table(*truth_and_posteriors(tables[ENSEMBLE], self.division.labels)), self.folder)
         _csv(weights_table(measured), self.folder / "weights.csv")
         _csv(_trials_table(measured), self.folder / "trials.csv")
         _csv(significance_table(tables), self.folder / "mcnemar.csv")
 
-    def _pictures(self, measured: Measured, scores: Scores) -> None:
+    def _pictures(self, measured: Measured, predictions: pd.DataFrame, scores: Scores) -> None:
         confusion_png(scores, self.folder / "confusion.png", self._title(ENSEMBLE))
+        answered = truth_and_posteriors(predictions, self.division.labels)
+        coverage_png(*answered, self.folder / "coverage.png", self._title(ENSEMBLE))
         truth = np.concatenate([fold.test.classes for fold in self.evidence.folds])
         reliability_png(
             self._calibration(measured), truth, self.folder / "reliability.png", self._title("weighted ensemble")

@@ -89,7 +89,7 @@ def score(
     Raises:
         ScoreError: nothing to score, shapes that do not match, indices or posteriors out of range, NaN.
     """
-    truth, probabilities = _checked(truth, probabilities, labels)
+    truth, probabilities = checked(truth, probabilities, labels)
     predicted = probabilities.argmax(axis=1)
     confusion = confusion_matrix(truth, predicted, len(labels))
     rng = np.random.default_rng(seed)
@@ -178,6 +178,32 @@ def resample_confusion(confusion: np.ndarray, rng: np.random.Generator, resample
     n = int(confusion.sum())
     drawn = rng.multinomial(n, confusion.ravel() / n, size=resamples)
     return drawn.reshape(resamples, *confusion.shape)
+
+
+def checked(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Truth (n,) as it is and posteriors (n, classes) as float64, once they are seen to fit together.
+
+    Raises:
+        ScoreError: as `score`.
+    """
+    truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=np.float64)
+    if truth.size == 0:
+        raise ScoreError("there is nothing to score: no recordings; check that the test part is not empty.")
+    if probabilities.shape != (len(truth), len(labels)) or truth.ndim != 1:
+        raise ScoreError(
+            f"truth {truth.shape}, probabilities {probabilities.shape} and {len(labels)} labels do not "
+            "match; give (n,), (n, classes) and one name a class."
+        )
+    if not np.issubdtype(truth.dtype, np.integer) or truth.min() < 0 or truth.max() >= len(labels):
+        raise ScoreError(f"truth must be class indices from 0 to {len(labels) - 1}; map labels to indices.")
+    if not np.isfinite(probabilities).all():
+        rows = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+        raise ScoreError(
+            f"probabilities of {len(rows)} recordings are NaN or infinite, first row {rows[0]}; check the model."
+        )
+    if probabilities.min() < -1e-3 or probabilities.max() > 1 + 1e-3:
+        raise ScoreError("probabilities lie outside 0 to 1; apply softmax to logits before scoring.")
+    return truth, probabilities
 
 
 def _interval(measure: Callable, confusion: np.ndarray, resamples: np.ndarray) -> Interval:
@@ -270,24 +296,3 @@ def _per_group(
             "uar": float(uar(confusion)),
         }
     return groups
-
-
-def _checked(truth, probabilities, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=np.float64)
-    if truth.size == 0:
-        raise ScoreError("there is nothing to score: no recordings; check that the test part is not empty.")
-    if probabilities.shape != (len(truth), len(labels)) or truth.ndim != 1:
-        raise ScoreError(
-            f"truth {truth.shape}, probabilities {probabilities.shape} and {len(labels)} labels do not "
-            "match; give (n,), (n, classes) and one name a class."
-        )
-    if not np.issubdtype(truth.dtype, np.integer) or truth.min() < 0 or truth.max() >= len(labels):
-        raise ScoreError(f"truth must be class indices from 0 to {len(labels) - 1}; map labels to indices.")
-    if not np.isfinite(probabilities).all():
-        rows = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
-        raise ScoreError(
-            f"probabilities of {len(rows)} recordings are NaN or infinite, first row {rows[0]}; check the model."
-        )
-    if probabilities.min() < -1e-3 or probabilities.max() > 1 + 1e-3:
-        raise ScoreError("probabilities lie outside 0 to 1; apply softmax to logits before scoring.")
-    return truth, probabilities

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from tembr.emotions import POLISH
 from tembr.errors import StoreError
+from tembr.evaluate.coverage import Kept
 from tembr.evaluate.metrics import Scores
 from tembr.files import atomic_write
 
@@ -40,6 +42,18 @@ def write_report(scores: Scores, folder: str | os.PathLike) -> Path:
     path = Path(folder) / "report.csv"
     with atomic_write(path) as temporary:
         report_table(scores).to_csv(temporary, index=False, float_format="%.4f")
+    return path
+
+
+def write_coverage(table: Sequence[Kept], folder: str | os.PathLike) -> Path:
+    """Write what `coverage_table` found to ``folder/coverage.csv``: threshold, coverage, accuracy, uar.
+
+    Raises:
+        StoreError: the file could not be written; an older one is then untouched.
+    """
+    path = Path(folder) / "coverage.csv"
+    with atomic_write(path) as temporary:
+        pd.DataFrame([asdict(kept) for kept in table]).to_csv(temporary, index=False, float_format="%.9g")
     return path
 
 

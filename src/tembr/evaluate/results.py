@@ -13,6 +13,7 @@ import pandas as pd
 
 from tembr.corpora.splits import Protocol
 from tembr.errors import StoreError
+from tembr.evaluate.coverage import HALF
 
 PROTOCOLS: dict[str, str] = {
     "random": "random split",
@@ -44,7 +45,8 @@ class MemberResult:
         protocol: "random" (a stratified split), "kfold" (stratified folds) or "speaker" (none shared).
         kind: "network", "baseline" or "ensemble".
         summary: `Scores.as_dict()` with member, protocol, kind, parameters, train_seconds (s), epochs, folds,
-            corpus and seed added: the content of summary.json.
+            corpus, seed and, but in older ones, accuracy_on_confident_half (value, n) added: the content of
+            summary.json.
     """
 
     member: str
@@ -86,9 +88,9 @@ def comparison_table(results: Sequence[MemberResult]) -> pd.DataFrame:
     """One row a member, the best on unseen speakers first.
 
     Columns: member, kind, parameters; for each protocol there is ``<protocol>_accuracy``, ``_uar``,
-    ``_macro_f1`` (each also ``_low`` and ``_high``), ``_ece``, ``_n``, ``_folds``, ``_train_seconds``; and
-    gap, UAR on the random split minus UAR on unseen speakers. Sorted by UAR on unseen speakers; members
-    without it follow, by accuracy on the random split. What was not measured is NaN.
+    ``_macro_f1`` (each also ``_low`` and ``_high``), ``_ece``, ``_accuracy_on_confident_half``, ``_n``,
+    ``_folds``, ``_train_seconds``; and gap, UAR on the random split minus UAR on unseen speakers. Sorted by UAR on
+    unseen speakers; members without it follow, by accuracy on the random split. What was not measured is NaN.
 
     Raises:
         StoreError: nothing to compare, or a member comes twice under one protocol.
@@ -111,7 +113,7 @@ def comparison_table(results: Sequence[MemberResult]) -> pd.DataFrame:
 
 def _columns(protocol: str) -> list[str]:
     measured = [f"{name}{bound}" for name in WITH_INTERVAL for bound in ("", "_low", "_high")]
-    return [f"{protocol}_{name}" for name in (*measured, "ece", "n", "folds", "train_seconds")]
+    return [f"{protocol}_{name}" for name in (*measured, "ece", HALF, "n", "folds", "train_seconds")]
 
 
 def _figures(protocol: str, summary: dict) -> dict[str, float]:
@@ -122,6 +124,7 @@ def _figures(protocol: str, summary: dict) -> dict[str, float]:
         figures[f"{protocol}_{name}_low"] = interval["low"]
         figures[f"{protocol}_{name}_high"] = interval["high"]
     figures[f"{protocol}_ece"] = summary["ece"]["value"]
+    figures[f"{protocol}_{HALF}"] = summary.get(HALF, {}).get("value", float("nan"))
     return figures | {f"{protocol}_{name}": summary[name] for name in ("n", "folds", "train_seconds")}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tembr.audio import read
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.errors import CorpusError, TembrError
+from tembr.evaluate.coverage import HALF, Kept, accuracy_at, coverage_table, kept_at
 from tembr.evaluate.metrics import Scores, score
 from tembr.recognize.batch import in_order
 from tembr.recognize.degrade import Effect
@@ -34,6 +35,7 @@ class Evaluation:
         failures: key of an utterance → what was wrong with it.
         scores: of all that could be read.
         degraded: the same recordings heard again, worse.
+        min_confidence: below which answers are withheld, 0 to 1; None where that was not asked.
     """
 
     labels: tuple[str, ...]
@@ -43,11 +45,27 @@ class Evaluation:
     failures: dict[str, str]
     scores: Scores
     degraded: tuple[Degraded, ...] = ()
+    min_confidence: float | None = None
+
+    @property
+    def truth(self) -> np.ndarray:
+        """`(utterances,)` index of the true label."""
+        return np.array([self.labels.index(u.emotion) for u in self.utterances])
+
+    def coverage(self) -> list[Kept]:
+        """Coverage and accuracy by threshold, as `coverage_table`."""
+        return coverage_table(self.truth, self.posteriors)
 
     def as_dict(self) -> dict:
-        """Scores with the number of failures, warnings by code, recordings without an answer, degradations by name."""
+        """Scores with the number of failures, warnings by code, recordings without an answer, degradations by name.
+
+        Also accuracy on the most confident half, and coverage and accuracy at `min_confidence` where asked.
+        """
         warnings = Counter(code for answer in self.answers for code in answer.codes)
+        kept = None if self.min_confidence is None else kept_at(self.truth, self.posteriors, self.min_confidence)
         return self.scores.as_dict() | {
+            HALF: asdict(accuracy_at(self.truth, self.posteriors, coverage=0.5)),
+            **({"at_min_confidence": asdict(kept)} if kept else {}),
             "failures": len(self.failures),
             "warnings": dict(sorted(warnings.items())),
             "unanswered": sum(answer.label is None for answer in self.answers),

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 
-from tembr.emotions import display_name
+from tembr.emotions import UNCERTAIN, display_name
 from tembr.recognize.prediction import Prediction
 
 FORMATS = ("text", "json", "csv")
@@ -17,7 +17,8 @@ def header(form: str, labels: Sequence[str]) -> str:
     """What precedes the answers: column names for 'csv', nothing else."""
     if form != "csv":
         return ""
-    return _row(["file", "start", "end", "label", "confidence", *(f"p_{label}" for label in labels), "warnings"])
+    columns = ["file", "start", "end", "label", "confidence", "likeliest"]
+    return _row([*columns, *(f"p_{label}" for label in labels), "warnings"])
 
 
 def answer(form: str, prediction: Prediction) -> str:
@@ -26,8 +27,7 @@ def answer(form: str, prediction: Prediction) -> str:
         return _json(prediction.as_dict())
     if form == "csv":
         return _cells(prediction)
-    said = f"{display_name(prediction.label)}  {prediction.confidence:.2f}" if prediction.label else "-"
-    return "  ".join([_plain(prediction.file), said, *prediction.warnings]) + "\n"
+    return "  ".join([_plain(prediction.file), _said(prediction), *prediction.warnings]) + "\n"
 
 
 def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
@@ -43,7 +43,15 @@ def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
 
 
 def _segment(s: Prediction) -> str:
-    return f"  {_clock(s.start)} – {_clock(s.end)}  {display_name(s.label)}  {s.confidence:.2f}"
+    return f"  {_clock(s.start)} – {_clock(s.end)}  {_said(s)}"
+
+
+def _said(p: Prediction) -> str:
+    """Label and confidence; of an uncertain answer also what was likeliest."""
+    if p.label is None:
+        return "-"
+    instead = f"  likeliest {display_name(p.likeliest)}" if p.label == UNCERTAIN else ""
+    return f"{display_name(p.label)}  {p.confidence:.2f}{instead}"
 
 
 def _clock(seconds: float) -> str:
@@ -62,7 +70,7 @@ def _without_file(prediction: Prediction) -> dict:
 
 def _cells(p: Prediction) -> str:
     values = (f"{value:.6f}" for value in p.probabilities.values())
-    given = [p.file, f"{p.start:.3f}", f"{p.end:.3f}", p.label or "", f"{p.confidence:.6f}"]
+    given = [p.file, f"{p.start:.3f}", f"{p.end:.3f}", p.label or "", f"{p.confidence:.6f}", p.likeliest or ""]
     return _row([*given, *values, "; ".join(p.warnings)])
 
 

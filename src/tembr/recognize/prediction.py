@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from tembr.emotions import POLISH
-from tembr.errors import TembrError
+from tembr.emotions import POLISH, UNCERTAIN
+from tembr.errors import ConfigError, TembrError
 
 
 @dataclass(frozen=True)
@@ -13,13 +14,15 @@ class Prediction:
     """The emotion heard in a recording or in a part of it.
 
     Attributes:
-        label: the likeliest emotion, or None where nothing can be said (`warnings` says why).
-        confidence: its probability, 0 to 1; 0 where there is no label.
+        label: the likeliest emotion; 'uncertain' where its probability is below the `min_confidence` asked for; None
+            where nothing can be said at all (`warnings` says why).
+        confidence: probability of `likeliest`, 0 to 1; 0 where there is no label.
         probabilities: label → probability, in the bundle's order; all equal where there is no label.
         start, end: seconds of what was listened to, within the recording.
         warnings: what speaks against the answer, each as 'code: sentence'; codes are silence, too_short and
             no_speech (then there is no label), and clipped, low_rate and truncated.
         file: path of the recording, '' where it was not a file.
+        likeliest: the most probable emotion, also where the label is 'uncertain'; None where there is no label.
     """
 
     label: str | None
@@ -29,6 +32,7 @@ class Prediction:
     end: float
     warnings: tuple[str, ...] = ()
     file: str = ""
+    likeliest: str | None = None
 
     @property
     def polish(self) -> str | None:
@@ -40,6 +44,12 @@ class Prediction:
         """The warnings without their sentences: `('clipped',)`."""
         return tuple(warning.partition(":")[0] for warning in self.warnings)
 
+    def held_to(self, min_confidence: float) -> Prediction:
+        """The same answer, labelled 'uncertain' if its confidence is below; no label stays no label."""
+        if self.label is None or self.confidence >= min_confidence:
+            return self
+        return replace(self, label=UNCERTAIN)
+
     def as_dict(self) -> dict:
         """The same as plain dicts, lists and numbers, ready for `json.dumps`."""
         return {
@@ -49,6 +59,7 @@ class Prediction:
             "label": self.label,
             "polish": self.polish,
             "confidence": round(self.confidence, 6),
+            "likeliest": self.likeliest,
             "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
             "warnings": list(self.warnings),
         }
@@ -68,3 +79,15 @@ class Failure:
 
     def __bool__(self) -> bool:
         return False
+
+
+def check_confidence(min_confidence: float, labels: Sequence[str]) -> None:
+    """Refuse a `min_confidence` that `Prediction.held_to` cannot keep, for answers with these labels.
+
+    Raises:
+        ConfigError: it is not from 0 to 1, or 'uncertain' is one of the labels.
+    """
+    if not 0 <= min_confidence <= 1:
+        raise ConfigError(f"min-confidence {min_confidence}: give a probability from 0 to 1")
+    if min_confidence > 0 and UNCERTAIN in labels:
+        raise ConfigError(f"min-confidence: the bundle has an emotion called {UNCERTAIN!r}; leave the option out")

@@ -14,7 +14,7 @@ from tembr.errors import TembrError
 from tembr.recognize import gates
 from tembr.recognize.batch import in_order
 from tembr.recognize.network import Network
-from tembr.recognize.prediction import Failure, Prediction
+from tembr.recognize.prediction import Failure, Prediction, check_confidence
 from tembr.recognize.windows import windows
 
 FAINT = 10 ** (-30 / 20)
@@ -54,7 +54,13 @@ class Recognizer:
         return tuple(self.facts.labels)
 
     def predict(
-        self, source, *, start: float = 0.0, end: float | None = None, check_speech: bool = False
+        self,
+        source,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        check_speech: bool = False,
+        min_confidence: float = 0.0,
     ) -> Prediction:
         """The emotion of a whole recording, or of the part from `start` to `end` seconds.
 
@@ -65,11 +71,14 @@ class Recognizer:
 
         Args:
             check_speech: also give no label where no voice is found; costs more than the recognition itself.
+            min_confidence: probability, 0 to 1, below which the label is 'uncertain'.
 
         Raises:
             AudioError: it cannot be read, or has NaN or infinite samples.
+            ConfigError: `min_confidence` is out of range.
         """
-        return self.heard(source, start, end, check_speech)[0]
+        check_confidence(min_confidence, self.labels)
+        return self.heard(source, start, end, check_speech)[0].held_to(min_confidence)
 
     def heard(
         self, source, start: float = 0.0, end: float | None = None, check_speech: bool = False
@@ -92,6 +101,7 @@ class Recognizer:
         threads: int | None = None,
         on_error: Literal["report", "raise"] = "report",
         check_speech: bool = False,
+        min_confidence: float = 0.0,
     ) -> Iterator[Prediction | Failure]:
         """`predict` for any number of recordings: answers in order as they come, in bounded memory.
 
@@ -100,7 +110,8 @@ class Recognizer:
             threads: recordings heard at once; None is one for each core.
             on_error: 'report' puts a `Failure`, which is false, in the place of the answer; 'raise' stops.
         """
-        answer = partial(self.predict, check_speech=check_speech)
+        check_confidence(min_confidence, self.labels)
+        answer = partial(self.predict, check_speech=check_speech, min_confidence=min_confidence)
         return in_order(answer if on_error == "raise" else _reporting(answer), sources, threads)
 
     def predict_batch(
@@ -111,10 +122,14 @@ class Recognizer:
         on_error: Literal["report", "raise"] = "report",
         progress: Callable[[int], None] | None = None,
         check_speech: bool = False,
+        min_confidence: float = 0.0,
     ) -> list[Prediction | Failure]:
         """`predict_iter` as a list; `progress` is called with the number of recordings done."""
         answers = []
-        for answer in self.predict_iter(sources, threads=threads, on_error=on_error, check_speech=check_speech):
+        each = self.predict_iter(
+            sources, threads=threads, on_error=on_error, check_speech=check_speech, min_confidence=min_confidence
+        )
+        for answer in each:
             answers.append(answer)
             if progress:
                 progress(len(answers))
@@ -137,16 +152,17 @@ class Recognizer:
 
         Args:
             hop: seconds from one window to the next.
-            min_confidence: segments below are left out.
+            min_confidence: probability, 0 to 1, below which a segment's label is 'uncertain'.
             speech_only: hear only speech; False hears everything that is not silent.
             smoothing: price of a change in nats of log posterior; 0 takes every window by itself.
 
         Raises:
-            AudioError: as `predict`.
+            AudioError, ConfigError: as `predict`.
         """
         from tembr.recognize.segments import listen, merge
         from tembr.recognize.voice import Cutter, Voice
 
+        check_confidence(min_confidence, self.labels)
         rate = self.facts.sample_rate
         with audio.Stream(source, rate) as stream:
             pieces = Cutter(Voice(rate), rate).stretches(stream) if speech_only else ((0, block) for block in stream)
@@ -155,7 +171,7 @@ class Recognizer:
         warnings = gates.damage(stream)
         found = merge(heard, smoothing)
         answers = [self._answer(s.posteriors, s.start, s.end, warnings, _file(source), s.label) for s in found]
-        return [answer for answer in answers if answer.confidence >= min_confidence]
+        return [answer.held_to(min_confidence) for answer in answers]
 
     @property
     def _steps(self) -> tuple[int, int]:
@@ -176,8 +192,9 @@ class Recognizer:
             even = dict.fromkeys(self.labels, 1 / len(self.labels))
             return Prediction(None, 0.0, even, start, end, warnings, file)
         label = int(posteriors.argmax()) if label is None else label
+        name, confidence = self.labels[label], float(posteriors[label])
         probabilities = dict(zip(self.labels, posteriors.tolist()))
-        return Prediction(self.labels[label], float(posteriors[label]), probabilities, start, end, warnings, file)
+        return Prediction(name, confidence, probabilities, start, end, warnings, file, name)
 
 
 class _Speech:
