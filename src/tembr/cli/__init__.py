@@ -6,11 +6,13 @@ import logging
 import os
 import sys
 
-from tembr.cli import cache, ensemble, export, laboratory, recognizer  # noqa: F401  (they register their commands)
+from tembr.cli import cache, ensemble, export, laboratory, recognizer, voices  # noqa: F401  (they register)
 from tembr.cli.app import app
 from tembr.errors import TembrError
 
-ORDER = ("predict", "evaluate", "verify", "corpus", "study", "compare", "show", "track", "ensemble", "export")
+ORDER = (
+    "predict", "evaluate", "verify", "corpus", "study", "compare", "show", "track", "ensemble", "export", "experiment",
+)  # fmt: skip
 """Of commands in the help: what most people want first."""
 
 app.registered_commands.sort(key=lambda command: ORDER.index(command.callback.__name__))

@@ -25,8 +25,8 @@ def find(name: str) -> Representation:
         ConfigError: no such representation; the nearest name is suggested.
     """
     if name not in REGISTRY:
-        near = difflib.get_close_matches(name, REPRESENTATIONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(REPRESENTATIONS)}"
+        near = difflib.get_close_matches(name, REGISTRY, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(REGISTRY)}"
         raise ConfigError(f"no representation is called {name!r}; {hint}")
     return REGISTRY[name]
 

@@ -1,4 +1,4 @@
-"""The eleven representations: what each is, how it is computed, and how a network likes to see it."""
+"""The representations: what each is, how it is computed, and how a network likes to see it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,13 @@ _ENTRIES = (
     ),
 )  # fmt: skip
 
-REGISTRY: dict[str, Representation] = {entry.name: entry for entry in _ENTRIES}
+_CONTOURS = Representation(
+    "contours", "Voice contours", "dB, semitones", "band, pitch, voicing, energy", lambda s: s.n_mels + 3,
+    lambda a: a.contours, "cmn", None, "cepstrum",
+)  # fmt: skip
 
-REPRESENTATIONS: tuple[str, ...] = tuple(REGISTRY)
+REPRESENTATIONS: tuple[str, ...] = tuple(entry.name for entry in _ENTRIES)
 """Names of the eleven, in the order of tables and pictures."""
+
+REGISTRY: dict[str, Representation] = {entry.name: entry for entry in (*_ENTRIES, _CONTOURS)}
+"""All by name: the eleven, and the contours that the voice networks hear."""

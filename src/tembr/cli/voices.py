@@ -1,0 +1,52 @@
+"""Commands about voices nobody has heard: experiments and what they come to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tembr.cli.app import app
+from tembr.cli.options import Quiet, watching
+
+Corpora = Annotated[
+    Path, typer.Option("--corpora", help="Folder that holds the corpora, each in a folder of its short name: nemo, …")
+]
+
+
+@app.command()
+def experiment(
+    recipe: Annotated[list[Path], typer.Argument(help="TOML files, as in experiments/.")],
+    corpora: Corpora = Path("corpora"),
+    out: Annotated[Path, typer.Option(help="Folder for predictions and figures, one folder each.")] = Path(
+        "runs/experiments"
+    ),
+    journal: Annotated[Path, typer.Option(help="Table the figures are entered in.")] = Path("docs/experiments.csv"),
+    jobs: Annotated[int, typer.Option(help="Networks trained at once.", min=1)] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Measure recipes for unheard voices: every speaker answered by networks that never heard that speaker.
+
+    Networks that are trained are kept in the cache and never trained again: stopped at any point, the same command
+    goes on.
+
+    Example: `tembr experiment experiments/centred.toml --corpora corpora --jobs 2`
+    """
+    from tembr.voices.experiment import run_experiment
+    from tembr.voices.journal import enter
+    from tembr.voices.recipe import read_recipe
+
+    recipes = {path: read_recipe(path) for path in recipe}
+    with watching(quiet) as watch:
+        for path, settings in recipes.items():
+            started = time.perf_counter()
+            folders = {name: str(corpora / name) for name in (settings.corpus, *settings.more)}
+            lines = run_experiment(settings, folders, out / path.stem, jobs, watch)
+            enter(journal, path.stem, settings, lines, time.perf_counter() - started)
+            for line in lines:
+                typer.echo(
+                    f"{path.stem} · {line.mode}: UAR {line.uar:.3f} ({line.low:.3f}-{line.high:.3f}), "
+                    f"inner {line.inner:.3f}, accuracy {line.accuracy:.3f}, ECE {line.ece:.3f}"
+                )

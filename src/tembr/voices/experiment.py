@@ -1,0 +1,234 @@
+"""One experiment, from a recipe to figures: read `run_experiment` from top to bottom."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tembr.corpora import load_corpus
+from tembr.corpora.corpus import Corpus
+from tembr.evaluate.coverage import accuracy_at
+from tembr.evaluate.metrics import Scores, score, uar
+from tembr.files import atomic_write
+from tembr.member import Watch
+from tembr.voices.answer import Answers, ensemble_of, fit_temperature, known, softmax, unknown
+from tembr.voices.networks import Networks, Task
+from tembr.voices.plan import Outer, make_plan
+from tembr.voices.pool import Pool, make_pool
+from tembr.voices.recipe import Recipe
+
+MODES = ("unknown", "known")
+PREDICTIONS, RESULTS = "predictions.csv", "results.json"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Figures of one way of asking, over all outer folds, mean over the seeds.
+
+    Attributes:
+        mode: 'unknown', nothing known of the speaker, or 'known', adapted to recordings of the speaker.
+        recordings: scored, a seed.
+        uar, low, high: with its 95 % bootstrap interval over recordings.
+        spread: deviation of the UAR over seeds.
+        accuracy, ece, confident: accuracy, calibration error, accuracy on the most confident half.
+        speakers: speaker → UAR.
+        inner: UAR on inner speakers, of single parts, which decisions are taken on; 0 where there are none.
+        temperatures: fitted on inner speakers, of each seed's folds.
+    """
+
+    mode: str
+    recordings: int
+    uar: float
+    low: float
+    high: float
+    spread: float
+    accuracy: float
+    ece: float
+    confident: float
+    speakers: dict[str, float]
+    inner: float
+    temperatures: list[float]
+
+
+def corpora_of(recipe: Recipe, folders: Mapping[str, str]) -> list[Corpus]:
+    """The corpora of a recipe, the one that is asked first; `folders` says where each lies.
+
+    Raises:
+        CorpusError: one is not there.
+    """
+    asked = load_corpus(recipe.corpus, folders.get(recipe.corpus), unmapped=recipe.unmapped)
+    return [asked, *(load_corpus(name, folders.get(name), unmapped="keep") for name in recipe.more)]
+
+
+def run_experiment(
+    recipe: Recipe, folders: Mapping[str, str], out: Path, jobs: int = 1, watch: Watch | None = None
+) -> list[Line]:
+    """Train what is missing, answer every outer fold once, and write predictions and figures to `out`.
+
+    Raises:
+        TembrError: corpora, settings or disk do not allow it; trained networks stay.
+    """
+    watch, started = watch or Watch(), time.perf_counter()
+    corpora = corpora_of(recipe, folders)
+    features = recipe.members[0].features
+    pool = make_pool(corpora, features, lambda done, total: watch.progress("recordings analysed", done, total))
+    networks = Networks(corpora, pool)
+    plans = {seed: make_plan(corpora[0], recipe.protocol, seed, recipe.folds, recipe.inner) for seed in recipe.seeds}
+    tasks = {
+        (seed, outer.name, number, member.name): networks.tasks(part, member, seed)
+        for seed, plan in plans.items()
+        for outer in plan
+        for number, part in enumerate(outer.parts)
+        for member in recipe.members
+    }
+    watch.say(f"{recipe.title}: {len({t.key for ts in tasks.values() for t in ts})} networks")
+    everything = [task for some in tasks.values() for task in some]
+    networks.train(everything, jobs, lambda done, total: watch.progress("networks trained", done, total))
+    asked = [mode for mode in MODES if _has(recipe, mode)]
+    make = lambda mode, seed: _Run(recipe, pool, networks, plans[seed], tasks, mode, seed).answer()  # noqa: E731
+    runs = {mode: [make(mode, seed) for seed in recipe.seeds] for mode in asked}
+    lines = [_line(mode, runs[mode], pool) for mode in asked]
+    _write(recipe, pool, runs, lines, out, time.perf_counter() - started)
+    for line in lines:
+        watch.say(f"  {line.mode}: UAR {line.uar:.3f} ± {line.spread:.3f} (inner {line.inner:.3f}), ECE {line.ece:.3f}")
+    return lines
+
+
+def _has(recipe: Recipe, mode: str) -> bool:
+    adapted = recipe.adapt > 0 and recipe.protocol != "random"
+    return (mode == "unknown" or adapted) and any(m.hears in (mode, "both") for m in recipe.members)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """One seed's answers, calibrated on inner speakers."""
+
+    seed: int
+    indices: np.ndarray
+    posteriors: np.ndarray
+    folds: list[str]
+    inner: float
+    temperatures: list[float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One seed, one way of asking."""
+
+    recipe: Recipe
+    pool: Pool
+    networks: Networks
+    plan: list[Outer]
+    tasks: dict[tuple, list[Task]]
+    mode: str
+    seed: int
+
+    def answer(self) -> _Scored:
+        answers, inner, temperatures, folds = [], [], [], []
+        for number, outer in enumerate(self.plan):
+            some = [self._networks(outer, k) for k in range(len(outer.parts))]
+            outer_answers = self._ask([n for part in some for n in part], outer.test, number)
+            inner_answers = [
+                self._ask(part_networks, part.inner, number)
+                for part, part_networks in zip(outer.parts, some)
+                if len(part.inner)
+            ]
+            temperature = 1.0
+            if inner_answers:
+                joined = Answers.joined(inner_answers)
+                temperature = fit_temperature(joined.logits, self._truth(joined))
+                inner.append(uar(self._truth(joined), joined.logits.argmax(1)))
+            answers.append(Answers(outer_answers.indices, softmax(outer_answers.logits / temperature)))
+            temperatures.append(temperature)
+            folds += [outer.name] * len(outer_answers.indices)
+        joined = Answers.joined(answers)
+        return _Scored(
+            self.seed, joined.indices, joined.logits, folds, float(np.mean(inner)) if inner else 0.0, temperatures
+        )
+
+    def _networks(self, outer: Outer, number: int) -> list:
+        members = [m for m in self.recipe.members if m.hears in (self.mode, "both")]
+        tasks = [t for m in members for t in self.tasks[self.seed, outer.name, number, m.name]]
+        return [self.networks.load(task) for task in tasks]
+
+    def _ask(self, networks: list, indices: np.ndarray, number: int) -> Answers:
+        ensemble = ensemble_of(networks, self.pool)
+        if self.mode == "unknown":
+            return unknown(ensemble, self.pool, indices)
+        rng = np.random.default_rng([self.seed, 3, number])
+        recipe = self.recipe
+        return known(ensemble, self.pool, indices, recipe.adapt, rng, recipe.level_prior, recipe.offset_prior)
+
+    def _truth(self, answers: Answers) -> np.ndarray:
+        return truth_of(self.pool, answers.indices)
+
+
+def truth_of(pool: Pool, indices: np.ndarray) -> np.ndarray:
+    """Class of each recording among the emotions of the corpus that is asked, `(n,)`."""
+    return np.searchsorted(pool.columns, pool.classes[indices])
+
+
+def _line(mode: str, runs: list[_Scored], pool: Pool) -> Line:
+    scores = [_scores(run, pool) for run in runs]
+    mean = lambda values: float(np.mean(list(values)))  # noqa: E731
+    speakers = {name: mean(s.per_speaker[name]["uar"] for s in scores) for name in sorted(scores[0].per_speaker)}
+    return Line(
+        mode,
+        scores[0].n,
+        mean(s.uar.value for s in scores),
+        mean(s.uar.low for s in scores),
+        mean(s.uar.high for s in scores),
+        float(np.std([s.uar.value for s in scores])),
+        mean(s.accuracy.value for s in scores),
+        mean(s.ece.value for s in scores),
+        mean(accuracy_at(truth_of(pool, run.indices), run.posteriors).value for run in runs),
+        speakers,
+        mean(run.inner for run in runs),
+        [round(t, 4) for run in runs for t in run.temperatures],
+    )
+
+
+def _scores(run: _Scored, pool: Pool) -> Scores:
+    labels = [pool.labels[column] for column in pool.columns]
+    said = [pool.utterances[index] for index in run.indices]
+    truth, speakers, genders = truth_of(pool, run.indices), [u.speaker for u in said], [u.gender for u in said]
+    return score(truth, run.posteriors, labels, speakers, genders, run.seed)
+
+
+def _write(recipe: Recipe, pool: Pool, runs: dict, lines: list[Line], out: Path, seconds: float) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    labels = [pool.labels[column] for column in pool.columns]
+    frames = [_table(mode, run, pool, labels) for mode, some in runs.items() for run in some]
+    with atomic_write(out / PREDICTIONS) as temporary:
+        pd.concat(frames).to_csv(temporary, index=False, float_format="%.5f")
+    facts = {
+        "recipe": recipe.model_dump(mode="json"),
+        "corpus": {"name": recipe.corpus, "recordings": pool.asked, "labels": labels},
+        "seconds": round(seconds),
+        "lines": [asdict(line) for line in lines],
+    }
+    with atomic_write(out / RESULTS) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _table(mode: str, run: _Scored, pool: Pool, labels: list[str]) -> pd.DataFrame:
+    said = [pool.utterances[index] for index in run.indices]
+    frame = pd.DataFrame(
+        {
+            "mode": mode,
+            "seed": run.seed,
+            "fold": run.folds,
+            "file": [u.key for u in said],
+            "speaker": [u.speaker for u in said],
+            "gender": [u.gender for u in said],
+            "emotion": [u.emotion for u in said],
+        }
+    )
+    frame[[f"p_{label}" for label in labels]] = run.posteriors
+    return frame

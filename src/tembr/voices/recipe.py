@@ -1,0 +1,95 @@
+"""What an experiment is: a recipe, the corpora and the protocol, from a small TOML file over a base."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tembr.errors import ConfigError
+from tembr.voices.plan import Protocol
+from tembr.voices.settings import VoiceSettings
+
+Asked = Literal["unknown", "known", "both"]
+
+
+class MemberSettings(VoiceSettings):
+    """Networks of one kind.
+
+    Attributes:
+        name: of the kind.
+        hears: speakers of whom nothing is 'unknown', those 'known' by recordings, or 'both'.
+        networks: how many, each with a seed of its own, for every part of a plan.
+    """
+
+    name: str = "voice"
+    hears: Asked = "both"
+    networks: int = Field(1, ge=1, le=64)
+
+
+class Recipe(BaseModel):
+    """A recipe and how it is measured.
+
+    Attributes:
+        title: what is tried, in a few words.
+        corpus: that is asked, and `more` that is learnt from besides.
+        unmapped: labels outside the six in the corpus asked: 'keep' or 'drop'.
+        protocol, folds, inner: see `make_plan`.
+        seeds: a whole run each; figures are their mean.
+        adapt: recordings of a speaker that are adapted to, not scored then.
+        level_prior, offset_prior: recordings that the speaker's level, and the offset of the logits, weigh against.
+        members: kinds of networks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = ""
+    corpus: str = "nemo"
+    more: tuple[str, ...] = ("ravdess", "emodb")
+    unmapped: Literal["keep", "drop"] = "keep"
+    protocol: Protocol = "speaker"
+    folds: int = Field(0, ge=0)
+    inner: int = Field(0, ge=0)
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    adapt: int = Field(30, ge=0)
+    level_prior: float = Field(1.0, ge=0)
+    offset_prior: float = Field(0.0, ge=0)
+    members: tuple[MemberSettings, ...] = Field((MemberSettings(),), min_length=1)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a TOML file; `base = "other.toml"` takes what is not given here from that file beside it.
+
+    A table `[voice]` changes settings of all members.
+
+    Raises:
+        ConfigError: not there, not TOML, or an unknown or impossible setting.
+    """
+    values = _read(path, ())
+    voice = values.pop("voice", {})
+    if voice:
+        values["members"] = [{**member, **voice} for member in values.get("members", [{}])]
+    try:
+        return Recipe(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> dict:
+    if path in above:
+        raise ConfigError(f"{path}: is its own base")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    below = _read(path.parent / str(base), (*above, path))
+    voice = {**below.get("voice", {}), **values.get("voice", {})}
+    return {**below, **values, **({"voice": voice} if voice else {})}
