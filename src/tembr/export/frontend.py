@@ -12,7 +12,7 @@ from torch import nn
 
 from tembr.errors import ConfigError
 from tembr.export.dft import PowerSpectrum
-from tembr.features.analysis import Analysis, constants
+from tembr.features.analysis import Analysis, constants, periodicity
 from tembr.features.extract import find
 from tembr.features.settings import FeatureSettings
 from tembr.features.stft import apply_filters, pad_centred
@@ -47,6 +47,8 @@ class FrontEnd(nn.Module):
         self.spectrum = PowerSpectrum(constants(settings).window, settings.hop_length, precise=precise)
         self.mel = BandedFilters(constants(settings).mel)
         self.correlation = Autocorrelation(constants(settings).tempogram)
+        if "contours" in representations:
+            periodicity(settings)  # made once, and not while a graph is traced
 
     def forward(self, waveform: torch.Tensor) -> dict[str, torch.Tensor]:
         """`(batch, samples)` → name → `(batch, bins, frames)`, float32."""

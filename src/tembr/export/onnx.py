@@ -57,7 +57,7 @@ def waveform_graph(ensemble: WeightedEnsemble, settings: FeatureSettings) -> onn
     """
     batch, samples = torch.export.Dim("batch"), torch.export.Dim("samples")
     example = torch.zeros(2, settings.window_samples // 2 + 1)
-    return _export(FromWaveform(ensemble, settings), (example,), [WAVEFORM], ({0: batch, 1: samples},))
+    return export_module(FromWaveform(ensemble, settings), (example,), [WAVEFORM], ({0: batch, 1: samples},))
 
 
 def features_graph(ensemble: WeightedEnsemble, settings: FeatureSettings) -> onnx.ModelProto:
@@ -68,7 +68,7 @@ def features_graph(ensemble: WeightedEnsemble, settings: FeatureSettings) -> onn
     """
     batch = torch.export.Dim("batch")
     examples = tuple(torch.zeros(2, *shape) for shape in feature_shapes(ensemble.names, settings).values())
-    return _export(FromFeatures(ensemble), examples, list(ensemble.names), (({0: batch},) * len(examples),))
+    return export_module(FromFeatures(ensemble), examples, list(ensemble.names), (({0: batch},) * len(examples),))
 
 
 def feature_shapes(names: Sequence[str], settings: FeatureSettings) -> dict[str, tuple[int, int]]:
@@ -105,14 +105,25 @@ def with_interface_of(model: onnx.ModelProto, changed: onnx.ModelProto) -> onnx.
     return changed
 
 
-def _export(module: nn.Module, examples: tuple, names: list[str], shapes: tuple) -> onnx.ModelProto:
+def export_module(
+    module: nn.Module, examples: tuple, names: list[str], shapes: tuple, outputs: Sequence[str] = (OUTPUT,)
+) -> onnx.ModelProto:
+    """A module as a graph, without the exporter's notes.
+
+    Args:
+        examples: one value an input; `names`: of the inputs; `shapes`: their dynamic axes.
+        outputs: names of the outputs.
+
+    Raises:
+        ConfigError: something in it cannot be exported.
+    """
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
                 module.eval(),
                 examples,
                 input_names=names,
-                output_names=[OUTPUT],
+                output_names=list(outputs),
                 dynamic_shapes=shapes,
                 opset_version=OPSET,
                 dynamo=True,

@@ -66,7 +66,7 @@ def pitch(power: torch.Tensor, basis: torch.Tensor, sample_rate: int) -> tuple[t
     n_fft = 2 * (power.shape[1] - 1)
     first, last = bins_of_band(n_fft, sample_rate)
     band = power[:, first:last]
-    correlation = apply_filters(basis, band) / (band.sum(1, keepdim=True) + 1e-9)
+    correlation = apply_filters(basis, band) / band.sum(1, keepdim=True).clamp(min=1e-9)
     lags = torch.from_numpy(lags_of(sample_rate)).to(power.device, torch.float32)
     cost = OCTAVE_COST * torch.log2(lags / lags[0])
     at = (correlation - cost[:, None]).argmax(1, keepdim=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
+from torch import nn
 
-from tembr.voices.network import VoiceEnsemble, VoiceNetwork
+from tembr.voices.network import VoiceEnsemble
 from tembr.voices.pool import Pool
 
 AT_ONCE = 128  # recordings
@@ -32,9 +33,9 @@ class Answers:
         return Answers(np.concatenate([p.indices for p in parts]), np.concatenate([p.logits for p in parts]))
 
 
-def ensemble_of(networks: Sequence[VoiceNetwork], pool: Pool) -> VoiceEnsemble:
+def ensemble_of(groups: Sequence[tuple[float, Sequence[nn.Module]]], pool: Pool) -> VoiceEnsemble:
     """The networks as one, over the emotions of the corpus that is asked."""
-    return VoiceEnsemble(networks, pool.columns).eval()
+    return VoiceEnsemble(groups, pool.columns).eval()
 
 
 def unknown(ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray) -> Answers:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
 from tembr.evaluate.coverage import accuracy_at
-from tembr.evaluate.metrics import Scores, score, uar
+from tembr.evaluate.metrics import Scores, confusion_matrix, score, uar
 from tembr.files import atomic_write
 from tembr.member import Watch
 from tembr.voices.answer import Answers, ensemble_of, fit_temperature, known, softmax, unknown
@@ -24,6 +25,7 @@ from tembr.voices.pool import Pool, make_pool
 from tembr.voices.recipe import Recipe
 
 MODES = ("unknown", "known")
+Group = tuple[float, list[nn.Module]]
 PREDICTIONS, RESULTS = "predictions.csv", "results.json"
 
 
@@ -132,18 +134,16 @@ class _Run:
     def answer(self) -> _Scored:
         answers, inner, temperatures, folds = [], [], [], []
         for number, outer in enumerate(self.plan):
-            some = [self._networks(outer, k) for k in range(len(outer.parts))]
-            outer_answers = self._ask([n for part in some for n in part], outer.test, number)
+            some = [self._groups(outer, k) for k in range(len(outer.parts))]
+            outer_answers = self._ask(_together(some), outer.test, number)
             inner_answers = [
-                self._ask(part_networks, part.inner, number)
-                for part, part_networks in zip(outer.parts, some)
-                if len(part.inner)
+                self._ask(groups, part.inner, number) for part, groups in zip(outer.parts, some) if len(part.inner)
             ]
             temperature = 1.0
             if inner_answers:
                 joined = Answers.joined(inner_answers)
                 temperature = fit_temperature(joined.logits, self._truth(joined))
-                inner.append(uar(self._truth(joined), joined.logits.argmax(1)))
+                inner.append(_uar(self._truth(joined), joined.logits))
             answers.append(Answers(outer_answers.indices, softmax(outer_answers.logits / temperature)))
             temperatures.append(temperature)
             folds += [outer.name] * len(outer_answers.indices)
@@ -152,12 +152,13 @@ class _Run:
             self.seed, joined.indices, joined.logits, folds, float(np.mean(inner)) if inner else 0.0, temperatures
         )
 
-    def _networks(self, outer: Outer, number: int) -> list:
+    def _groups(self, outer: Outer, number: int) -> list[Group]:
+        """Weight and networks of each member that answers here, for one part."""
         members = [m for m in self.recipe.members if m.hears in (self.mode, "both")]
-        tasks = [t for m in members for t in self.tasks[self.seed, outer.name, number, m.name]]
-        return [self.networks.load(task) for task in tasks]
+        load = self.networks.load
+        return [(m.weight, [load(t) for t in self.tasks[self.seed, outer.name, number, m.name]]) for m in members]
 
-    def _ask(self, networks: list, indices: np.ndarray, number: int) -> Answers:
+    def _ask(self, networks: list[Group], indices: np.ndarray, number: int) -> Answers:
         ensemble = ensemble_of(networks, self.pool)
         if self.mode == "unknown":
             return unknown(ensemble, self.pool, indices)
@@ -167,6 +168,15 @@ class _Run:
 
     def _truth(self, answers: Answers) -> np.ndarray:
         return truth_of(self.pool, answers.indices)
+
+
+def _together(parts: list[list[Group]]) -> list[Group]:
+    """The groups of all parts as one list, each member's networks in one group."""
+    return [(same[0][0], [n for _, networks in same for n in networks]) for same in zip(*parts, strict=True)]
+
+
+def _uar(truth: np.ndarray, logits: np.ndarray) -> float:
+    return uar(confusion_matrix(truth, logits.argmax(1), logits.shape[1]))
 
 
 def truth_of(pool: Pool, indices: np.ndarray) -> np.ndarray:

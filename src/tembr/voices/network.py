@@ -20,8 +20,10 @@ class VoiceNetwork(nn.Module):
         layers: convolutions, the first over five frames with a step of two, the others over three with dilations of
             2, 3, 1, 2, 3, …
         dropout: before the last layer.
-        inner_dropout: after every convolution.
+        inner_dropout: of whole channels, after every convolution.
     """
+
+    absolute = False
 
     def __init__(
         self,
@@ -40,10 +42,10 @@ class VoiceNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * channels, classes)
 
-    def forward(self, values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Relative contours `(batch, rows, frames)` and which frames count `(batch, 1, frames)` → logits."""
+    def forward(self, values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """Relative contours and what is heard, `(batch, rows, frames)` both or the latter with one row → logits."""
         states = self.frames(values).float()
-        return self.output(self.dropout(self.pooled(statistics(states, weights[..., ::2]))))
+        return self.output(self.dropout(self.pooled(statistics(states, counts[:, -1:, ::2]))))
 
 
 def statistics(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -58,16 +60,18 @@ def statistics(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 class VoiceEnsemble(nn.Module):
-    """The mean of the logits of voice networks, of all emotions of the pool those that are asked for.
+    """The weighted sum of the logits of groups of networks, of all emotions of the pool those that are asked for.
 
     Args:
-        networks: same rows and classes.
+        groups: weight and networks, whose mean it is the weight of; networks hear contours relative to a level, or as
+            they are where they are `absolute`.
         columns: which of the networks' outputs are asked for.
     """
 
-    def __init__(self, networks: Sequence[VoiceNetwork], columns: Sequence[int]):
+    def __init__(self, groups: Sequence[tuple[float, Sequence[nn.Module]]], columns: Sequence[int]):
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        self.weights = [float(weight) for weight, _ in groups]
+        self.groups = nn.ModuleList(nn.ModuleList(networks) for _, networks in groups)
         self.register_buffer("columns", torch.tensor(list(columns)))
 
     def forward(
@@ -90,7 +94,11 @@ class VoiceEnsemble(nn.Module):
         own = own_level(contours, counts)
         reference = own if level is None else weight * level + (1 - weight) * own
         values = relative(contours, counts, reference)
-        logits = torch.stack([network(values, counts[:, -1:]) for network in self.networks]).mean(0)
+        means = [
+            torch.stack([network(contours if network.absolute else values, counts) for network in group]).mean(0)
+            for group in self.groups
+        ]
+        logits = sum(share * mean for share, mean in zip(self.weights, means, strict=True))
         return logits.index_select(1, self.columns), own
 
 
@@ -100,5 +108,5 @@ def _convolution(inputs: int, outputs: int, width: int, step: int, dilation: int
         nn.Conv1d(inputs, outputs, width, step, padding, dilation, bias=False),
         nn.BatchNorm1d(outputs),
         nn.ReLU(),
-        nn.Dropout(dropout),
+        nn.Dropout1d(dropout),
     )

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from tembr.corpora.corpus import Corpus
 from tembr.errors import StoreError
 from tembr.features.shard import digest
 from tembr.files import atomic_write, cache_root
-from tembr.voices.network import VoiceNetwork
 from tembr.voices.plan import Part
 from tembr.voices.pool import Pool, make_pool
 from tembr.voices.recipe import MemberSettings
@@ -97,7 +97,7 @@ class Networks:
                 workers.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def load(self, task: Task) -> VoiceNetwork:
+    def load(self, task: Task) -> nn.Module:
         """A trained network in evaluation mode.
 
         Raises:
@@ -115,7 +115,7 @@ class Networks:
         return self.root / f"{task.key}.safetensors"
 
 
-def _write(network: VoiceNetwork, path: Path) -> None:
+def _write(network: nn.Module, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, temporary)

@@ -14,7 +14,7 @@ from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureStore
 from tembr.voices.level import heard, own_level
 
-CONTOURS = "contours"
+REPRESENTATION = "contours"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def make_pool(
         AudioError: a recording cannot be read. StoreError: the cache cannot be written.
     """
     everyone = [u for corpus in corpora for u in corpus.utterances]
-    table = FeatureStore().prepare(everyone, [CONTOURS], features, progress)[CONTOURS]
+    table = FeatureStore().prepare(everyone, [REPRESENTATION], features, progress)[REPRESENTATION]
     contours = torch.stack([torch.from_numpy(np.array(table[k])) for k in range(len(table))])
     weights = torch.cat([heard(part).bool() for part in contours.split(512)])
     levels = torch.cat([own_level(c, w.float()) for c, w in zip(contours.split(512), weights.split(512))])

@@ -21,12 +21,14 @@ class MemberSettings(VoiceSettings):
     Attributes:
         name: of the kind.
         hears: speakers of whom nothing is 'unknown', those 'known' by recordings, or 'both'.
-        networks: how many, each with a seed of its own, for every part of a plan.
+        networks: how many, each with a seed of its own, for every part of a plan; their logits are averaged.
+        weight: that the mean of their logits is added with.
     """
 
     name: str = "voice"
     hears: Asked = "both"
     networks: int = Field(1, ge=1, le=64)
+    weight: float = Field(1.0, gt=0)
 
 
 class Recipe(BaseModel):

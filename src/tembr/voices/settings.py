@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from tembr.features.settings import FeatureSettings
@@ -14,9 +16,11 @@ class VoiceSettings(BaseModel):
     """Parameters of the training of voice networks.
 
     Attributes:
+        kind: 'network' (`VoiceNetwork`) or 'functionals' (`FunctionalsClassifier`), to which of what follows only
+            `features`, `centred` and `shrinkage` apply.
         features: of the contours.
         channels, layers: of the network, see `VoiceNetwork`.
-        dropout: before the last layer; `inner_dropout` after every convolution.
+        dropout: before the last layer; `inner_dropout` of channels after every convolution.
         steps: batches.
         batch_size: recordings.
         learning_rate, weight_decay: of AdamW; the rate rises over the first tenth and falls along a cosine.
@@ -32,10 +36,12 @@ class VoiceSettings(BaseModel):
         centred: the logits of a speaker's recordings in a batch are taken relative to their mean there, so that the
             network learns what tells a voice's emotions apart rather than voices; for speakers that are known by
             recordings of theirs. Batches then hold 16 recordings a speaker, of all emotions alike.
+        shrinkage: of the covariance of functionals towards its diagonal.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["network", "functionals"] = "network"
     features: FeatureSettings = CONTOURS
     channels: int = Field(128, ge=8, le=1024)
     layers: int = Field(4, ge=2, le=12)
@@ -47,7 +53,7 @@ class VoiceSettings(BaseModel):
     weight_decay: float = Field(3e-2, ge=0)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     average: float = Field(0.995, ge=0, lt=1)
-    level: str = Field("both", pattern="^(recording|speaker|both)$")
+    level: Literal["recording", "speaker", "both"] = "both"
     warp: float = Field(0.1, ge=0, lt=0.5)
     stretch: float = Field(0.15, ge=0, lt=0.5)
     masks: int = Field(2, ge=0, le=10)
@@ -57,3 +63,4 @@ class VoiceSettings(BaseModel):
     mixstyle: float = Field(0.0, ge=0, le=1)
     balance: float = Field(0.5, ge=0, le=1)
     centred: bool = False
+    shrinkage: float = Field(0.05, ge=0, le=1)

@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tembr.train.fit import fast_bfloat16
 from tembr.train.module import one_cycle
+from tembr.voices.functionals import FunctionalsClassifier, fit_functionals
 from tembr.voices.level import relative
 from tembr.voices.network import VoiceNetwork
 from tembr.voices.pool import Pool
@@ -22,9 +24,11 @@ GROUP = 16  # recordings of a speaker in a batch where logits are centred
 LARGEST_GRADIENT = 5.0
 
 
-def new_network(settings: VoiceSettings, rows: int, classes: int) -> VoiceNetwork:
-    """An untrained network."""
+def new_network(settings: VoiceSettings, rows: int, classes: int) -> VoiceNetwork | FunctionalsClassifier:
+    """Untrained."""
     s = settings
+    if s.kind == "functionals":
+        return FunctionalsClassifier(classes)
     return VoiceNetwork(rows, classes, s.channels, s.layers, s.dropout, s.inner_dropout)
 
 
@@ -34,8 +38,10 @@ def train(
     settings: VoiceSettings,
     seed: int,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> VoiceNetwork:
-    """Train one network on the recordings at `indices` of a pool; the averaged weights are kept, nothing is chosen.
+) -> VoiceNetwork | FunctionalsClassifier:
+    """Train one network, or fit functionals, on the recordings at `indices` of a pool.
+
+    The averaged weights are kept; nothing is chosen.
 
     Args:
         pool: recordings; the network has an output for each of its labels.
@@ -47,22 +53,26 @@ def train(
     Returns:
         the network in evaluation mode.
     """
+    if settings.kind == "functionals":
+        return fit_functionals(pool, indices, settings)
     torch.manual_seed(seed)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     network = new_network(settings, pool.contours.shape[1], len(pool.labels))
     averaged = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     speakers = Speakers(pool, indices, settings.balance)
+    half = fast_bfloat16()
     network.train()
     for step in range(settings.steps):
         chosen = speakers.draw(settings.batch_size, rng, grouped=settings.centred)
         level = speakers.levels(chosen, settings.level, rng)
         weights = pool.weights[chosen].float()
         values, inside = vary(relative(pool.contours[chosen], weights, level), weights[:, -1:], settings, generator)
-        logits = network(values, inside)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            logits = network(values, inside)
         if settings.centred:
-            logits = _centred(logits)
-        loss = _loss(logits, pool, chosen, settings.label_smoothing)
+            logits = _centred(logits.float())
+        loss = _loss(logits.float(), pool, chosen, settings.label_smoothing)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * one_cycle(step / settings.steps)
         optimizer.zero_grad()
