@@ -1,6 +1,7 @@
 """The artefact between laboratory and recognizer: a folder with one ONNX file and all it takes to use and judge it.
 
-model.onnx      waveform float32 [batch, samples] → probabilities float32 [batch, labels]
+model.onnx      waveform float32 [batch, samples] → probabilities float32 [batch, labels]; one that can adapt to a
+                speaker also has the inputs speaker_level, speaker_weight, speaker_offset, the outputs level, logits
 bundle.json     inputs, labels, rate, window, members, weights, temperature, corpora, licence, metrics, hashes
 MODEL_CARD.md   the same for people
 quantized/      smaller variants, where made
@@ -52,6 +53,9 @@ class Facts:
         default: the variant opened when none is named: "model.onnx" or a path below quantized/.
         variants: path of each ONNX file → variant, words, bytes, milliseconds, agreement, difference, accuracy, uar,
             recordings, unseen: what was measured where the bundle was quantised; empty where it was not.
+        adaptation: how it adapts to a speaker: level_prior and offset_prior, in recordings, 0 or more, with whatever
+            else was recorded; empty where it cannot. Its model then has the optional inputs and the outputs of
+            `recognize.network.unadaptable`.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Facts:
     self_test: dict[str, Any] = field(default_factory=dict)
     default: str = MODEL
     variants: dict[str, dict] = field(default_factory=dict)
+    adaptation: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -135,6 +140,8 @@ def complaints(facts: Facts) -> list[str]:
         wrong.append(f"window {facts.window!r} is not 0.1 to 600 seconds")
     if not isinstance(facts.hashes, dict) or not all(isinstance(v, str) for v in facts.hashes.values()):
         wrong.append("hashes are not text by path")
+    if not isinstance(facts.adaptation, dict):
+        wrong.append(f"adaptation {facts.adaptation!r} is not an object")
     if not isinstance(facts.default, str):
         wrong.append(f"default {facts.default!r} is not a path")
     return wrong

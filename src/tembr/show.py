@@ -14,7 +14,7 @@ from tembr.augment import AugmentSettings, make_augmentation
 from tembr.evaluate.plots import INK, save_png
 from tembr.features.extract import extract_many
 from tembr.features.picture import curve_picture
-from tembr.features.registry import REGISTRY, Representation
+from tembr.features.registry import REGISTRY, REPRESENTATIONS, Representation
 from tembr.features.settings import FeatureSettings
 
 
@@ -47,7 +47,8 @@ def show(
     axes = iter(figure.subplots(3 if augment is None else 4, columns).flat)
     if augment is None:
         _draw_waveform(next(axes), waveform, settings)
-    for name, entry in REGISTRY.items():
+    for name in REPRESENTATIONS:
+        entry = REGISTRY[name]
         picture = _picture(entry, values[name])
         _draw(next(axes), picture, entry, entry.title, settings)
         if augment is not None:

@@ -29,10 +29,10 @@ def tone(emotion: str, seconds: float = 2.0, rate: int = RATE) -> np.ndarray:
     return (amplitude * np.sin(2 * np.pi * 220 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def make_bundle(folder: Path, **changes) -> Path:
-    """Write a bundle; `changes` replace its facts."""
+def make_bundle(folder: Path, model=None, **changes) -> Path:
+    """Write a bundle, of another model where one is given; `changes` replace its facts."""
     folder.mkdir(parents=True, exist_ok=True)
-    save(make_model(), folder / "model.onnx")
+    save(model or make_model(), folder / "model.onnx")
     (folder / "MODEL_CARD.md").write_text("# A fake\n")
     facts = {
         "name": "fake",

@@ -11,7 +11,8 @@ from tembr.cli.app import app
 from tembr.errors import TembrError
 
 ORDER = (
-    "predict", "evaluate", "verify", "corpus", "study", "compare", "show", "track", "ensemble", "export", "experiment",
+    "predict", "evaluate", "adapt", "verify", "corpus", "study", "compare", "show", "track", "ensemble", "export",
+    "experiment", "ship",
 )  # fmt: skip
 """Of commands in the help: what most people want first."""
 

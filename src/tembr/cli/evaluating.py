@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from tembr.corpora.corpus import Corpus
 from tembr.emotions import display_name
 from tembr.evaluate.coverage import HALF
 from tembr.files import atomic_write, write_bytes
+from tembr.recognize import adapted
+from tembr.recognize.adaptation import FEW, few
 from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
 from tembr.recognize.evaluation import Evaluation, compare, evaluate, known_to
 from tembr.recognize.recognizer import Recognizer
@@ -33,15 +35,13 @@ def measure(
     quiet: bool,
     effect: Effect | None = None,
     what: str = "recordings heard",
+    own: Mapping[str, Recognizer] | None = None,
 ) -> Evaluation:
     """Every utterance answered; what cannot be read is told on stderr."""
     with progress_bars() as bars:
         follow = None if quiet else lambda done, total: bars.count(what, done, total)
-        evaluation = evaluate(recognizer, corpus, threads, follow, effect)
-    for reason in list(evaluation.failures.values())[:LISTED]:
-        say(f"left out: {reason}")
-    if len(evaluation.failures) > LISTED:
-        say(f"left out: {len(evaluation.failures) - LISTED} more")
+        evaluation = evaluate(recognizer, corpus, threads, follow, effect, own)
+    _left_out(list(evaluation.failures.values()))
     return evaluation
 
 
@@ -58,13 +58,33 @@ def degrade(
     return replace(clean, degraded=tuple(degraded))
 
 
+def adapt(
+    recognizer: Recognizer, corpus: Corpus, recordings: int, seed: int, threads: int | None, quiet: bool
+) -> Evaluation:
+    """Some recordings of every speaker adapted to, the others answered without and with that."""
+    if recordings < FEW:
+        say(f"--adapt {few(recordings)}")
+    drawn = adapted.draw(corpus, recordings, seed)
+    with progress_bars() as bars:
+        follow = None if quiet else lambda done, total: bars.count("speakers adapted to", done, total)
+        drawn, own, failures = adapted.adapt_each(recognizer, drawn, threads, follow)
+    _left_out(failures)
+    _left_out(list(drawn.left_out.values()))
+    unadapted = measure(recognizer, drawn.scored, threads, quiet)
+    readable = replace(corpus, utterances=unadapted.utterances)
+    again = measure(recognizer, readable, threads, quiet, what="recordings heard, adapted", own=own)
+    return replace(unadapted, adapted=adapted.compare(drawn, unadapted, again))
+
+
 def write(evaluation: Evaluation, folder: Path) -> None:
-    """evaluation.json, tables (degraded.csv if any recording was), and pictures where matplotlib is installed."""
+    """evaluation.json, tables (degraded.csv, adapted.csv if that was asked), and pictures if matplotlib is there."""
     write_bytes(folder / "evaluation.json", (json.dumps(evaluation.as_dict(), ensure_ascii=False) + "\n").encode())
     _write_table(evaluation.rows(), folder / "probabilities.csv")
     _write_table([asdict(kept) for kept in evaluation.coverage()], folder / "coverage.csv")
     if evaluation.degraded:
         _write_table(_side_by_side(evaluation), folder / "degraded.csv")
+    if evaluation.adapted:
+        _write_table(evaluation.adapted.evaluation.rows(), folder / "adapted.csv")
     _draw(evaluation, folder)
 
 
@@ -85,6 +105,8 @@ def show(evaluation: Evaluation) -> None:
     if evaluation.degraded:
         results.print("", _degraded(evaluation), sep="\n")
         results.print("", *(f"{one.name}: {DEGRADATIONS[one.name]}" for one in evaluation.degraded), sep="\n")
+    if evaluation.adapted:
+        results.print("", _with_and_without(content), sep="\n")
     counts = [f"{content['n']} recordings", f"{content['failures']} could not be read"]
     counts += [f"{count} {code}" for code, count in content["warnings"].items()]
     results.print("", ", ".join(counts), "", sep="\n")
@@ -122,6 +144,25 @@ def _degraded(evaluation: Evaluation):
             cells[2:] = f"{row['drop']:.3f}", f"{row['drop_low']:.3f} – {row['drop_high']:.3f}"
         table.add_row(row["degradation"], str(row["n"]), *cells)
     return table
+
+
+def _with_and_without(content: dict):
+    from rich.table import Table
+
+    made = content["adapted"]
+    title = f"adapted to {made['recordings']} recordings each of {made['speakers']} speakers"
+    table = Table(title, "n", "uar", "95 % interval", box=None, pad_edge=False)
+    rows = ("without", content["n"], content["uar"]), ("with", made["n"], made["uar"])
+    for name, n, uar in (*rows, ("difference", made["n"], made["gain"])):
+        table.add_row(name, str(n), f"{uar['value']:.3f}", f"{uar['low']:.3f} – {uar['high']:.3f}")
+    return table
+
+
+def _left_out(reasons: Sequence[str]) -> None:
+    for reason in reasons[:LISTED]:
+        say(f"left out: {reason}")
+    if len(reasons) > LISTED:
+        say(f"left out: {len(reasons) - LISTED} more")
 
 
 def _side_by_side(evaluation: Evaluation) -> list[dict]:

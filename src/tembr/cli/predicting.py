@@ -29,6 +29,7 @@ class Request(NamedTuple):
         out: file for the answers; None is stdout.
         recursive: folders of folders as well.
         quiet: no progress bar.
+        adapt: recordings of the speaker, or the file of one; None is anybody.
     """
 
     paths: Sequence[str]
@@ -40,18 +41,22 @@ class Request(NamedTuple):
     recursive: bool = True
     quiet: bool = False
     min_confidence: float = 0.0
+    adapt: str | None = None
 
 
 def answer_all(request: Request, bundle: str | None = None, variant: str | None = None) -> int:
     """Answer every recording; returns how many could not be.
 
     Raises:
-        ConfigError: an unknown format, a confidence out of range; BundleError: no usable bundle.
+        ConfigError: an unknown format, a confidence out of range; BundleError: no usable bundle, or one that
+            cannot adapt; AudioError, SpeakerError: nobody to adapt to.
     """
     if request.form not in formats.FORMATS:
         raise ConfigError(f"--format {request.form}: choose {', '.join(formats.FORMATS)}")
     recognizer = load(bundle, variant)
     check_confidence(request.min_confidence, recognizer.labels)
+    if request.adapt is not None:
+        recognizer = _adapted(recognizer, request.adapt, request.threads)
     complaints = _Complaints()
     files = list(recordings(request.paths, request.recursive, complaints))
     threads = 1 if len(files) == 1 else request.threads
@@ -65,6 +70,18 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
                 out.write(said)
                 out.flush()
     return complaints.count
+
+
+def _adapted(recognizer: Recognizer, path: str, threads: int | None) -> Recognizer:
+    """A speaker's file is told by its name."""
+    if path.lower().endswith(".json") and not os.path.isdir(path):
+        return recognizer.for_speaker(path)
+    return recognizer.adapt(path, threads=threads, told=tell)
+
+
+def tell(line: str) -> None:
+    """A line for people, on stderr."""
+    print(f"tembr: {line}", file=sys.stderr)
 
 
 def _work(recognizer: Recognizer, request: Request) -> Callable[[str], str | Failure]:
@@ -100,7 +117,7 @@ class _Complaints:
 
     def __call__(self, file: str, error: TembrError) -> None:
         self.count += 1
-        print(f"tembr: {error}", file=sys.stderr)
+        tell(str(error))
 
 
 @contextmanager

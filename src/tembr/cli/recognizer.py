@@ -38,6 +38,14 @@ def predict(
     min_confidence: Annotated[
         float, typer.Option(help="Probability, 0 to 1, below which the answer is `uncertain` (niepewne).")
     ] = 0.0,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|SPEAKER.json",
+            help="Adapt to the speaker first: a folder of their recordings, without labels but of a mixture of "
+            "emotions, or what `tembr adapt` wrote.",
+        ),
+    ] = None,
     threads: Threads = None,
     out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
     recursive: Annotated[bool, typer.Option(help="Also recordings in folders of folders.")] = True,
@@ -54,7 +62,9 @@ def predict(
     """
     from tembr.cli.predicting import Request, answer_all
 
-    request = Request(tuple(paths), format, segments, check_speech, threads, out, recursive, quiet, min_confidence)
+    request = Request(
+        tuple(paths), format, segments, check_speech, threads, out, recursive, quiet, min_confidence, adapt
+    )
     if answer_all(request, bundle, variant):
         raise typer.Exit(1)
 
@@ -77,6 +87,16 @@ def evaluate(
     min_confidence: Annotated[
         float | None, typer.Option(help="Also the share of answers of at least this probability, and their accuracy.")
     ] = None,
+    adapt: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            min=1,
+            help="Adapt to each speaker by K recordings, drawn and without labels, and answer the others without and "
+            "with that. Not with --degrade. Needs tembr[degrade].",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw for --adapt.", min=0)] = 0,
     unmapped: Unmapped = "error",
     column: Columns = None,
     allow_outside: Outside = False,
@@ -89,28 +109,67 @@ def evaluate(
 
     * `tembr evaluate --bundle BUNDLE --corpus nemo --corpus-dir nEMO`
     * `tembr evaluate --corpus manifest --corpus-dir calls.csv --degrade phone --degrade noise --out robustness`
+    * `tembr evaluate --bundle BUNDLE --corpus manifest --corpus-dir calls.csv --adapt 30`
     """
     from tembr.cli import evaluating
+    from tembr.recognize import adapted
     from tembr.recognize.degrade import check
     from tembr.recognize.prediction import check_confidence
     from tembr.recognize.recognizer import load
 
     if unmapped not in ("error", "drop"):
         raise ConfigError(f"--unmapped {unmapped}: a bundle cannot learn new emotions; choose error or drop")
+    if adapt and degrade:
+        raise ConfigError("--adapt and --degrade cannot be combined; run them one after the other")
     recognizer = load(bundle, variant)
     check_confidence(min_confidence or 0.0, recognizer.labels)
+    if adapt:
+        adapted.check(recognizer)
     known = evaluating.open_corpus(
         recognizer, corpus, corpus_dir, unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
     )
     worse = list(dict.fromkeys(listed(degrade) or ()))
     for name in worse:
         check(name, known)
-    evaluation = replace(evaluating.measure(recognizer, known, threads, quiet), min_confidence=min_confidence)
+    if adapt:
+        evaluation = evaluating.adapt(recognizer, known, adapt, seed, threads, quiet)
+    else:
+        evaluation = evaluating.measure(recognizer, known, threads, quiet)
+    evaluation = replace(evaluation, min_confidence=min_confidence)
     if worse:
         evaluation = evaluating.degrade(recognizer, known, evaluation, worse, threads, quiet)
     if out:
         evaluating.write(evaluation, out)
     evaluating.show(evaluation)
+
+
+@app.command()
+def adapt(
+    folder: Annotated[
+        Path, typer.Argument(help="Recordings of one speaker, also in folders within; no labels needed.")
+    ],
+    out: Annotated[Path, typer.Option(help="File for what was learnt, to give to `tembr predict --adapt`.")],
+    bundle: Bundle = None,
+    variant: Variant = None,
+    threads: Threads = None,
+) -> None:
+    """Learn one speaker's voice from recordings without labels, and keep what was learnt in a small file.
+
+    The recordings should hold a mixture of emotions, about as wide as what the bundle was trained on: recordings of
+    one emotion alone make answers worse, not better. Any number will do; below 8 little can be learnt. What cannot be
+    heard is told on stderr and left out. The file fits the bundle it was made with and no other.
+
+    Examples:
+
+    * `tembr adapt calls/anna --out anna.json --bundle BUNDLE`
+    * `tembr predict new.wav --adapt anna.json --bundle BUNDLE`
+    """
+    from tembr.cli.predicting import tell
+    from tembr.recognize.recognizer import load
+
+    speaker = load(bundle, variant).adapt(folder, threads=threads, told=tell).speaker
+    speaker.save(out)
+    typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings, weight {speaker.weight:.2f}")
 
 
 @app.command()

@@ -50,3 +50,38 @@ def experiment(
                     f"{path.stem} · {line.mode}: UAR {line.uar:.3f} ({line.low:.3f}-{line.high:.3f}), "
                     f"inner {line.inner:.3f}, accuracy {line.accuracy:.3f}, ECE {line.ece:.3f}"
                 )
+
+
+@app.command()
+def ship(
+    recipe: Annotated[Path, typer.Argument(help="TOML file of the recipe, as in experiments/.")],
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
+    corpora: Corpora = Path("corpora"),
+    measured: Annotated[
+        list[str] | None,
+        typer.Option(help="PROTOCOL=FOLDER of a finished experiment of this recipe (speaker=runs/…). Repeatable."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Of the bundle.")] = "",
+    version: Annotated[str, typer.Option(help="Of the bundle.")] = "1.0.0",
+    jobs: Annotated[int, typer.Option(help="Networks trained at once.", min=1)] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Train a recipe on all recordings and write it as a bundle that can adapt to a speaker.
+
+    Temperatures and the figures in its card are those that `tembr experiment` found.
+
+    Example: `tembr ship experiments/default.toml --measured speaker=runs/experiments/default --out bundle`
+    """
+    from tembr.errors import ConfigError
+    from tembr.export.voice_bundle import export_voices
+    from tembr.voices.recipe import read_recipe
+
+    pairs = dict(one.partition("=")[::2] for one in measured or [])
+    if not all(pairs.values()):
+        raise ConfigError(f"--measured {measured[0]}: write it as PROTOCOL=FOLDER, such as speaker=runs/experiments/x")
+    settings = read_recipe(recipe)
+    folders = {one: str(corpora / one) for one in (settings.corpus, *settings.more)}
+    with watching(quiet) as watch:
+        found = {protocol: Path(folder) for protocol, folder in pairs.items()}
+        export_voices(settings, folders, found, out, name, version, jobs, watch)
+    typer.echo(str(out))

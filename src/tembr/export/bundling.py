@@ -93,9 +93,9 @@ def export_bundle(
         StoreError: `out` is something else than a bundle, cannot be written, or the ensemble has no networks.
     """
     settings, watch, out = settings or ExportSettings(), watch or Watch(), Path(out)
-    _refuse_other(out)
+    refuse_other(out)
     work = _Work(ensemble, ensemble.load(), settings, find_recordings(ensemble, settings.corpus_dir, watch), watch)
-    with _appearing(out) as folder:
+    with appearing(out) as folder:
         facts = gather_facts(ensemble, work.model, settings, work.recordings)
         graph = work.optimized(folder)
         write_metadata(graph.model, metadata(facts))
@@ -236,7 +236,7 @@ def _said(line: Measured) -> str:
     )
 
 
-def _refuse_other(out: Path) -> None:
+def refuse_other(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise StoreError(f"{out}: is a file; choose another --out")
     if out.is_dir() and any(out.iterdir()) and not (out / FACTS).is_file():
@@ -244,7 +244,7 @@ def _refuse_other(out: Path) -> None:
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
+def appearing(out: Path) -> Iterator[Path]:
     """A hidden folder beside `out` that takes its place if the block succeeds, and is removed otherwise."""
     folder, old = (out.with_name(f".{out.name}.{uuid4().hex[:12]}") for _ in range(2))
     try:

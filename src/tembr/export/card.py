@@ -22,7 +22,10 @@ TITLES = {"accuracy": "Accuracy", "uar": "UAR (recall averaged over emotions)", 
 
 YAML_WORDS = {"y", "n", "yes", "no", "true", "false", "on", "off", "null"}
 
-PROTOCOLS = {"random": "random split", "speaker": "unseen speakers", "kfold": "random folds"}
+PROTOCOLS = {
+    "random": "random split", "speaker": "unseen speakers", "kfold": "random folds",
+    "sentence": "unseen speakers and sentences",
+}  # fmt: skip
 
 
 def model_card(facts: Facts) -> str:
@@ -93,8 +96,20 @@ Version {facts.version}, written by tembr {facts.tembr}. Trained on {corpora}{_s
 | --- | --- | --- | --- |
 {members}
 
-The members' logits are divided by a temperature of {facts.temperature:.3g} and become probabilities, which are added
-by weight."""
+{_joined(facts)}"""
+
+
+def _joined(facts: Facts) -> str:
+    if facts.adaptation:
+        return (
+            "The networks of a member are averaged, members added by weight: logits, which are divided by a "
+            f"temperature of {facts.temperature:.3g} and become probabilities. Told of a speaker, the graph takes the "
+            f"members for known speakers and a temperature of {facts.adaptation['temperature']:.3g}."
+        )
+    return (
+        f"The members' logits are divided by a temperature of {facts.temperature:.3g} and become probabilities, which "
+        "are added\nby weight."
+    )
 
 
 def _takes(facts: Facts) -> str:
@@ -123,11 +138,18 @@ Of this recipe, on recordings that the measured networks were not trained on; 95
 
 | protocol | recordings | accuracy | UAR | macro-F1 | calibration error |
 | --- | --- | --- | --- | --- | --- |
-{rows}
+{rows}{_adapted(facts)}
 
 {splits}
 
 {warning}"""
+
+
+def _adapted(facts: Facts) -> str:
+    measured = facts.adaptation.get("measured")
+    if not measured:
+        return ""
+    return "\n" + _result_row(f"unseen speakers, adapted to {facts.adaptation['recordings']} recordings", measured)
 
 
 def _result_row(protocol: str, scores: dict) -> str:

@@ -13,14 +13,17 @@ from tembr.export.frontend import FrontEnd
 from tembr.export.onnx import OUTPUT, WAVEFORM, export_module
 from tembr.export.runtime import Feed
 from tembr.features.settings import FeatureSettings
-from tembr.voices.level import heard, own_level
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.pool import REPRESENTATION
 
 LEVEL, WEIGHT, OFFSET = "speaker_level", "speaker_weight", "speaker_offset"
 """Inputs that may be left out: level of the speaker's contours, its weight, and what is added to the logits."""
 
-OUTPUTS = (OUTPUT, "level", "logits")
+MEANS, PRECISIONS = "speaker_means", "speaker_precisions"
+"""More of them, where the ensemble has a manner: where the speaker's emotions lie, see `tembr.recognize.manner.Own`."""
+
+OUTPUTS = (OUTPUT, "level", "logits", "position")
+"""The last only where the ensemble has a manner."""
 
 
 class VoiceGraph(nn.Module):
@@ -44,11 +47,18 @@ class VoiceGraph(nn.Module):
         self.unknown, self.known, self.temperatures = unknown, known, temperatures
 
     def forward(
-        self, waveform: torch.Tensor, level: torch.Tensor, weight: torch.Tensor, offset: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """`(batch, samples)`, `(rows,)`, `(1,)` in [0, 1], `(classes,)` → probabilities, own levels, logits.
+        self,
+        waveform: torch.Tensor,
+        level: torch.Tensor,
+        weight: torch.Tensor,
+        offset: torch.Tensor,
+        means: torch.Tensor | None = None,
+        precisions: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, ...]:
+        """`(batch, samples)`, `(rows,)`, `(1,)` in [0, 1], `(classes,)`, `(classes, d)` twice → `OUTPUTS`.
 
-        Logits are without the offset: `probabilities = softmax((logits + offset) / temperature)`.
+        Logits are without offset and manner: `probabilities = softmax((logits + offset − ½ Σ precisions · (position −
+        means)²) / temperature)`.
         """
         contours = self.front_end(waveform)[REPRESENTATION]
         told = weight > 0
@@ -58,20 +68,33 @@ class VoiceGraph(nn.Module):
             alone, own = self.unknown(contours)
             logits = torch.where(told, self.known(contours, level, weight)[0], alone)
         temperature = torch.where(told, self.temperatures[1], self.temperatures[0])
-        return torch.softmax((logits + offset) / temperature, dim=-1), own, logits
+        if means is None:
+            return torch.softmax((logits + offset) / temperature, dim=-1), own, logits
+        position = self.known.position(contours)
+        apart = (precisions * (position[:, None] - means).square()).sum(-1)
+        return torch.softmax((logits + offset - apart / 2) / temperature, dim=-1), own, logits, position
+
+    def nobody(self, rows: int, classes: int) -> dict[str, torch.Tensor]:
+        """What the graph is given of a speaker of whom nothing is known: input → zeros."""
+        told = {LEVEL: torch.zeros(rows), WEIGHT: torch.zeros(1), OFFSET: torch.zeros(classes)}
+        if self.known.manner is not None:
+            shape = classes, len(self.known.manner.spread)
+            told |= {MEANS: torch.zeros(shape), PRECISIONS: torch.zeros(shape)}
+        return told
 
 
 def voice_graph(graph: VoiceGraph, rows: int, classes: int) -> onnx.ModelProto:
-    """The graph with four inputs, none of them with a default yet: optimisers fold what has one.
+    """The graph with all inputs, none of them with a default yet: optimisers fold what has one.
 
     Raises:
         ConfigError: it cannot be exported.
     """
     batch, samples = torch.export.Dim("batch"), torch.export.Dim("samples")
     example = torch.zeros(2, graph.front_end.settings.window_samples // 2 + 1)
-    speaker = torch.zeros(rows), torch.zeros(1), torch.zeros(classes)
-    names = [WAVEFORM, LEVEL, WEIGHT, OFFSET]
-    return export_module(graph, (example, *speaker), names, ({0: batch, 1: samples}, None, None, None), OUTPUTS)
+    told = graph.nobody(rows, classes)
+    outputs = OUTPUTS if MEANS in told else OUTPUTS[:3]
+    dynamic = ({0: batch, 1: samples}, *[None] * len(told))
+    return export_module(graph, (example, *told.values()), [WAVEFORM, *told], dynamic, outputs)
 
 
 def with_defaults(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -79,22 +102,13 @@ def with_defaults(model: onnx.ModelProto) -> onnx.ModelProto:
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     for value in changed.graph.input:
-        if value.name in (LEVEL, WEIGHT, OFFSET):
-            size = value.type.tensor_type.shape.dim[0].dim_value
+        if value.name in (LEVEL, WEIGHT, OFFSET, MEANS, PRECISIONS):
+            size = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
             changed.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(size, np.float32), value.name))
     return changed
 
 
-def nothing_known(waveforms: Sequence[np.ndarray], rows: int, classes: int) -> list[Feed]:
+def nothing_known(graph: VoiceGraph, waveforms: Sequence[np.ndarray], rows: int, classes: int) -> list[Feed]:
     """One feed a recording for the graph without defaults."""
-    speaker = {
-        LEVEL: np.zeros(rows, np.float32),
-        WEIGHT: np.zeros(1, np.float32),
-        OFFSET: np.zeros(classes, np.float32),
-    }
+    speaker = {name: values.numpy() for name, values in graph.nobody(rows, classes).items()}
     return [{WAVEFORM: waveform[None], **speaker} for waveform in waveforms]
-
-
-def levels_of(contours: torch.Tensor) -> torch.Tensor:
-    """Own level of each recording, `(batch, rows, frames)` → `(batch, rows)`."""
-    return own_level(contours, heard(contours))

@@ -14,7 +14,7 @@ PITCH, VOICING, ENERGY = -3, -2, -1
 LOWEST, HIGHEST = 65.0, 500.0  # Hz of a fundamental
 BAND = (60.0, 1_500.0)  # Hz: harmonics the pitch is heard in
 REFERENCE = 100.0  # Hz: 0 semitones
-OCTAVE_COST = 0.01  # of a period twice as long, so that a fundamental is not taken for the octave below
+OCTAVE_COST = 0.04  # of a period twice as long, so that a fundamental is not taken for the octave below
 QUIET = 1e-7  # power below which a band is silent
 
 

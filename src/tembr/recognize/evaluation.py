@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from tembr.recognize.recognizer import Recognizer
 
 if TYPE_CHECKING:
     from tembr.evaluate.significance import Difference
+    from tembr.recognize.adapted import Adapted
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Evaluation:
         scores: of all that could be read.
         degraded: the same recordings heard again, worse.
         min_confidence: below which answers are withheld, 0 to 1; None where that was not asked.
+        adapted: the same recordings heard by recognizers adapted to their speakers; None where that was not asked.
     """
 
     labels: tuple[str, ...]
@@ -46,6 +48,7 @@ class Evaluation:
     scores: Scores
     degraded: tuple[Degraded, ...] = ()
     min_confidence: float | None = None
+    adapted: Adapted | None = None
 
     @property
     def truth(self) -> np.ndarray:
@@ -59,7 +62,8 @@ class Evaluation:
     def as_dict(self) -> dict:
         """Scores with the number of failures, warnings by code, recordings without an answer, degradations by name.
 
-        Also accuracy on the most confident half, and coverage and accuracy at `min_confidence` where asked.
+        Also accuracy on the most confident half, and where asked: coverage and accuracy at `min_confidence`, and the
+        adapted scores.
         """
         warnings = Counter(code for answer in self.answers for code in answer.codes)
         kept = None if self.min_confidence is None else kept_at(self.truth, self.posteriors, self.min_confidence)
@@ -70,6 +74,7 @@ class Evaluation:
             "warnings": dict(sorted(warnings.items())),
             "unanswered": sum(answer.label is None for answer in self.answers),
             **({"degraded": {each.name: each.as_dict() for each in self.degraded}} if self.degraded else {}),
+            **({"adapted": self.adapted.as_dict()} if self.adapted else {}),
         }
 
     def rows(self) -> list[dict]:
@@ -134,6 +139,7 @@ def evaluate(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     effect: Effect | None = None,
+    own: Mapping[str, Recognizer] | None = None,
 ) -> Evaluation:
     """Ask a recognizer about every utterance of a corpus and score the answers.
 
@@ -141,13 +147,14 @@ def evaluate(
         threads: None is one for each core.
         progress: called with recordings done and recordings in all.
         effect: what becomes of each waveform, at the recognizer's rate, before it is heard.
+        own: speaker → the recognizer asked about their recordings in place of the one for all.
 
     Raises:
         CorpusError: an emotion the bundle does not know, or no recording can be read.
     """
     corpus = known_to(recognizer.labels, corpus)
     heard, failures = {}, {}
-    answers = in_order(_asking(recognizer, effect), corpus.utterances, threads)
+    answers = in_order(_asking(recognizer, effect, own or {}), corpus.utterances, threads)
     for done, (utterance, result) in enumerate(answers, start=1):
         if isinstance(result, TembrError):
             failures[utterance.key] = str(result)
@@ -163,23 +170,29 @@ def evaluate(
 
 def compare(name: str, clean: Evaluation, degraded: Evaluation) -> Degraded:
     """Set two evaluations of the same corpus side by side, as `Degraded` says."""
+    return Degraded(name, degraded, gap(clean, degraded))
+
+
+def gap(one: Evaluation, other: Evaluation) -> Difference:
+    """UAR of `one` less that of `other`, over the recordings that both could read."""
     from tembr.evaluate.significance import uar_difference  # it imports scipy, which a recognizer need not have
 
-    again = dict(zip(degraded.utterances, degraded.posteriors.argmax(axis=1)))
-    pairs = zip(clean.utterances, clean.posteriors.argmax(axis=1))
-    both = [(clean.labels.index(u.emotion), one, again[u]) for u, one in pairs if u in again]
-    return Degraded(name, degraded, uar_difference(*np.array(both).T, len(clean.labels)))
+    others = dict(zip(other.utterances, other.posteriors.argmax(axis=1)))
+    pairs = zip(one.utterances, one.posteriors.argmax(axis=1))
+    both = [(one.labels.index(u.emotion), mine, others[u]) for u, mine in pairs if u in others]
+    return uar_difference(*np.array(both).T, len(one.labels))
 
 
-def _asking(recognizer: Recognizer, effect: Effect | None):
+def _asking(recognizer: Recognizer, effect: Effect | None, own: Mapping[str, Recognizer]):
     rate = recognizer.facts.sample_rate
 
     def ask(utterance: Utterance):
+        listener = own.get(utterance.speaker, recognizer)
         try:
             if effect:
                 waveform = read(utterance.path, rate, utterance.start, utterance.end)
-                return utterance, recognizer.heard((effect(utterance, waveform), rate))
-            return utterance, recognizer.heard(utterance.path, utterance.start, utterance.end)
+                return utterance, listener.heard((effect(utterance, waveform), rate))
+            return utterance, listener.heard(utterance.path, utterance.start, utterance.end)
         except TembrError as error:
             return utterance, error
 

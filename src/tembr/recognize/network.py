@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -28,6 +30,8 @@ class Network:
         facts: what `bundle.json` says.
         folder, variant: what was opened.
         session: `onnxruntime.InferenceSession`.
+        window: samples the graph cuts or pads a waveform to.
+        given: inputs that every run gets beside the waveform, by name.
 
     Raises:
         BundleError: not a bundle, altered, of features instead of waveforms, or not what its facts say.
@@ -45,6 +49,38 @@ class Network:
         wrong = disagreements(self.session, self.facts)
         if wrong:
             raise BundleError(f"{self.folder / self.variant}: {wrong[0]}; export the bundle again")
+        self.window = round(self.facts.window * self.facts.sample_rate)
+        self.given: Mapping[str, np.ndarray] = {}
+
+    def with_inputs(self, given: Mapping[str, np.ndarray]) -> Network:
+        """The same network on the same session, whose runs get these inputs and no others beside the waveform."""
+        other = copy(self)
+        other.given = dict(given)
+        return other
+
+    def rows(self) -> int:
+        """Rows of a speaker's level.
+
+        Raises:
+            BundleError: the bundle cannot adapt to a speaker, or its model is not what adapting takes.
+        """
+        if not self.facts.adaptation:
+            raise BundleError(
+                f"the bundle {self.facts.name} {self.facts.version} cannot adapt to a speaker; "
+                "leave adaptation out or name a bundle that can"
+            )
+        wrong = unadaptable(self.session, self.facts)
+        if wrong:
+            raise BundleError(f"{self.folder / self.variant}: {wrong[0]}; export the bundle again")
+        return optional_inputs(self.session)["speaker_level"].shape[0]
+
+    def output(self, output: str, waveform: np.ndarray) -> np.ndarray:
+        """Another output of the network, `(values,)` float64, for a waveform `(samples,)`; may not be finite.
+
+        Several with `+` between them are one behind the other.
+        """
+        found = [run(self.session, waveform[None], name, self.given)[0] for name in output.split("+")]
+        return np.concatenate(found).astype(np.float64)
 
     def posteriors(self, waveform: np.ndarray, name: str = "the audio given") -> np.ndarray:
         """Probabilities of the labels, `(labels,)` float64, for a waveform `(samples,)` at the bundle's rate.
@@ -52,7 +88,7 @@ class Network:
         Raises:
             AudioError: the samples are so large that no finite answer comes out.
         """
-        answer = run(self.session, waveform[None])[0].astype(np.float64)
+        answer = self.output("probabilities", waveform)
         total = answer.sum()
         if not np.isfinite(total) or total <= 0:
             peak = float(np.abs(waveform).max(initial=0))
@@ -60,14 +96,19 @@ class Network:
         return answer / total
 
 
-def run(session, waveforms: np.ndarray) -> np.ndarray:
-    """Probabilities `(batch, labels)` for waveforms `(batch, samples)`.
+def run(
+    session, waveforms: np.ndarray, output: str = "probabilities", given: Mapping[str, np.ndarray] | None = None
+) -> np.ndarray:
+    """An output, probabilities `(batch, labels)` unless another is named, for waveforms `(batch, samples)`.
+
+    Args:
+        given: other inputs, by name.
 
     Raises:
         BundleError: the network fails.
     """
     try:
-        return session.run(["probabilities"], {"waveform": np.ascontiguousarray(waveforms, np.float32)})[0]
+        return session.run([output], {"waveform": np.ascontiguousarray(waveforms, np.float32), **(given or {})})[0]
     except Exception as error:  # ONNX Runtime has its own hierarchy
         raise BundleError(f"the network failed ({_first_line(error)}); check it with `tembr verify`") from error
 
@@ -110,6 +151,42 @@ def disagreements(session, facts: Facts) -> list[str]:
     shape = outputs["probabilities"].shape
     if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != len(facts.labels)):
         wrong.append(f"probabilities have the shape {shape}, not [batch, {len(facts.labels)}]")
+    return wrong
+
+
+def optional_inputs(session) -> dict:
+    """Inputs that have a value already, by name: `onnxruntime.NodeArg`."""
+    return {each.name: each for each in session.get_overridable_initializers()}
+
+
+def unadaptable(session, facts: Facts) -> list[str]:
+    """A line for each way in which a network is not one that can adapt to a speaker.
+
+    That takes the optional inputs speaker_level [rows], speaker_weight [1], speaker_offset [labels], and the outputs
+    level [batch, rows] and logits [batch, labels]; with a manner also the inputs speaker_means and speaker_precisions
+    [labels, d] and the output position [batch, d]; all float32.
+    """
+    inputs, outputs = optional_inputs(session), {o.name: o for o in session.get_outputs()}
+    wanted = ["speaker_level", "speaker_weight", "speaker_offset", "level", "logits"]
+    mannered = bool(facts.adaptation.get("manner"))
+    wanted += ["speaker_means", "speaker_precisions", "position"] if mannered else []
+    missing = [name for name in wanted if name not in inputs | outputs]
+    if missing:
+        return [f"cannot adapt as bundle.json says, without {', '.join(missing)}"]
+    found = [(inputs | outputs)[name] for name in wanted]
+    wrong = [f"{each.name} is {each.type}, not float32" for each in found if each.type != "tensor(float)"]
+    rows, labels = inputs["speaker_level"].shape, len(facts.labels)
+    if len(rows) != 1 or not isinstance(rows[0], int):
+        return [f"speaker_level has the shape {rows}, not [rows]"]
+    shapes = {"speaker_weight": [1], "speaker_offset": [labels]}
+    if mannered:
+        places = outputs["position"].shape[1:]
+        shapes |= {name: [labels, *places] for name in ("speaker_means", "speaker_precisions")}
+    wrong += [f"{n} has the shape {inputs[n].shape}, not {s}" for n, s in shapes.items() if inputs[n].shape != s]
+    for name, values in (("level", rows[0]), ("logits", labels)):
+        shape = outputs[name].shape
+        if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != values):
+            wrong.append(f"{name} has the shape {shape}, not [batch, {values}]")
     return wrong
 
 

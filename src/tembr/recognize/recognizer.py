@@ -12,27 +12,34 @@ import numpy as np
 from tembr import audio
 from tembr.errors import TembrError
 from tembr.recognize import gates
+from tembr.recognize.adaptation import adapt, log
 from tembr.recognize.batch import in_order
 from tembr.recognize.network import Network
 from tembr.recognize.prediction import Failure, Prediction, check_confidence
-from tembr.recognize.windows import windows
-
-FAINT = 10 ** (-30 / 20)
-"""Windows this much fainter than the loudest one have no say in the answer for a whole recording."""
+from tembr.recognize.speaker import Speaker
+from tembr.recognize.windows import outspoken, windows
 
 
-def load(path: str | Path | None = None, variant: str | None = None, threads: int = 1) -> Recognizer:
+def load(
+    path: str | Path | None = None,
+    variant: str | None = None,
+    threads: int = 1,
+    speaker: Speaker | str | Path | None = None,
+) -> Recognizer:
     """Open a bundle.
 
     Args:
         path: its folder; None is the default Polish bundle inside the package.
         variant: path of one of its ONNX files ('quantized/…onnx') or its name; None is what the bundle prefers.
         threads: cores one answer may use; many recordings are spread over cores by `predict_batch` anyway.
+        speaker: whom to hear, as for `Recognizer.for_speaker`; None is anybody.
 
     Raises:
-        BundleError: not a bundle, altered, or not made for waveforms.
+        BundleError: not a bundle, altered, or not made for waveforms; with a speaker: it cannot adapt.
+        SpeakerError: the speaker's file is damaged, or of another bundle.
     """
-    return Recognizer(Network(path, variant, threads))
+    recognizer = Recognizer(Network(path, variant, threads))
+    return recognizer if speaker is None else recognizer.for_speaker(speaker)
 
 
 class Recognizer:
@@ -41,17 +48,48 @@ class Recognizer:
     A recording is a path, the bytes of a file, a binary file object, or `(samples, rate)` with samples of shape
     `(samples,)` or `(samples, channels)`. Whatever its rate, channels and length, it is read as mono at the
     bundle's rate, block by block.
+
+    Attributes:
+        speaker: to whom it is adapted; None where it hears anybody.
     """
 
-    def __init__(self, network: Network):
-        self.network = network
+    def __init__(self, network: Network, speaker: Speaker | None = None):
+        self.network = network if speaker is None else speaker.tune(network)
         self.facts = network.facts
-        self._window = round(self.facts.window * self.facts.sample_rate)
+        self.speaker = speaker
+        self._window = network.window
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Emotions it knows, in the order of every answer's probabilities."""
         return tuple(self.facts.labels)
+
+    def adapt(self, recordings, *, threads: int | None = None, told: Callable[[str], None] | None = None) -> Recognizer:
+        """A recognizer for one speaker, learnt from recordings of theirs without labels; this one stays as it is.
+
+        It assumes that the recordings hold a mixture of emotions about as wide as that of the training data: with
+        recordings of one emotion alone answers get worse, not better. Any number is taken, fewer than 8 with a
+        warning. What cannot be heard (unreadable, silent, too short) is left out with a warning.
+
+        Args:
+            recordings: a folder (with the folders in it), a recording, or any number of them; each is heard twice.
+            threads: recordings heard at once; None is one for each core.
+            told: gets the warnings, a line each; None is the logger 'tembr'.
+
+        Raises:
+            AudioError: none of them can be heard.
+            BundleError: the bundle cannot adapt.
+        """
+        return self.for_speaker(adapt(self.network, recordings, threads, told or log.warning))
+
+    def for_speaker(self, speaker: Speaker | str | Path) -> Recognizer:
+        """A recognizer for a speaker learnt before, given as such or as the path of the file; this one stays as it is.
+
+        Raises:
+            SpeakerError: the file is damaged, or the speaker was learnt with another bundle.
+            BundleError: the bundle cannot adapt.
+        """
+        return Recognizer(self.network, speaker if isinstance(speaker, Speaker) else Speaker.load(speaker))
 
     def predict(
         self,
@@ -179,13 +217,7 @@ class Recognizer:
 
     def _mean(self, cut: Iterable[tuple[int, np.ndarray]], name: str) -> np.ndarray:
         """Mean posteriors of the windows that are not faint; the first is always heard."""
-        heard, levels = [], []
-        for _, samples in cut:
-            loudness = gates.level(samples)
-            if loudness >= gates.SOUND or not heard:
-                heard.append(self.network.posteriors(samples, name))
-                levels.append(loudness)
-        return np.stack(heard)[np.array(levels) >= FAINT * max(levels)].mean(axis=0)
+        return outspoken(cut, partial(self.network.posteriors, name=name)).mean(axis=0)
 
     def _answer(self, posteriors, start, end, warnings, file, label: int | None = None) -> Prediction:
         if gates.UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tembr.bundle import MODEL, BundleError, Facts, altered, complaints, locate, read_facts, self_test_waveform
-from tembr.recognize.network import disagreements, open_session, run
+from tembr.recognize.network import disagreements, open_session, run, unadaptable
 
 TOLERANCE = 1e-3
 """Of the self-test where the bundle names none: largest difference of a probability."""
@@ -71,6 +71,9 @@ def _variant(folder: Path, facts: Facts, variant: str) -> Iterator[Check]:
     wrong = disagreements(session, facts)
     yield Check(not wrong, variant, "; ".join(wrong) or f"waveform → probabilities of {len(facts.labels)} labels")
     yield _metadata(session, facts, variant)
+    if facts.adaptation:
+        lacking = unadaptable(session, facts)
+        yield Check(not lacking, f"{variant} adaptation", "; ".join(lacking) or "inputs and outputs as it takes")
     if not wrong:
         yield from _answers(session, facts, variant)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
+
+from tembr.recognize import gates
+
+FAINT = 10 ** (-30 / 20)
+"""Windows this much fainter than the loudest one have no say in the answer for a whole recording."""
 
 
 def windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -27,3 +32,19 @@ def windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[tup
         yield first, buffer
     elif len(buffer) > length:
         yield first + len(buffer) - length, buffer[-length:]
+
+
+def outspoken(cut: Iterable[tuple[int, np.ndarray]], hear: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What `hear` makes of every window that is not faint, `(windows, ...)`; the first is always heard.
+
+    Args:
+        cut: one or more of what `windows` yields.
+        hear: samples `(samples,)` → an array of one shape.
+    """
+    heard, levels = [], []
+    for _, samples in cut:
+        loudness = gates.level(samples)
+        if loudness >= gates.SOUND or not heard:
+            heard.append(hear(samples))
+            levels.append(loudness)
+    return np.stack(heard)[np.array(levels) >= FAINT * max(levels)]

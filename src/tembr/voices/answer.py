@@ -10,8 +10,11 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import nn
 
+from tembr.recognize.adaptation import offset_of, weight_of
+from tembr.recognize.manner import Manner, learn_manner
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.pool import Pool
+from tembr.voices.recipe import Recipe
 
 AT_ONCE = 128  # recordings
 
@@ -33,9 +36,18 @@ class Answers:
         return Answers(np.concatenate([p.indices for p in parts]), np.concatenate([p.logits for p in parts]))
 
 
-def ensemble_of(groups: Sequence[tuple[float, Sequence[nn.Module]]], pool: Pool) -> VoiceEnsemble:
+def ensemble_of(
+    groups: Sequence[tuple[float, Sequence[nn.Module]]], pool: Pool, manner: nn.Module | None = None
+) -> VoiceEnsemble:
     """The networks as one, over the emotions of the corpus that is asked."""
-    return VoiceEnsemble(groups, pool.columns).eval()
+    return VoiceEnsemble(groups, pool.columns, manner).eval()
+
+
+def manner_of(ensemble: VoiceEnsemble, share: float, prior: float) -> Manner:
+    """What an ensemble knows of how speakers show emotions, as a recognizer takes it."""
+    model = ensemble.manner
+    means, spread = model.means[ensemble.columns].double().numpy(), model.spread.double().numpy()
+    return Manner(means, spread, share, prior)
 
 
 def unknown(ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray) -> Answers:
@@ -49,27 +61,30 @@ def known(
     indices: np.ndarray,
     count: int,
     rng: np.random.Generator,
-    level_prior: float,
-    offset_prior: float,
+    recipe: Recipe,
 ) -> Answers:
     """`count` recordings of each speaker, drawn, unlabelled, are adapted to; the others are answered.
 
-    The speaker's level is the mean of their levels, weighed k / (k + `level_prior`) against each recording's own;
-    then the mean of their logits, each less its mean over the emotions, is taken away, times k / (k + `offset_prior`):
-    what the network says of this voice whatever it says. That takes the k recordings to hold emotions about as often
-    as the recordings learnt from.
+    As `tembr.recognize.adaptation` does it with a bundle.
+
+    Args:
+        recipe: how much of everything is believed.
     """
+    manner = manner_of(ensemble, recipe.manner_share, recipe.manner_prior) if ensemble.manner else None
     parts = []
     speakers = pool.speakers[indices]
     for speaker in np.unique(speakers):
         own = indices[speakers == speaker]
         heard = rng.choice(own, min(count, len(own) - 1), replace=False)
         asked = np.setdiff1d(own, heard)
-        k = len(heard)
-        level, weight = pool.levels[heard].mean(0), k / (k + level_prior)
-        mean = _logits(ensemble, pool, heard, level, weight).mean(0)
-        offset = -(mean - mean.mean()) * k / (k + offset_prior)
-        parts.append(Answers(asked, _logits(ensemble, pool, asked, level, weight) + offset))
+        level, weight = pool.levels[heard].mean(0), weight_of(len(heard), recipe.level_prior)
+        said = _logits(ensemble, pool, heard, level, weight)
+        offset = offset_of(said, recipe.offset_prior)
+        logits = _logits(ensemble, pool, asked, level, weight) + offset
+        if manner:
+            learnt = learn_manner(manner, _positions(ensemble, pool, heard), said + offset)
+            logits = logits + learnt.logits(_positions(ensemble, pool, asked))
+        parts.append(Answers(asked, logits))
     return Answers.joined(parts)
 
 
@@ -93,4 +108,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def _logits(ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray, level, weight: float) -> np.ndarray:
     parts = [ensemble(pool.contours[part], level, weight)[0] for part in torch.as_tensor(indices).split(AT_ONCE)]
+    return torch.cat(parts).double().numpy()
+
+
+@torch.inference_mode()
+def _positions(ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray) -> np.ndarray:
+    parts = [ensemble.position(pool.contours[part]) for part in torch.as_tensor(indices).split(AT_ONCE)]
     return torch.cat(parts).double().numpy()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
@@ -19,13 +19,14 @@ from tembr.evaluate.metrics import Scores, confusion_matrix, score, uar
 from tembr.files import atomic_write
 from tembr.member import Watch
 from tembr.voices.answer import Answers, ensemble_of, fit_temperature, known, softmax, unknown
+from tembr.voices.network import VoiceEnsemble
 from tembr.voices.networks import Networks, Task
 from tembr.voices.plan import Outer, make_plan
-from tembr.voices.pool import Pool, make_pool
+from tembr.voices.pool import Pool, degraded, make_pool
 from tembr.voices.recipe import Recipe
 
 MODES = ("unknown", "known")
-Group = tuple[float, list[nn.Module]]
+MEASURES = ("accuracy", "uar", "macro_f1", "ece")
 PREDICTIONS, RESULTS = "predictions.csv", "results.json"
 
 
@@ -42,6 +43,7 @@ class Line:
         speakers: speaker → UAR.
         inner: UAR on inner speakers, of single parts, which decisions are taken on; 0 where there are none.
         temperatures: fitted on inner speakers, of each seed's folds.
+        scores: n, folds, and accuracy, uar, macro_f1, ece each with value, low and high, as a bundle tells them.
     """
 
     mode: str
@@ -56,6 +58,7 @@ class Line:
     speakers: dict[str, float]
     inner: float
     temperatures: list[float]
+    scores: dict
 
 
 def corpora_of(recipe: Recipe, folders: Mapping[str, str]) -> list[Corpus]:
@@ -86,14 +89,18 @@ def run_experiment(
         (seed, outer.name, number, member.name): networks.tasks(part, member, seed)
         for seed, plan in plans.items()
         for outer in plan
-        for number, part in enumerate(outer.parts)
+        for number, part in enumerate((outer.whole, *outer.parts))
         for member in recipe.members
     }
     watch.say(f"{recipe.title}: {len({t.key for ts in tasks.values() for t in ts})} networks")
     everything = [task for some in tasks.values() for task in some]
     networks.train(everything, jobs, lambda done, total: watch.progress("networks trained", done, total))
     asked = [mode for mode in MODES if _has(recipe, mode)]
-    make = lambda mode, seed: _Run(recipe, pool, networks, plans[seed], tasks, mode, seed).answer()  # noqa: E731
+    asked_pool = pool
+    if recipe.degrade:
+        count = partial(watch.progress, f"recordings through {recipe.degrade}")
+        asked_pool = degraded(pool, corpora[0], recipe.degrade, features, count)
+    make = lambda mode, seed: _Run(recipe, pool, asked_pool, networks, plans[seed], tasks, mode, seed).answer()  # noqa: E731
     runs = {mode: [make(mode, seed) for seed in recipe.seeds] for mode in asked}
     lines = [_line(mode, runs[mode], pool) for mode in asked]
     _write(recipe, pool, runs, lines, out, time.perf_counter() - started)
@@ -103,8 +110,10 @@ def run_experiment(
 
 
 def _has(recipe: Recipe, mode: str) -> bool:
-    adapted = recipe.adapt > 0 and recipe.protocol != "random"
-    return (mode == "unknown" or adapted) and any(m.hears in (mode, "both") for m in recipe.members)
+    if mode == "known":
+        networks = [m for m in recipe.members if m.kind != "functionals"]
+        return recipe.adapt > 0 and recipe.protocol != "random" and any(m.hears in (mode, "both") for m in networks)
+    return any(m.hears in (mode, "both") for m in recipe.members)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +134,7 @@ class _Run:
 
     recipe: Recipe
     pool: Pool
+    asked: Pool
     networks: Networks
     plan: list[Outer]
     tasks: dict[tuple, list[Task]]
@@ -134,10 +144,11 @@ class _Run:
     def answer(self) -> _Scored:
         answers, inner, temperatures, folds = [], [], [], []
         for number, outer in enumerate(self.plan):
-            some = [self._groups(outer, k) for k in range(len(outer.parts))]
-            outer_answers = self._ask(_together(some), outer.test, number)
+            everyone = self._ensemble(outer, range(1 + len(outer.parts)))
+            outer_answers = self._ask(everyone, self.asked, outer.test, number)
             inner_answers = [
-                self._ask(groups, part.inner, number) for part, groups in zip(outer.parts, some) if len(part.inner)
+                self._ask(self._ensemble(outer, [k]), self.pool, part.inner, number)
+                for k, part in enumerate(outer.parts, start=1)
             ]
             temperature = 1.0
             if inner_answers:
@@ -152,27 +163,30 @@ class _Run:
             self.seed, joined.indices, joined.logits, folds, float(np.mean(inner)) if inner else 0.0, temperatures
         )
 
-    def _groups(self, outer: Outer, number: int) -> list[Group]:
-        """Weight and networks of each member that answers here, for one part."""
-        members = [m for m in self.recipe.members if m.hears in (self.mode, "both")]
-        load = self.networks.load
-        return [(m.weight, [load(t) for t in self.tasks[self.seed, outer.name, number, m.name]]) for m in members]
+    def _ensemble(self, outer: Outer, numbers: Sequence[int]) -> VoiceEnsemble:
+        """Of the networks of some parts, the whole being number 0; of functionals those of the first alone."""
+        groups, manner = [], None
+        for member in self.recipe.members:
+            if member.hears not in (self.mode, "both"):
+                continue
+            fitted = member.kind == "functionals"
+            tasks = [self.tasks[self.seed, outer.name, k, member.name] for k in (numbers[:1] if fitted else numbers)]
+            networks = [self.networks.load(task) for some in tasks for task in some]
+            if fitted and self.mode == "known":
+                manner = networks[0]
+            else:
+                groups.append((member.weight, networks))
+        return ensemble_of(groups, self.pool, manner)
 
-    def _ask(self, networks: list[Group], indices: np.ndarray, number: int) -> Answers:
-        ensemble = ensemble_of(networks, self.pool)
+    def _ask(self, ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray, number: int) -> Answers:
         if self.mode == "unknown":
-            return unknown(ensemble, self.pool, indices)
-        rng = np.random.default_rng([self.seed, 3, number])
-        recipe = self.recipe
-        return known(ensemble, self.pool, indices, recipe.adapt, rng, recipe.level_prior, recipe.offset_prior)
+            return unknown(ensemble, pool, indices)
+        return known(
+            ensemble, pool, indices, self.recipe.adapt, np.random.default_rng([self.seed, 3, number]), self.recipe
+        )
 
     def _truth(self, answers: Answers) -> np.ndarray:
         return truth_of(self.pool, answers.indices)
-
-
-def _together(parts: list[list[Group]]) -> list[Group]:
-    """The groups of all parts as one list, each member's networks in one group."""
-    return [(same[0][0], [n for _, networks in same for n in networks]) for same in zip(*parts, strict=True)]
 
 
 def _uar(truth: np.ndarray, logits: np.ndarray) -> float:
@@ -201,7 +215,14 @@ def _line(mode: str, runs: list[_Scored], pool: Pool) -> Line:
         speakers,
         mean(run.inner for run in runs),
         [round(t, 4) for run in runs for t in run.temperatures],
+        {"n": scores[0].n, "folds": len(set(runs[0].folds)), **{name: _mean_of(scores, name) for name in MEASURES}},
     )
+
+
+def _mean_of(scores: list[Scores], name: str) -> dict[str, float]:
+    """Value and bounds of a measure, mean over the seeds."""
+    bounds = [asdict(getattr(one, name)) for one in scores]
+    return {bound: round(float(np.mean([one[bound] for one in bounds])), 4) for bound in ("value", "low", "high")}
 
 
 def _scores(run: _Scored, pool: Pool) -> Scores:

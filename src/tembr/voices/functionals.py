@@ -1,4 +1,4 @@
-"""A linear classifier over functionals: what each contour does over a recording, in a few numbers."""
+"""Functionals: what each contour does over a recording, in a few numbers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import nn
 
-from tembr.errors import ConfigError
 from tembr.features.voice import ENERGY, PITCH, VOICING
-from tembr.voices.pool import Pool
-from tembr.voices.settings import VoiceSettings
 
-GROUPS = 7
-"""Stretches of the bands that are averaged to curves; the highest but one less the second lowest is the tilt."""
+EDGES = (0.0, 0.1, 0.2, 0.325, 0.475, 0.625, 0.8, 1.0)
+"""Of the stretches of the bands that are averaged to curves; the highest but one less the second lowest is the tilt."""
 
 OF_A_CURVE = (
     "mean", "deviation", "skewness", "slope", "curvature", "beginning", "end", "change", "rise", "fall",
@@ -24,17 +20,27 @@ OF_A_CURVE = (
 
 OF_A_RECORDING = ("log length", "voiced share", "runs per frame", "log runs")
 
+PITCH_STEPS = (-4.0, -2.0, -1.0, 1.0, 2.0, 4.0, 6.0, 8.0)  # semitones about the mean
+VOICING_STEPS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
+ENERGY_STEPS = (-15.0, -10.0, -5.0, -2.0, 2.0, 5.0, 8.0)  # dB about the mean
+CEPSTRA = 13
+EDGE = 16
+"""Voiced frames at either end that count as its beginning and end."""
+
+
+def count(bands: int = 40) -> int:
+    """How many numbers `functionals` gives."""
+    return functionals(torch.zeros(1, bands - PITCH, 4), torch.zeros(1, bands - PITCH, 4)).shape[1]
+
 
 def curves(contours: torch.Tensor, counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Pitch, voicing, energy, tilt and seven groups of bands, with what is heard of each.
 
     `(batch, rows, frames)` twice → `(batch, 11, frames)` twice.
     """
-    bands = contours.shape[1] + PITCH
-    edges = [round(bands * share) for share in (0.0, 0.1, 0.2, 0.325, 0.475, 0.625, 0.8, 1.0)]
-    groups = [contours[:, low:high].mean(1) for low, high in pairwise(edges)]
+    groups = _groups(contours)
     named = [contours[:, PITCH], contours[:, VOICING], contours[:, ENERGY], groups[5] - groups[1]]
-    heard = [counts[:, PITCH], *([counts[:, ENERGY]] * (3 + GROUPS))]
+    heard = [counts[:, PITCH], *([counts[:, ENERGY]] * (3 + len(groups)))]
     return torch.stack([*named, *groups], dim=1), torch.stack(heard, dim=1)
 
 
@@ -49,7 +55,7 @@ def functionals(contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         contours, counts: as `extract` and `heard` give them, `(batch, rows, frames)`.
 
     Returns:
-        `(batch, 11 · 12 + 4)`; 0 where nothing is heard of a curve.
+        `(batch, count(bands))`; finite also where nothing is heard.
     """
     curve, weight = curves(contours, counts)
     total = weight.sum(-1).clamp(min=1)
@@ -68,7 +74,13 @@ def functionals(contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     standard = (apart / deviation[..., None]).clamp(-12, 12)
     upper, lower = (over(torch.exp(sign * standard)).clamp(min=1e-6).log() for sign in (1, -1))
     numbers = [mean, deviation, over(apart**3) / deviation**3, slope, curvature, beginning, end, change]
-    return torch.cat([*numbers, rise, fall, upper, lower, _of_the_recording(counts)], dim=1)
+    own = [_of_the_recording(counts), _together(curve, counts), _restlessness(contours, counts)]
+    own += [
+        _voiced_stretches(contours, counts),
+        _shares(contours, counts, mean),
+        _loud_spectrum(contours, counts, mean),
+    ]
+    return torch.cat([*numbers, rise, fall, upper, lower, *own], dim=1)
 
 
 def _of_the_recording(counts: torch.Tensor) -> torch.Tensor:
@@ -79,59 +91,65 @@ def _of_the_recording(counts: torch.Tensor) -> torch.Tensor:
     return torch.cat([length.log(), share, runs / length, (runs + 1).log()], dim=1)
 
 
-class FunctionalsClassifier(nn.Module):
-    """Functionals → logits, linear. It hears contours as they are, not relative to a level.
-
-    Args:
-        classes: outputs.
-    """
-
-    absolute = True
-
-    def __init__(self, classes: int):
-        super().__init__()
-        self.output = nn.Linear((4 + GROUPS) * len(OF_A_CURVE) + len(OF_A_RECORDING), classes)
-
-    def forward(self, contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-        """`(batch, rows, frames)` twice → `(batch, classes)`."""
-        return self.output(functionals(contours, counts))
+def _groups(contours: torch.Tensor) -> list[torch.Tensor]:
+    """The bands averaged in stretches, lowest first, `(batch, frames)` each."""
+    bands = contours.shape[1] + PITCH
+    edges = [round(bands * share) for share in EDGES]
+    return [contours[:, low:high].mean(1) for low, high in pairwise(edges)]
 
 
-def fit_functionals(pool: Pool, indices: np.ndarray, settings: VoiceSettings) -> FunctionalsClassifier:
-    """Linear discriminant analysis with shrinkage over the recordings at `indices` whose emotion is asked for.
-
-    With `settings.centred` each speaker's functionals are taken less their mean: the offset of the logits that a
-    recognizer adapts to a speaker is the mean of that speaker's.
-
-    Raises:
-        ConfigError: fewer than two emotions.
-    """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-    chosen = indices[np.isin(pool.classes[indices], pool.columns)]
-    classes = np.unique(pool.classes[chosen])
-    if len(classes) < 2:
-        raise ConfigError("functionals: fewer than two emotions to learn")
-    values = _functionals(pool, chosen)
-    if settings.centred:
-        for speaker in np.unique(pool.speakers[chosen]):
-            own = pool.speakers[chosen] == speaker
-            values[own] -= values[own].mean(0)
-    mean, deviation = values.mean(0), values.std(0) + 1e-6
-    analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=settings.shrinkage)
-    analysis.fit((values - mean) / deviation, pool.classes[chosen])
-    slopes, offsets = analysis.coef_, analysis.intercept_
-    if len(classes) == 2:
-        slopes, offsets = np.vstack([-slopes, slopes]) / 2, np.concatenate([-offsets, offsets]) / 2
-    classifier = FunctionalsClassifier(len(pool.labels)).eval()
-    with torch.no_grad():
-        classifier.output.weight.zero_()
-        classifier.output.bias.zero_()
-        classifier.output.weight[classes] = torch.from_numpy(slopes / deviation).float()
-        classifier.output.bias[classes] = torch.from_numpy(offsets - slopes @ (mean / deviation)).float()
-    return classifier
+def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return (values * weights).sum(-1) / weights.sum(-1).clamp(min=1)
 
 
-def _functionals(pool: Pool, indices: np.ndarray) -> np.ndarray:
-    parts = torch.as_tensor(indices).split(256)
-    return torch.cat([functionals(pool.contours[p], pool.weights[p].float()) for p in parts]).double().numpy()
+def _together(curve: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Correlations of the first four curves over voiced frames, `(batch, 6)`."""
+    voiced, four = counts[:, PITCH, None], curve[:, :4]
+    apart = (four - _mean(four, voiced)[..., None]) * voiced
+    apart = apart / (_mean(apart.square(), voiced).clamp(min=1e-6).sqrt()[..., None] + 0.1)
+    pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    return torch.stack([_mean(apart[:, i] * apart[:, j], voiced[:, 0]) for i, j in pairs], dim=1)
+
+
+def _restlessness(contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Mean change of the first cepstra from frame to frame, `(batch, 13)`."""
+    bands = contours.shape[1] + PITCH
+    turns = np.outer(np.arange(1, 1 + CEPSTRA), np.arange(bands) + 0.5) * np.pi / bands
+    basis = torch.from_numpy((np.cos(turns) * np.sqrt(2 / bands) / 3).astype(np.float32))
+    cepstra = basis @ contours[:, :bands]
+    inside = counts[:, ENERGY:]
+    return _mean((cepstra[..., 1:] - cepstra[..., :-1]).abs(), inside[..., 1:] * inside[..., :-1])
+
+
+def _voiced_stretches(contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """How many, how long, how dense; the last one's slope; end and beginning of the pitch: `(batch, 6)`."""
+    voiced, length = counts[:, PITCH], counts[:, ENERGY].sum(-1).clamp(min=1)
+    frames = voiced.sum(-1)
+    stretches = ((voiced[:, 1:] - voiced[:, :-1]).clamp(min=0)).sum(-1) + voiced[:, 0]
+    passed = voiced.cumsum(-1)
+    left = (frames[:, None] - passed + 1) * voiced
+    first, last = voiced * (passed <= EDGE), voiced * (left <= EDGE)
+    pitch = contours[:, PITCH]
+    mean, beginning, end = (_mean(pitch, weights) for weights in (voiced, first, last))
+    time = ((EDGE + 1) / 2 - left) / (EDGE / 2) * last
+    slope = ((pitch - end[:, None]) * time).sum(-1) / time.square().sum(-1).clamp(min=0.1)
+    how_long = (frames / stretches.clamp(min=1)).clamp(min=1).log()
+    numbers = [(stretches + 1).log(), how_long, stretches / length, slope, end - mean, beginning - mean]
+    return torch.stack(numbers, dim=1)
+
+
+def _shares(contours: torch.Tensor, counts: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    """Of frames above each of the steps, `(batch, 21)`."""
+    voiced, inside = counts[:, PITCH, None], counts[:, ENERGY, None]
+    above = lambda values, steps: torch.sigmoid((values[:, None] - torch.tensor(steps)[:, None]) / (steps[-1] / 16))  # noqa: E731
+    pitch = _mean(above(contours[:, PITCH] - mean[:, 0, None], PITCH_STEPS), voiced)
+    voicing = _mean(above(contours[:, VOICING], VOICING_STEPS), inside)
+    energy = _mean(above(contours[:, ENERGY] - mean[:, 2, None], ENERGY_STEPS), inside)
+    return torch.cat([pitch, voicing, energy], dim=1)
+
+
+def _loud_spectrum(contours: torch.Tensor, counts: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    """Groups of bands above the lowest group, in dB, over voiced frames louder than the mean: `(batch, 6)`."""
+    loud = counts[:, PITCH] * (contours[:, ENERGY] > mean[:, 2, None])
+    levels = torch.stack([_mean(group, loud) for group in _groups(contours)], dim=1)
+    return levels[:, 1:] - levels[:, :1]

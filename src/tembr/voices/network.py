@@ -66,10 +66,17 @@ class VoiceEnsemble(nn.Module):
         groups: weight and networks, whose mean it is the weight of; networks hear contours relative to a level, or as
             they are where they are `absolute`.
         columns: which of the networks' outputs are asked for.
+        manner: `MannerModel` whose positions an adapted speaker's logits take, or None.
     """
 
-    def __init__(self, groups: Sequence[tuple[float, Sequence[nn.Module]]], columns: Sequence[int]):
+    def __init__(
+        self,
+        groups: Sequence[tuple[float, Sequence[nn.Module]]],
+        columns: Sequence[int],
+        manner: nn.Module | None = None,
+    ):
         super().__init__()
+        self.manner = manner
         self.weights = [float(weight) for weight, _ in groups]
         self.groups = nn.ModuleList(nn.ModuleList(networks) for _, networks in groups)
         self.register_buffer("columns", torch.tensor(list(columns)))
@@ -100,6 +107,10 @@ class VoiceEnsemble(nn.Module):
         ]
         logits = sum(share * mean for share, mean in zip(self.weights, means, strict=True))
         return logits.index_select(1, self.columns), own
+
+    def position(self, contours: torch.Tensor) -> torch.Tensor:
+        """Among emotions, of contours as `extract` gives them: `(batch, rows, frames)` → `(batch, d)`."""
+        return self.manner.position(contours, heard(contours))
 
 
 def _convolution(inputs: int, outputs: int, width: int, step: int, dilation: int, dropout: float) -> nn.Sequential:

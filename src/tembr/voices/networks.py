@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tembr.corpora.corpus import Corpus
-from tembr.errors import StoreError
+from tembr.errors import ConfigError, StoreError
 from tembr.features.shard import digest
 from tembr.files import atomic_write, cache_root
 from tembr.voices.plan import Part
@@ -25,8 +25,8 @@ from tembr.voices.recipe import MemberSettings
 from tembr.voices.settings import VoiceSettings
 from tembr.voices.train import new_network, train
 
-FORMAT = 1
-"""Raised when training would make other networks of the same settings."""
+FORMATS = {"network": 1, "pictures": 1, "functionals": 4}
+"""Of each kind, raised when training would make other weights of the same settings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +59,31 @@ class Networks:
         self.corpora, self.pool = tuple(corpora), pool
         self.root = root or cache_root() / "voices"
         self._recordings = _fingerprint(corpora)
-        self._besides = np.flatnonzero(pool.corpus > 0)
 
     def tasks(self, part: Part, member: MemberSettings, seed: int) -> list[Task]:
-        """What a member has to train for one part of a plan."""
-        indices = np.concatenate([part.train, self._besides])
+        """What a member has to train for one part of a plan.
+
+        Raises:
+            ConfigError: it learns from a corpus that the recipe does not name.
+        """
+        indices = np.concatenate([part.train, self._besides(member)])
         settings = VoiceSettings(**{name: getattr(member, name) for name in VoiceSettings.model_fields})
-        facts = [FORMAT, settings.model_dump(mode="json"), self._recordings, digest(indices.astype("<i8").tobytes())]
+        facts = [
+            FORMATS[settings.kind],
+            settings.model_dump(mode="json"),
+            self._recordings,
+            digest(indices.astype("<i8").tobytes()),
+        ]
         seeds = [1_000 * seed + number for number in range(member.networks)]
         return [Task(settings, indices, one, digest(json.dumps([*facts, one]).encode())) for one in seeds]
+
+    def _besides(self, member: MemberSettings) -> np.ndarray:
+        names = [corpus.name for corpus in self.corpora]
+        wanted = names[1:] if member.besides is None else member.besides
+        unknown = [name for name in wanted if name not in names[1:]]
+        if unknown:
+            raise ConfigError(f"{member.name}: besides {unknown[0]}, which is not among the recipe's more")
+        return np.flatnonzero(np.isin(self.pool.corpus, [names.index(name, 1) for name in wanted]))
 
     def train(
         self, tasks: Iterable[Task], jobs: int, progress: Callable[[int, int], None] = lambda done, total: None

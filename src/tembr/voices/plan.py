@@ -1,7 +1,8 @@
 """Which networks answer for whom: outer folds that are scored, and within each the speakers its networks leave out.
 
 Leaving two speakers out at a time serves both: the network that heard neither A nor B answers for A, and its answers
-for B are evidence on an unheard voice that A's recipe may be chosen and calibrated on.
+for B are evidence on an unheard voice that A's recipe may be chosen and calibrated on. Networks that heard all but A
+answer for A too.
 """
 
 from __future__ import annotations
@@ -32,10 +33,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Outer:
-    """What is scored once: `test`, by the mean of the networks of `parts`, none of which heard any of its speakers."""
+    """What is scored once: `test`, by networks none of which heard any of its speakers.
+
+    Attributes:
+        name: of the fold.
+        test: `(n,)`, recordings that are scored.
+        whole: learns from all others, nobody kept aside.
+        parts: keep a group of speakers aside each.
+    """
 
     name: str
     test: np.ndarray
+    whole: Part
     parts: tuple[Part, ...]
 
 
@@ -48,7 +57,8 @@ def make_plan(corpus: Corpus, protocol: Protocol, seed: int, folds: int = 0, inn
             scored; 'random' is the field's split, 20 % of all recordings.
         seed: of all draws.
         folds: speaker-disjoint groups; 0 is one speaker each.
-        inner: groups left out in turn within an outer fold, each by one network; 0 is every other one.
+        inner: groups left out in turn within an outer fold, each by one network: as many as that on either side in a
+            circle of all, so that two folds share one network; 0 is every other group.
 
     Raises:
         CorpusError: too few speakers, or recordings without a text under 'sentence'.
@@ -59,19 +69,22 @@ def make_plan(corpus: Corpus, protocol: Protocol, seed: int, folds: int = 0, inn
     groups = _groups(corpus, speakers, folds, seed)
     asked = _fifth_of_texts(corpus, seed) if protocol == "sentence" else np.ones(len(corpus), bool)
     learnt = ~asked if protocol == "sentence" else asked
-    rng = np.random.default_rng([seed, 1])
-    plan = []
+    nothing, plan = np.empty(0, int), []
     for number, group in enumerate(groups):
-        others = [other for k, other in enumerate(groups) if k != number]
-        if inner:
-            others = [others[k] for k in sorted(rng.permutation(len(others))[:inner])]
+        others = [other for k, other in enumerate(groups) if k != number and _near(k, number, len(groups), inner)]
         test = np.isin(speakers, group)
         parts = []
         for other in others:
             kept = np.isin(speakers, other)
             parts.append(Part(np.flatnonzero(~test & ~kept & learnt), np.flatnonzero(kept & asked)))
-        plan.append(Outer("+".join(group), np.flatnonzero(test & asked), tuple(parts)))
+        whole = Part(np.flatnonzero(~test & learnt), nothing)
+        plan.append(Outer("+".join(group), np.flatnonzero(test & asked), whole, tuple(parts)))
     return plan
+
+
+def _near(one: int, other: int, count: int, inner: int) -> bool:
+    apart = abs(one - other)
+    return not inner or min(apart, count - apart) <= inner
 
 
 def _groups(corpus: Corpus, speakers: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
@@ -102,4 +115,4 @@ def _random(corpus: Corpus, seed: int) -> Outer:
     emotions = [u.emotion for u in corpus.utterances]
     everything = np.arange(len(corpus))
     train, test = train_test_split(everything, test_size=0.2, random_state=seed, stratify=emotions)
-    return Outer("random", np.sort(test), (Part(np.sort(train), np.empty(0, int)),))
+    return Outer("random", np.sort(test), Part(np.sort(train), np.empty(0, int)), ())

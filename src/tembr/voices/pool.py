@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from tembr.audio import read
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.emotions import ordered
+from tembr.features.extract import extract
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureStore
+from tembr.recognize.degrade import prepare
 from tembr.voices.level import heard, own_level
 
 REPRESENTATION = "contours"
+BATCH = 64  # recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +70,7 @@ def make_pool(
     everyone = [u for corpus in corpora for u in corpus.utterances]
     table = FeatureStore().prepare(everyone, [REPRESENTATION], features, progress)[REPRESENTATION]
     contours = torch.stack([torch.from_numpy(np.array(table[k])) for k in range(len(table))])
-    weights = torch.cat([heard(part).bool() for part in contours.split(512)])
-    levels = torch.cat([own_level(c, w.float()) for c, w in zip(contours.split(512), weights.split(512))])
+    weights, levels = _heard(contours)
     labels = ordered(u.emotion for u in everyone)
     number = np.repeat(np.arange(len(corpora)), [len(corpus) for corpus in corpora])
     names = [f"{n}:{u.speaker or u.key}" for n, u in zip(number, everyone)]
@@ -83,3 +86,33 @@ def make_pool(
         labels,
         corpora[0].utterances,
     )
+
+
+def degraded(
+    pool: Pool,
+    corpus: Corpus,
+    name: str,
+    features: FeatureSettings,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Pool:
+    """The pool with the recordings of the corpus that is asked as they are after a degradation.
+
+    Raises:
+        ConfigError: there is no such degradation, or what it needs is not installed.
+    """
+    effect = prepare(name, corpus, features.sample_rate)
+    parts = []
+    for first in range(0, len(corpus), BATCH):
+        said = corpus.utterances[first : first + BATCH]
+        waveforms = [features.fit(effect(u, read(u.path, features.sample_rate, u.start, u.end))) for u in said]
+        parts.append(extract(np.stack(waveforms), features.sample_rate, REPRESENTATION, settings=features))
+        progress(first + len(said), len(corpus))
+    contours = torch.cat([*parts, pool.contours[len(corpus) :]])
+    weights, levels = _heard(contours)
+    return replace(pool, contours=contours, weights=weights, levels=levels)
+
+
+def _heard(contours: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    weights = torch.cat([heard(part).bool() for part in contours.split(512)])
+    levels = [own_level(c, w.float()) for c, w in zip(contours.split(512), weights.split(512))]
+    return weights, torch.cat(levels)

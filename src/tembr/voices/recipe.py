@@ -23,12 +23,16 @@ class MemberSettings(VoiceSettings):
         hears: speakers of whom nothing is 'unknown', those 'known' by recordings, or 'both'.
         networks: how many, each with a seed of its own, for every part of a plan; their logits are averaged.
         weight: that the mean of their logits is added with.
+        shipped: how many a bundle has, trained on all recordings.
+        besides: corpora learnt from beside the one that is asked; None is all of the recipe's `more`.
     """
 
     name: str = "voice"
     hears: Asked = "both"
     networks: int = Field(1, ge=1, le=64)
     weight: float = Field(1.0, gt=0)
+    shipped: int = Field(1, ge=1, le=64)
+    besides: tuple[str, ...] | None = None
 
 
 class Recipe(BaseModel):
@@ -41,7 +45,11 @@ class Recipe(BaseModel):
         protocol, folds, inner: see `make_plan`.
         seeds: a whole run each; figures are their mean.
         adapt: recordings of a speaker that are adapted to, not scored then.
-        level_prior, offset_prior: recordings that the speaker's level, and the offset of the logits, weigh against.
+        degrade: '' or what is done to the recordings that are scored (and adapted to), never to those learnt from:
+            'phone', 'mp3', 'noise' or 'room', see `tembr.recognize.degrade`.
+        level_prior, offset_prior, manner_prior: recordings that the speaker's level, the offset of the logits, and
+            where the speaker's emotions lie weigh against.
+        manner_share: what the latter weighs against the networks' logits; see `tembr.recognize.manner`.
         members: kinds of networks.
     """
 
@@ -56,9 +64,28 @@ class Recipe(BaseModel):
     inner: int = Field(0, ge=0)
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     adapt: int = Field(30, ge=0)
+    degrade: str = ""
     level_prior: float = Field(1.0, ge=0)
-    offset_prior: float = Field(0.0, ge=0)
+    offset_prior: float = Field(2.0, ge=0)
+    manner_prior: float = Field(5.0, ge=0)
+    manner_share: float = Field(0.35, ge=0)
     members: tuple[MemberSettings, ...] = Field((MemberSettings(),), min_length=1)
+
+
+PLAN = ("title", "protocol", "folds", "inner", "seeds", "degrade")
+"""What of a recipe says how it is measured, not what it is."""
+
+
+def require_same(recipe: Recipe, other: dict, where: Path) -> None:
+    """See that an experiment was of this recipe, under whatever protocol.
+
+    Raises:
+        ConfigError: names what differs.
+    """
+    ours = recipe.model_dump(mode="json")
+    differing = [key for key in ours if key not in PLAN and ours[key] != other.get(key)]
+    if differing:
+        raise ConfigError(f"{where}: measured another recipe ({', '.join(differing)} differ); run its experiment again")
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -16,10 +16,11 @@ class VoiceSettings(BaseModel):
     """Parameters of the training of voice networks.
 
     Attributes:
-        kind: 'network' (`VoiceNetwork`) or 'functionals' (`FunctionalsClassifier`), to which of what follows only
-            `features`, `centred` and `shrinkage` apply.
+        kind: 'network' (`VoiceNetwork`, along time), 'pictures' (`PictureNetwork`, along time and frequency) or
+            'functionals' (`MannerModel`), to which of what follows only `features`, `shrinkage`, `manner` and `voices`
+            apply.
         features: of the contours.
-        channels, layers: of the network, see `VoiceNetwork`.
+        channels: of the network, see `VoiceNetwork` and `PictureNetwork`; `layers` of the former.
         dropout: before the last layer; `inner_dropout` of channels after every convolution.
         steps: batches.
         batch_size: recordings.
@@ -36,12 +37,13 @@ class VoiceSettings(BaseModel):
         centred: the logits of a speaker's recordings in a batch are taken relative to their mean there, so that the
             network learns what tells a voice's emotions apart rather than voices; for speakers that are known by
             recordings of theirs. Batches then hold 16 recordings a speaker, of all emotions alike.
-        shrinkage: of the covariance of functionals towards its diagonal.
+        shrinkage: share of their diagonal that is added to the covariances of functionals.
+        manner, voices: what the covariances of speakers' manners and voices weigh, 1 as they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["network", "functionals"] = "network"
+    kind: Literal["network", "pictures", "functionals"] = "network"
     features: FeatureSettings = CONTOURS
     channels: int = Field(128, ge=8, le=1024)
     layers: int = Field(4, ge=2, le=12)
@@ -64,3 +66,5 @@ class VoiceSettings(BaseModel):
     balance: float = Field(0.5, ge=0, le=1)
     centred: bool = False
     shrinkage: float = Field(0.05, ge=0, le=1)
+    manner: float = Field(0.5, ge=0, le=10)
+    voices: float = Field(1.0, ge=0, le=10)

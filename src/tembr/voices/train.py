@@ -12,9 +12,10 @@ from torch import nn
 
 from tembr.train.fit import fast_bfloat16
 from tembr.train.module import one_cycle
-from tembr.voices.functionals import FunctionalsClassifier, fit_functionals
 from tembr.voices.level import relative
+from tembr.voices.manner import MannerModel, fit_manner
 from tembr.voices.network import VoiceNetwork
+from tembr.voices.pictures import PictureNetwork
 from tembr.voices.pool import Pool
 from tembr.voices.settings import VoiceSettings
 from tembr.voices.vary import vary
@@ -24,11 +25,13 @@ GROUP = 16  # recordings of a speaker in a batch where logits are centred
 LARGEST_GRADIENT = 5.0
 
 
-def new_network(settings: VoiceSettings, rows: int, classes: int) -> VoiceNetwork | FunctionalsClassifier:
+def new_network(settings: VoiceSettings, rows: int, classes: int) -> VoiceNetwork | PictureNetwork | MannerModel:
     """Untrained."""
     s = settings
     if s.kind == "functionals":
-        return FunctionalsClassifier(classes)
+        return MannerModel(classes, rows)
+    if s.kind == "pictures":
+        return PictureNetwork(rows, classes, s.channels, s.dropout, s.inner_dropout)
     return VoiceNetwork(rows, classes, s.channels, s.layers, s.dropout, s.inner_dropout)
 
 
@@ -38,7 +41,7 @@ def train(
     settings: VoiceSettings,
     seed: int,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> VoiceNetwork | FunctionalsClassifier:
+) -> VoiceNetwork | PictureNetwork | MannerModel:
     """Train one network, or fit functionals, on the recordings at `indices` of a pool.
 
     The averaged weights are kept; nothing is chosen.
@@ -54,7 +57,7 @@ def train(
         the network in evaluation mode.
     """
     if settings.kind == "functionals":
-        return fit_functionals(pool, indices, settings)
+        return fit_manner(pool, indices, settings)
     torch.manual_seed(seed)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     network = new_network(settings, pool.contours.shape[1], len(pool.labels))

@@ -1,0 +1,203 @@
+"""One speaker as a recognizer knows them: a small file that only the bundle it was made with takes."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tembr.errors import TembrError
+from tembr.files import write_bytes
+from tembr.recognize.network import Network, optional_inputs
+
+FORMAT = 1
+LARGEST_FILE = 1 << 20  # bytes; a level of a thousand rows takes twenty thousand
+LARGEST = 1e6  # of a level or an offset; beyond it there is no sound and no logit
+LONGEST = 200  # characters of a name
+PRINTED = 12  # digits of a hash that tell two apart
+
+
+class SpeakerError(TembrError):
+    """A speaker's file is unreadable, damaged, or of another bundle."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a speaker was adapted with.
+
+    Attributes:
+        name, version: of the bundle.
+        model: SHA-256 of its ONNX file, hexadecimal.
+    """
+
+    name: str
+    version: str
+    model: str
+
+    @classmethod
+    def of(cls, network: Network) -> Origin:
+        """The origin of what is adapted with `network`."""
+        facts = network.facts
+        return cls(plain(str(facts.name)), plain(str(facts.version)), facts.hashes.get(network.variant, ""))
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} (model {self.model[:PRINTED]})"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """What a recognizer has learnt of one speaker; values are those of float32.
+
+    Attributes:
+        name: of the speaker, for people; '' where unknown.
+        origin: the bundle it was made with, the only one it fits.
+        recordings: it was learnt from, 1 or more.
+        level: `(rows,)`, the speaker's own level of each row of the network's pictures, in their unit.
+        weight: of that level against each recording's own, 0 to 1.
+        offset: `(labels,)`, added to the logits; of mean 0.
+        means, precisions: `(labels, d)`, where the speaker's emotions lie, see `tembr.recognize.manner.Own`; empty
+            where the bundle knows no manner.
+
+    Raises:
+        SpeakerError: a value is out of its range.
+    """
+
+    name: str
+    origin: Origin
+    recordings: int
+    level: tuple[float, ...]
+    weight: float
+    offset: tuple[float, ...]
+    means: tuple[tuple[float, ...], ...] = ()
+    precisions: tuple[tuple[float, ...], ...] = ()
+
+    def __post_init__(self):
+        for wrong in _complaints(self):
+            raise SpeakerError(f"speaker {plain(str(self.name))!r}: {wrong}; adapt to the recordings again")
+
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """The network's inputs beside the waveform, float32: level `(rows,)`, weight `(1,)`, offset `(labels,)`, and
+        where there is a manner means and precisions `(labels, d)`."""
+        given = {"speaker_level": self.level, "speaker_weight": (self.weight,), "speaker_offset": self.offset}
+        if self.means:
+            given |= {"speaker_means": self.means, "speaker_precisions": self.precisions}
+        return {name: np.array(values, np.float32) for name, values in given.items()}
+
+    def tune(self, network: Network) -> Network:
+        """`network` as it hears this speaker; the one given stays as it is.
+
+        Raises:
+            SpeakerError: made with another bundle.
+            BundleError: the bundle cannot adapt.
+        """
+        rows = network.rows()
+        origin = Origin.of(network)
+        if self.origin != origin:
+            raise SpeakerError(
+                f"speaker {self.name!r}: adapted with the bundle {self.origin}, not with {origin}; "
+                "adapt to the speaker's recordings again"
+            )
+        expected = rows, len(network.facts.labels)
+        if (len(self.level), len(self.offset)) != expected:
+            found = f"{len(self.level)} rows and {len(self.offset)} labels"
+            raise SpeakerError(
+                f"speaker {self.name!r}: {found}, the bundle has {expected[0]} and {expected[1]}; "
+                "adapt to the speaker's recordings again"
+            )
+        expected = optional_inputs(network.session)
+        for name, values in self.inputs.items():
+            if name not in expected or list(values.shape) != expected[name].shape:
+                raise SpeakerError(
+                    f"speaker {self.name!r}: its {name} is not the bundle's; adapt to the speaker's recordings again"
+                )
+        return network.with_inputs(self.inputs)
+
+    def save(self, path: str | Path) -> None:
+        """Write a file that `load` reads back to the same values.
+
+        Raises:
+            StoreError: it cannot be written there.
+        """
+        content = {"format": FORMAT, "kind": "tembr speaker"} | asdict(self)
+        write_bytes(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Speaker:
+        """Read what `save` wrote; nothing in the file is believed without a look.
+
+        Raises:
+            SpeakerError: it cannot be read, is no such file, or has values out of range.
+        """
+        content = _read(path)
+        try:
+            origin = Origin(**content["origin"])
+            numbers = {name: _numbers(content[name]) for name in ("level", "offset")}
+            (weight,) = _numbers([content["weight"]])
+            places = {name: _rows(content.get(name, [])) for name in ("means", "precisions")}
+            return cls(content["name"], origin, content["recordings"], weight=weight, **numbers, **places)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            why = f"{error.args[0]} is missing" if isinstance(error, KeyError) else "values of the wrong kind"
+            raise SpeakerError(f"{path}: not a speaker's file ({why}); write one with `tembr adapt`") from error
+        except SpeakerError as error:
+            raise SpeakerError(f"{path}: {error}") from error
+
+
+def plain(name: str) -> str:
+    """`name` cut to 200 characters, each that cannot be printed as a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in name[:LONGEST])
+
+
+def _complaints(speaker: Speaker) -> list[str]:
+    wrong = []
+    texts = (speaker.name, speaker.origin.name, speaker.origin.version, speaker.origin.model)
+    if not all(isinstance(text, str) and text == plain(text) for text in texts):
+        wrong.append("a name is no plain text")
+    if isinstance(speaker.recordings, bool) or not isinstance(speaker.recordings, int) or speaker.recordings < 1:
+        wrong.append("its number of recordings is none")
+    if not 0 <= speaker.weight <= 1:
+        wrong.append("its weight is not from 0 to 1")
+    if not speaker.level or not speaker.offset:
+        wrong.append("level or offset is empty")
+    if not all(math.isfinite(v) and abs(v) <= LARGEST for v in (*speaker.level, *speaker.offset)):
+        wrong.append(f"level or offset has values that are not finite or beyond {LARGEST:g}")
+    if not all(math.isfinite(v) and abs(v) <= LARGEST for row in (*speaker.means, *speaker.precisions) for v in row):
+        wrong.append(f"means or precisions have values that are not finite or beyond {LARGEST:g}")
+    if any(v < 0 for row in speaker.precisions for v in row):
+        wrong.append("a precision is below 0")
+    if [len(row) for row in speaker.means] != [len(row) for row in speaker.precisions]:
+        wrong.append("means and precisions are not of one shape")
+    if len({len(row) for row in speaker.means}) > 1:
+        wrong.append("means have rows of different lengths")
+    return wrong
+
+
+def _read(path: str | Path) -> dict:
+    try:
+        with open(path, "rb") as file:
+            text = file.read(LARGEST_FILE + 1)
+        if len(text) > LARGEST_FILE:
+            raise SpeakerError(f"{path}: larger than any speaker's file; name one that `tembr adapt` wrote")
+        content = json.loads(text.decode("utf-8"))
+    except OSError as error:
+        raise SpeakerError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise SpeakerError(f"{path}: not a speaker's file (no JSON); write one with `tembr adapt`") from error
+    if not isinstance(content, dict) or (content.get("kind"), content.get("format")) != ("tembr speaker", FORMAT):
+        raise SpeakerError(f"{path}: not a speaker's file of format {FORMAT}; write one with `tembr adapt`")
+    return content
+
+
+def _rows(values: object) -> tuple[tuple[float, ...], ...]:
+    if not isinstance(values, list):
+        raise TypeError("not a list of lists")
+    return tuple(_numbers(row) for row in values)
+
+
+def _numbers(values: object) -> tuple[float, ...]:
+    if not isinstance(values, list) or not all(type(v) in (int, float) for v in values):
+        raise TypeError("not a list of numbers")
+    return tuple(float(value) for value in values)

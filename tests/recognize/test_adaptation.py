@@ -1,0 +1,434 @@
+"""A recognizer adapted to one speaker: what it learns is known beforehand, what it refuses is told in a line."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tests.command import tembr_here
+from tests.recognize.fake_adaptable import (
+    BIAS,
+    PITCH,
+    PRIORS,
+    logits,
+    make_adaptable,
+    make_model,
+    softmax,
+    units,
+    voice,
+)
+from tests.recognize.fake_bundle import RATE, make_bundle
+
+from tembr.audio import Stream
+from tembr.bundle import BundleError
+from tembr.emotions import EMOTIONS
+from tembr.errors import AudioError
+from tembr.recognize import Recognizer, load
+from tembr.recognize.adaptation import learn, offset_of, weight_of
+from tembr.recognize.speaker import LARGEST_FILE, Speaker, SpeakerError
+from tembr.recognize.verify import verify
+
+FOREIGN = 2 * PITCH
+
+
+@pytest.fixture(scope="module")
+def adaptable(tmp_path_factory) -> Path:
+    return make_adaptable(tmp_path_factory.mktemp("adaptable") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def listener(adaptable) -> Recognizer:
+    return load(adaptable)
+
+
+def clips(pitch: float, times: int = 2) -> list[tuple[np.ndarray, int]]:
+    """Recordings of every emotion in one voice."""
+    return [(voice(emotion, pitch), RATE) for emotion in EMOTIONS * times]
+
+
+def folder_of(path: Path, pitch: float = FOREIGN, times: int = 2) -> Path:
+    path.mkdir(parents=True)
+    for number, (samples, rate) in enumerate(clips(pitch, times)):
+        soundfile.write(path / f"{number:02}.wav", samples, rate, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory) -> Path:
+    """A folder of a voice an octave above what the bundle knows, two recordings of each emotion."""
+    return folder_of(tmp_path_factory.mktemp("voices") / "anna")
+
+
+@pytest.fixture(scope="module")
+def anna(listener, foreign) -> Recognizer:
+    return listener.adapt(foreign)
+
+
+def probabilities(answer) -> np.ndarray:
+    return np.array(list(answer.probabilities.values()))
+
+
+def test_without_a_speaker_the_bundle_answers_as_any(listener):
+    for emotion in EMOTIONS:
+        answer = listener.predict((voice(emotion, FOREIGN), RATE))
+        assert probabilities(answer) == pytest.approx(softmax(logits(emotion, FOREIGN)), abs=0.01)
+    assert listener.speaker is None
+
+
+def test_a_constant_bias_of_a_speaker_is_corrected(listener, anna):
+    def right(recognizer):
+        answers = recognizer.predict_batch(clips(FOREIGN, 1))
+        return [answer.label == emotion for answer, emotion in zip(answers, EMOTIONS)]
+
+    assert not all(right(listener)) and all(right(anna))
+
+
+def test_what_is_learnt_is_level_weight_and_offset(anna):
+    speaker = anna.speaker
+    assert (speaker.name, speaker.recordings) == ("anna", 12)
+    assert speaker.level == pytest.approx([units(FOREIGN), 2.5], rel=0.01)
+    assert speaker.weight == pytest.approx(12 / 13)
+    assert speaker.offset == pytest.approx(-BIAS * (units(FOREIGN) - 1) * 12 / 16, abs=0.05)
+
+
+def test_the_answer_is_the_one_with_level_weight_and_offset(listener):
+    """A speaker of two pitches: what is relative to the level, and only then, is a part of the logits."""
+    recognizer = listener.adapt(clips(PITCH, 1) + clips(FOREIGN, 1))
+    level, weight = (units(PITCH) + units(FOREIGN)) / 2, 12 / 13
+    heard = {(e, p): logits(e, p, level, weight) for e in EMOTIONS for p in (PITCH, FOREIGN)}
+    mean = np.mean(list(heard.values()), axis=0)
+    offset = -(mean - mean.mean()) * 12 / 16
+    for (emotion, pitch), said in heard.items():
+        answer = recognizer.predict((voice(emotion, pitch), RATE))
+        assert probabilities(answer) == pytest.approx(softmax(said + offset), abs=0.01)
+
+
+def test_every_recording_counts_once_in_the_offset_and_every_window_in_the_level(listener):
+    long, short = (voice("anger", FOREIGN, 9.0), RATE), (voice("sadness", PITCH, 1.0), RATE)
+    speaker = listener.adapt([long, short]).speaker
+    level = (5 * units(FOREIGN) + units(PITCH)) / 6  # windows of 3 s from 0, 1.5, 3, 4.5, 6 s, and one
+    assert speaker.level[0] == pytest.approx(level, rel=0.01)
+    said = np.stack([logits("anger", FOREIGN, level, 2 / 3), logits("sadness", PITCH, level, 2 / 3)])
+    assert speaker.offset == pytest.approx(offset_of(said, 4.0), abs=0.03)
+
+
+def test_faint_windows_teach_nothing(listener):
+    spoken, faint = voice("anger", FOREIGN, 3.0), 0.01 * voice("anger", PITCH, 9.0)
+    speaker = listener.adapt([(np.concatenate([spoken, faint]), RATE)]).speaker
+    # two windows: all of it spoken, and half
+    assert speaker.level[0] == pytest.approx(units(FOREIGN), rel=0.02)
+
+
+def test_the_offset_is_the_mean_logit_shrunk():
+    said = np.array([[3.0, 1.0, -1.0], [5.0, 1.0, 3.0]])  # mean 4, 1, 1, of mean 2
+    assert offset_of(said, 2.0) == pytest.approx([-1.0, 0.5, 0.5])
+    assert (weight_of(3, 1.0), weight_of(1, 0.0)) == (0.75, 1.0)
+
+
+def test_what_one_speaker_taught_changes_nothing_for_another(listener, foreign):
+    others = clips(PITCH / 2)
+    before = listener.predict_batch(others)
+    adapted = listener.adapt(foreign)
+    assert adapted.predict_batch(others) != before
+    assert listener.predict_batch(others) == before
+    assert adapted.network.session is listener.network.session
+
+
+def test_adapting_again_starts_from_nobody(listener, anna):
+    others = clips(PITCH / 2)
+    assert anna.adapt(others).speaker == listener.adapt(others).speaker
+
+
+def test_everything_that_hears_is_adapted(anna):
+    recording = (np.concatenate([voice("fear", FOREIGN, 4.0)]), RATE)
+    answer = anna.predict(recording)
+    assert anna.predict_batch([recording]) == [answer]
+    (segment,) = anna.segments(recording, speech_only=False)
+    assert probabilities(segment) == pytest.approx(probabilities(answer), abs=0.01)
+    assert answer.label == segment.label == "fear"
+
+
+def test_threads_change_nothing(listener):
+    sources = [partial(Stream, clip, RATE) for clip in clips(FOREIGN)]
+    assert learn(listener.network, sources, threads=1) == learn(listener.network, sources, threads=4)
+
+
+def kinds(foreign: Path):
+    paths = sorted(foreign.iterdir())
+    yield str(foreign)
+    yield paths
+    yield [path.read_bytes() for path in paths]
+    yield [io.BytesIO(path.read_bytes()) for path in paths]
+    yield [Pipe(path.read_bytes()) for path in paths]
+    yield ((samples, rate) for samples, rate in clips(FOREIGN))
+
+
+class Pipe(io.BytesIO):
+    def seekable(self):
+        return False
+
+
+@pytest.mark.parametrize("kind", range(6))
+def test_recordings_are_what_predict_takes_or_a_folder(listener, anna, foreign, kind):
+    speaker = listener.adapt(list(kinds(foreign))[kind]).speaker
+    assert (speaker.level, speaker.offset) == (anna.speaker.level, anna.speaker.offset)
+    assert speaker.name == ("anna" if kind == 0 else "")
+
+
+def test_one_recording_by_itself_is_taken_with_a_warning(listener, foreign, caplog):
+    path = foreign / "00.wav"
+    samples, rate = clips(FOREIGN)[0]
+    for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), (samples, rate)):
+        caplog.clear()
+        assert listener.adapt(source).speaker.recordings == 1
+        assert [r.getMessage() for r in caplog.records] == [
+            "1 to adapt to: little can be learnt from fewer than 8 recordings; give more"
+        ]
+
+
+def test_folders_within_are_heard_too(listener, tmp_path):
+    folder_of(tmp_path / "anna" / "monday", times=1), folder_of(tmp_path / "anna" / "tuesday", times=1)
+    assert listener.adapt(tmp_path / "anna").speaker.recordings == 12
+
+
+def test_what_cannot_be_heard_is_told_and_left_out(listener, anna, tmp_path, caplog):
+    folder = folder_of(tmp_path / "anna")
+    (folder / "broken.wav").write_bytes(b"no audio")
+    soundfile.write(folder / "silent.wav", np.zeros(RATE), RATE)
+    soundfile.write(folder / "short.wav", voice("fear", PITCH, 0.2), RATE)
+    with caplog.at_level(logging.WARNING, "tembr"):
+        speaker = listener.adapt(folder).speaker
+    assert speaker == anna.speaker
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3 and all(line.startswith(f"left out: {folder}") for line in told)
+    for said in ("not readable as audio", "silence: ", "too_short: "):
+        assert any(said in line for line in told)
+
+
+@pytest.mark.parametrize("given", ["nowhere", "empty", []])
+def test_nothing_to_hear_is_one_error(listener, tmp_path, given, caplog):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AudioError, match="no recording to adapt to can be heard, "):
+        listener.adapt(tmp_path / given if given else given)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("given", ["path", "speaker", "load"])
+def test_a_speaker_kept_in_a_file_gets_the_same_answers_to_the_bit(listener, adaptable, anna, tmp_path, given):
+    anna.speaker.save(tmp_path / "anna.json")
+    loaded = Speaker.load(tmp_path / "anna.json")
+    assert loaded == anna.speaker
+    again = (
+        load(adaptable, speaker=tmp_path / "anna.json")
+        if given == "load"
+        else listener.for_speaker(tmp_path / "anna.json" if given == "path" else loaded)
+    )
+    recordings = clips(FOREIGN) + clips(PITCH)
+    assert again.predict_batch(recordings) == anna.predict_batch(recordings)
+    assert again.speaker == anna.speaker
+
+
+@pytest.mark.parametrize("changes", [{"name": "other"}, {"version": "2"}])
+def test_the_speaker_of_another_bundle_is_refused(anna, tmp_path, changes):
+    other = load(make_adaptable(tmp_path / "other", **changes))
+    with pytest.raises(SpeakerError, match=r"adapted with the bundle adaptable 1 .*, not with (other 1|adaptable 2) "):
+        other.for_speaker(anna.speaker)
+
+
+def test_the_speaker_of_another_model_of_the_bundle_is_refused(anna, tmp_path):
+    model = make_model()
+    model.doc_string = "another"
+    facts = {"name": "adaptable", "adaptation": PRIORS}
+    with pytest.raises(SpeakerError, match="adapted with the bundle adaptable 1"):
+        load(make_bundle(tmp_path / "other", model, **facts), speaker=anna.speaker)
+
+
+@pytest.mark.parametrize("field", ["level", "offset"])
+def test_a_speaker_of_another_size_is_refused(listener, anna, field):
+    other = Speaker(**vars(anna.speaker) | {field: (0.0, 1.0, 2.0)})
+    with pytest.raises(SpeakerError, match="the bundle has 2 and 6"):
+        listener.for_speaker(other)
+
+
+BAD = {
+    "no json": b"not json",
+    "no text": b"\xff\xfe{",
+    "no object": b"[]",
+    "deep": b"[" * 100_000,
+    "of a later format": {"format": 2},
+    "of another kind": {"kind": "tembr bundle"},
+    "without level": {"level": None},
+    "level no list": {"level": "11"},
+    "level of text": {"level": ["1", "2"]},
+    "level of truth": {"level": [True, False]},
+    "level empty": {"level": []},
+    "level infinite": {"level": [1e999, 0.0]},
+    "level huge": {"level": [1e30, 0.0]},
+    "level beyond floats": {"level": [10**400, 0]},
+    "offset not a number": {"offset": [float("nan")] * 6},
+    "offset nested": {"offset": [[0.0]] * 6},
+    "weight above one": {"weight": 1.5},
+    "weight below zero": {"weight": -0.1},
+    "weight not a number": {"weight": float("nan")},
+    "weight of text": {"weight": "1"},
+    "no recordings": {"recordings": 0},
+    "recordings of text": {"recordings": "12"},
+    "recordings in parts": {"recordings": 1.5},
+    "name no text": {"name": ["anna"]},
+    "name a trick": {"name": "\x1b[2J"},
+    "name long": {"name": "a" * 1_000},
+    "origin no object": {"origin": "adaptable"},
+    "origin with more": {"origin": {"name": "adaptable", "version": "1", "model": "", "path": "/"}},
+    "origin no text": {"origin": {"name": {}, "version": "1", "model": ""}},
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_is_one_line(anna, tmp_path, case):
+    path = tmp_path / "speaker.json"
+    anna.speaker.save(path)
+    bad = BAD[case]
+    path.write_bytes(bad if isinstance(bad, bytes) else json.dumps(json.loads(path.read_text()) | bad).encode())
+    with pytest.raises(SpeakerError) as caught:
+        Speaker.load(path)
+    assert str(caught.value).startswith(f"{path}: ") and len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("missing", ["name", "origin", "recordings", "level", "weight", "offset"])
+def test_a_file_that_lacks_something_is_told(anna, tmp_path, missing):
+    path = tmp_path / "speaker.json"
+    anna.speaker.save(path)
+    content = json.loads(path.read_text())
+    del content[missing]
+    path.write_text(json.dumps(content))
+    with pytest.raises(SpeakerError, match=f"{missing} is missing"):
+        Speaker.load(path)
+
+
+def test_a_file_too_large_is_not_read(anna, tmp_path):
+    path = tmp_path / "speaker.json"
+    anna.speaker.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content.ljust(LARGEST_FILE))
+    assert Speaker.load(path) == anna.speaker
+    path.write_bytes(content.ljust(LARGEST_FILE + 1))
+    with pytest.raises(SpeakerError, match="larger than any speaker's file"):
+        Speaker.load(path)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(SpeakerError, match="cannot be read"):
+            Speaker.load(path)
+
+
+def test_a_name_that_cannot_be_printed_is_kept_as_question_marks(listener, tmp_path):
+    speaker = listener.adapt(folder_of(tmp_path / "a\x1bb")).speaker
+    assert speaker.name == "a?b"
+    speaker.save(tmp_path / "speaker.json")
+    assert Speaker.load(tmp_path / "speaker.json") == speaker
+
+
+def test_a_bundle_that_cannot_adapt_says_so(recognizer, anna):
+    with pytest.raises(BundleError, match="fake 1 cannot adapt to a speaker"):
+        recognizer.adapt([(voice("fear"), RATE)])
+    with pytest.raises(BundleError, match="fake 1 cannot adapt to a speaker"):
+        recognizer.for_speaker(anna.speaker)
+
+
+def test_facts_that_say_nothing_of_adaptation_are_read(bundle):
+    content = json.loads((bundle / "bundle.json").read_text())
+    assert content.pop("adaptation") == {}
+    assert load(bundle).facts.adaptation == {}
+
+
+@pytest.mark.parametrize("priors", [{"level_prior": -1.0}, {"offset_prior": "4"}, {"offset_prior": float("nan")}])
+def test_priors_that_are_no_numbers_are_told(tmp_path, priors):
+    recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=PRIORS | priors))
+    with pytest.raises(BundleError, match="is no number; export the bundle again"):
+        recognizer.adapt(clips(PITCH))
+
+
+def test_facts_of_adaptation_that_are_no_object_are_told(tmp_path):
+    with pytest.raises(BundleError, match="is not an object"):
+        load(make_adaptable(tmp_path / "bundle", adaptation=[1]))
+
+
+@pytest.mark.parametrize("lacking", ["speaker_level", "speaker_weight", "speaker_offset"])
+def test_a_model_that_is_not_what_the_facts_say_is_told(tmp_path, lacking):
+    names = [name for name in ("speaker_level", "speaker_weight", "speaker_offset") if name != lacking]
+    folder = make_bundle(tmp_path / "bundle", make_model(tuple(names)), adaptation=PRIORS)
+    with pytest.raises(BundleError, match=f"without {lacking}"):
+        load(folder).adapt(clips(PITCH))
+    (check,) = [check for check in verify(folder) if check.subject == "model.onnx adaptation"]
+    assert not check.passed and lacking in check.said
+
+
+def test_verify_has_nothing_against_a_bundle_that_adapts(adaptable):
+    checks = list(verify(adaptable))
+    assert all(check.passed for check in checks), checks
+    assert "model.onnx adaptation" in [check.subject for check in checks]
+
+
+@pytest.fixture
+def command(capsys, adaptable):
+    return lambda *words: tembr_here(capsys, *map(str, words), "--bundle", str(adaptable))
+
+
+def test_a_folder_is_adapted_to_before_the_answers(command, listener, anna, foreign):
+    answers = json.loads, command("predict", foreign, "--adapt", foreign, "--format", "json")
+    assert (answers[1].status, answers[1].err) == (0, "")
+    heard = [answers[0](line) for line in answers[1].out.splitlines()]
+    assert heard == [answer.as_dict() for answer in anna.predict_batch(sorted(map(str, foreign.iterdir())))]
+
+
+def test_a_speaker_is_kept_and_used(command, anna, foreign, tmp_path):
+    made = command("adapt", foreign, "--out", tmp_path / "anna.json")
+    assert (made.status, made.err) == (0, "")
+    assert made.out == f"{tmp_path / 'anna.json'}: anna, 12 recordings, weight 0.92\n"
+    assert Speaker.load(tmp_path / "anna.json") == anna.speaker
+    once = command("predict", foreign, "--adapt", foreign)
+    kept = command("predict", foreign, "--adapt", tmp_path / "anna.json")
+    assert kept == once != command("predict", foreign)
+
+
+def test_adapting_on_the_command_line_tells_what_was_left_out(command, tmp_path):
+    folder = folder_of(tmp_path / "anna", times=1)
+    (folder / "broken.wav").write_bytes(b"no audio")
+    done = command("adapt", folder, "--out", tmp_path / "anna.json")
+    assert done.status == 0 and "6 recordings" in done.out
+    left_out, few = done.err.splitlines()
+    assert left_out.startswith(f"tembr: left out: {folder}/broken.wav: ") and "fewer than 8" in few
+    assert command("predict", folder / "00.wav", "--adapt", folder).err == done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("predict", "x.wav", "--adapt", "nowhere"), "no such file"),
+        (("predict", "x.wav", "--adapt", "nowhere.json"), "cannot be read"),
+        (("adapt", "nowhere", "--out", "speaker.json"), "no such file"),
+    ],
+)
+def test_nobody_to_adapt_to_is_one_line(command, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    done = command(*words)
+    assert done.status == 1 and done.one_line_error and said in done.err and done.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [("predict", "x.wav", "--adapt", "."), ("adapt", ".", "--out", "speaker.json")])
+def test_a_bundle_that_cannot_adapt_is_one_line(capsys, bundle, words):
+    done = tembr_here(capsys, *words, "--bundle", str(bundle))
+    assert done.status == 1 and done.one_line_error and "cannot adapt to a speaker" in done.err
+
+
+def test_help_says_what_recordings_it_takes(capsys):
+    said = " ".join(tembr_here(capsys, "adapt", "--help").out.split())
+    assert "mixture of emotions" in said
