@@ -107,7 +107,9 @@ def export_voices(
         require_same(recipe, one.recipe, measured[protocol])
     corpora = corpora_of(recipe, folders)
     features = recipe.members[0].features
-    pool = make_pool(corpora, features, lambda done, total: watch.progress("recordings analysed", done, total))
+    pool = make_pool(
+        corpora, features, lambda done, total: watch.progress("recordings analysed", done, total), recipe.copies
+    )
     members = _train(recipe, Networks(corpora, pool), pool, jobs, watch)
     temperatures = found["speaker"].temperatures if "speaker" in found else {}
     ensembles = [_ensemble(members, mode, pool) for mode in MODES]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -82,11 +82,13 @@ def run_experiment(
     watch, started = watch or Watch(), time.perf_counter()
     corpora = corpora_of(recipe, folders)
     features = recipe.members[0].features
-    pool = make_pool(corpora, features, lambda done, total: watch.progress("recordings analysed", done, total))
+    pool = make_pool(
+        corpora, features, lambda done, total: watch.progress("recordings analysed", done, total), recipe.copies
+    )
     networks = Networks(corpora, pool)
     plans = {seed: make_plan(corpora[0], recipe.protocol, seed, recipe.folds, recipe.inner) for seed in recipe.seeds}
     tasks = {
-        (seed, outer.name, number, member.name): networks.tasks(part, member, seed)
+        (seed, outer.name, number, member.name): networks.tasks(part, member, seed)[: 1 if number else None]
         for seed, plan in plans.items()
         for outer in plan
         for number, part in enumerate((outer.whole, *outer.parts))
@@ -144,10 +146,9 @@ class _Run:
     def answer(self) -> _Scored:
         answers, inner, temperatures, folds = [], [], [], []
         for number, outer in enumerate(self.plan):
-            everyone = self._ensemble(outer, range(1 + len(outer.parts)))
-            outer_answers = self._ask(everyone, self.asked, outer.test, number)
+            outer_answers = self._ask(self._ensemble(outer, 0), self.asked, outer.test, number)
             inner_answers = [
-                self._ask(self._ensemble(outer, [k]), self.pool, part.inner, number)
+                self._ask(self._ensemble(outer, k), self.pool, part.inner, number)
                 for k, part in enumerate(outer.parts, start=1)
             ]
             temperature = 1.0
@@ -163,16 +164,14 @@ class _Run:
             self.seed, joined.indices, joined.logits, folds, float(np.mean(inner)) if inner else 0.0, temperatures
         )
 
-    def _ensemble(self, outer: Outer, numbers: Sequence[int]) -> VoiceEnsemble:
-        """Of the networks of some parts, the whole being number 0; of functionals those of the first alone."""
+    def _ensemble(self, outer: Outer, number: int) -> VoiceEnsemble:
+        """Of the networks of one part, the whole being number 0."""
         groups, manner = [], None
         for member in self.recipe.members:
             if member.hears not in (self.mode, "both"):
                 continue
-            fitted = member.kind == "functionals"
-            tasks = [self.tasks[self.seed, outer.name, k, member.name] for k in (numbers[:1] if fitted else numbers)]
-            networks = [self.networks.load(task) for some in tasks for task in some]
-            if fitted and self.mode == "known":
+            networks = [self.networks.load(task) for task in self.tasks[self.seed, outer.name, number, member.name]]
+            if member.kind == "functionals" and self.mode == "known":
                 manner = networks[0]
             else:
                 groups.append((member.weight, networks))

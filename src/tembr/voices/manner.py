@@ -68,7 +68,8 @@ def fit_manner(pool: Pool, indices: np.ndarray, settings: VoiceSettings) -> Mann
     Raises:
         ConfigError: fewer than two emotions of the corpus asked, or fewer than two speakers.
     """
-    asked = indices[(pool.corpus[indices] == 0) & np.isin(pool.classes[indices], pool.columns)]
+    original = pool.originals[indices] == indices
+    asked = indices[original & (pool.corpus[indices] == 0) & np.isin(pool.classes[indices], pool.columns)]
     if len(np.unique(pool.classes[asked])) < 2 or len(np.unique(pool.speakers[asked])) < 2:
         raise ConfigError("functionals: fewer than two emotions or speakers to learn from")
     values = _functionals(pool, indices)
@@ -93,6 +94,7 @@ class Estimate:
         centre: mean voice of the corpus asked, `(numbers,)`.
         effects: `d_k`, `(k, numbers)`.
         speech, manner, voices: covariances of e, e_sk and m_s, `(numbers, numbers)`.
+        channels: the same of what copies of recordings are apart from these.
     """
 
     classes: np.ndarray
@@ -101,6 +103,7 @@ class Estimate:
     speech: np.ndarray
     manner: np.ndarray
     voices: np.ndarray
+    channels: np.ndarray
 
 
 def estimate(pool: Pool, indices: np.ndarray, values: np.ndarray) -> Estimate:
@@ -110,8 +113,9 @@ def estimate(pool: Pool, indices: np.ndarray, values: np.ndarray) -> Estimate:
         values: of the recordings at `indices`, `(n, numbers)`.
     """
     speakers, classes, corpus = pool.speakers[indices], pool.classes[indices], pool.corpus[indices]
+    original = pool.originals[indices] == indices
     left, voices, effects = [], {}, {k: [] for k in np.unique(classes[corpus == 0])}
-    for speaker in np.unique(speakers):
+    for speaker in np.unique(speakers[original]):
         own = speakers == speaker
         number = int(corpus[own][0])
         means = {k: values[own & (classes == k)].mean(0) for k in np.unique(classes[own])}
@@ -130,12 +134,23 @@ def estimate(pool: Pool, indices: np.ndarray, values: np.ndarray) -> Estimate:
         np.cov(np.vstack(left).T),
         np.cov(np.vstack([np.array(some) - np.mean(some, axis=0) for some in effects.values()]).T),
         np.cov(np.vstack(about).T),
+        _channels(pool, indices, values),
     )
+
+
+def _channels(pool: Pool, indices: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What copies of a speaker are apart from their originals on average, squared: `(numbers, numbers)`."""
+    place = np.full(len(pool.originals), -1)
+    place[indices] = np.arange(len(indices))
+    copies = indices[pool.originals[indices] != indices]
+    apart = values[place[copies]] - values[place[pool.originals[copies]]]
+    shifts = [apart[pool.speakers[copies] == speaker].mean(0) for speaker in np.unique(pool.speakers[copies])]
+    return np.array(shifts).T @ np.array(shifts) / len(shifts) if shifts else np.zeros((values.shape[1],) * 2)
 
 
 def _set(model: MannerModel, found: Estimate, settings: VoiceSettings) -> None:
     own = settings.manner * found.manner
-    alone = _shrunk(found.speech + own + settings.voices * found.voices, settings.shrinkage)
+    alone = _shrunk(found.speech + own + settings.voices * (found.voices + found.channels), settings.shrinkage)
     means = found.effects + found.centre
     slopes = np.linalg.solve(alone, means.T).T
     directions, spread = _directions(_shrunk(found.speech, settings.shrinkage), _shrunk(own, settings.shrinkage))

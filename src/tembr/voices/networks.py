@@ -25,7 +25,7 @@ from tembr.voices.recipe import MemberSettings
 from tembr.voices.settings import VoiceSettings
 from tembr.voices.train import new_network, train
 
-FORMATS = {"network": 1, "pictures": 1, "functionals": 4}
+FORMATS = {"network": 1, "pictures": 1, "functionals": 5}
 """Of each kind, raised when training would make other weights of the same settings."""
 
 
@@ -59,6 +59,7 @@ class Networks:
         self.corpora, self.pool = tuple(corpora), pool
         self.root = root or cache_root() / "voices"
         self._recordings = _fingerprint(corpora)
+        self._copied = pool.originals != np.arange(len(pool.originals))
 
     def tasks(self, part: Part, member: MemberSettings, seed: int) -> list[Task]:
         """What a member has to train for one part of a plan.
@@ -66,7 +67,9 @@ class Networks:
         Raises:
             ConfigError: it learns from a corpus that the recipe does not name.
         """
-        indices = np.concatenate([part.train, self._besides(member)])
+        chosen = np.concatenate([part.train, self._besides(member)])
+        copies = np.flatnonzero(np.isin(self.pool.originals, chosen) & self._copied)
+        indices = np.concatenate([chosen, copies])
         settings = VoiceSettings(**{name: getattr(member, name) for name in VoiceSettings.model_fields})
         facts = [
             FORMATS[settings.kind],
@@ -83,7 +86,7 @@ class Networks:
         unknown = [name for name in wanted if name not in names[1:]]
         if unknown:
             raise ConfigError(f"{member.name}: besides {unknown[0]}, which is not among the recipe's more")
-        return np.flatnonzero(np.isin(self.pool.corpus, [names.index(name, 1) for name in wanted]))
+        return np.flatnonzero(~self._copied & np.isin(self.pool.corpus, [names.index(name, 1) for name in wanted]))
 
     def train(
         self, tasks: Iterable[Task], jobs: int, progress: Callable[[int, int], None] = lambda done, total: None
@@ -102,7 +105,7 @@ class Networks:
                 progress(done, len(missing))
             return
         threads = max(1, (os.cpu_count() or 1) // jobs)
-        start = (self.corpora, missing[0].settings.features, threads)
+        start = (self.corpora, missing[0].settings.features, threads, bool(self._copied.any()))
         with ProcessPoolExecutor(jobs, get_context("spawn"), _begin, start) as workers:
             futures = [workers.submit(_train, task, self._path(task)) for task in missing]
             try:
@@ -145,10 +148,10 @@ def _fingerprint(corpora: Sequence[Corpus]) -> str:
 _pool: Pool | None = None
 
 
-def _begin(corpora: Sequence[Corpus], features, threads: int) -> None:
+def _begin(corpora: Sequence[Corpus], features, threads: int, copies: bool) -> None:
     global _pool  # one a process: it is the processes' only state
     torch.set_num_threads(threads)
-    _pool = make_pool(corpora, features)
+    _pool = make_pool(corpora, features, copies=copies)
 
 
 def _train(task: Task, path: Path) -> None:

@@ -1,8 +1,7 @@
 """Which networks answer for whom: outer folds that are scored, and within each the speakers its networks leave out.
 
-Leaving two speakers out at a time serves both: the network that heard neither A nor B answers for A, and its answers
-for B are evidence on an unheard voice that A's recipe may be chosen and calibrated on. Networks that heard all but A
-answer for A too.
+A network that heard neither A nor B answers for B: evidence on an unheard voice that the recipe for A may be chosen and
+calibrated on. It serves the other way round too. For A itself answer networks that heard everybody else.
 """
 
 from __future__ import annotations

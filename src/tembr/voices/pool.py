@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from tembr.audio import read
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.emotions import ordered
-from tembr.features.extract import extract
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureStore
 from tembr.recognize.degrade import prepare
+from tembr.voices.copies import kind_of, make_copies, through
 from tembr.voices.level import heard, own_level
 
 REPRESENTATION = "contours"
-BATCH = 64  # recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +33,8 @@ class Pool:
         known: `(corpora, labels)` bool, which emotions each corpus has.
         labels: of all corpora together, the six first.
         utterances: of the corpus that is asked.
+        originals: `(n,)` int, of what each is a copy: of itself, or of another recording as it sounds elsewhere. Copies
+            come last; those of a speaker through one degradation are a speaker of their own.
     """
 
     contours: torch.Tensor
@@ -46,6 +46,7 @@ class Pool:
     known: torch.Tensor
     labels: tuple[str, ...]
     utterances: tuple[Utterance, ...]
+    originals: np.ndarray
 
     @property
     def asked(self) -> int:
@@ -61,8 +62,12 @@ def make_pool(
     corpora: Sequence[Corpus],
     features: FeatureSettings,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    copies: bool = False,
 ) -> Pool:
     """Contours of all recordings of `corpora`, the first of which is asked, from the cache where they are there.
+
+    Args:
+        copies: of half of the recordings as they sound elsewhere come after them, see `tembr.voices.copies`.
 
     Raises:
         AudioError: a recording cannot be read. StoreError: the cache cannot be written.
@@ -70,21 +75,27 @@ def make_pool(
     everyone = [u for corpus in corpora for u in corpus.utterances]
     table = FeatureStore().prepare(everyone, [REPRESENTATION], features, progress)[REPRESENTATION]
     contours = torch.stack([torch.from_numpy(np.array(table[k])) for k in range(len(table))])
+    kinds, originals = [""] * len(everyone), np.arange(len(everyone))
+    number = np.repeat(np.arange(len(corpora)), [len(corpus) for corpus in corpora])
+    if copies:
+        copied = np.array([k for k, u in enumerate(everyone) if kind_of(u)], dtype=int)
+        contours = torch.cat([contours, make_copies(corpora, features, progress)])
+        kinds, originals = kinds + [kind_of(everyone[k]) for k in copied], np.concatenate([originals, copied])
     weights, levels = _heard(contours)
     labels = ordered(u.emotion for u in everyone)
-    number = np.repeat(np.arange(len(corpora)), [len(corpus) for corpus in corpora])
-    names = [f"{n}:{u.speaker or u.key}" for n, u in zip(number, everyone)]
+    names = [f"{number[k]}:{everyone[k].speaker or everyone[k].key}:{kind}" for k, kind in zip(originals, kinds)]
     known = torch.tensor([[label in corpus.labels for label in labels] for corpus in corpora])
     return Pool(
         contours,
         weights,
         levels,
-        np.array([labels.index(u.emotion) for u in everyone]),
+        np.array([labels.index(everyone[k].emotion) for k in originals]),
         np.unique(names, return_inverse=True)[1],
-        number,
+        number[originals],
         known,
         labels,
         corpora[0].utterances,
+        originals,
     )
 
 
@@ -101,13 +112,8 @@ def degraded(
         ConfigError: there is no such degradation, or what it needs is not installed.
     """
     effect = prepare(name, corpus, features.sample_rate)
-    parts = []
-    for first in range(0, len(corpus), BATCH):
-        said = corpus.utterances[first : first + BATCH]
-        waveforms = [features.fit(effect(u, read(u.path, features.sample_rate, u.start, u.end))) for u in said]
-        parts.append(extract(np.stack(waveforms), features.sample_rate, REPRESENTATION, settings=features))
-        progress(first + len(said), len(corpus))
-    contours = torch.cat([*parts, pool.contours[len(corpus) :]])
+    heard = through(corpus.utterances, [effect] * len(corpus), features, progress)
+    contours = torch.cat([heard, pool.contours[len(corpus) :]])
     weights, levels = _heard(contours)
     return replace(pool, contours=contours, weights=weights, levels=levels)
 

@@ -21,7 +21,8 @@ class MemberSettings(VoiceSettings):
     Attributes:
         name: of the kind.
         hears: speakers of whom nothing is 'unknown', those 'known' by recordings, or 'both'.
-        networks: how many, each with a seed of its own, for every part of a plan; their logits are averaged.
+        networks: how many answer together, each with a seed of its own; their logits are averaged. For inner speakers
+            one answers alone.
         weight: that the mean of their logits is added with.
         shipped: how many a bundle has, trained on all recordings.
         besides: corpora learnt from beside the one that is asked; None is all of the recipe's `more`.
@@ -44,6 +45,7 @@ class Recipe(BaseModel):
         unmapped: labels outside the six in the corpus asked: 'keep' or 'drop'.
         protocol, folds, inner: see `make_plan`.
         seeds: a whole run each; figures are their mean.
+        copies: half of the recordings are learnt from as they sound elsewhere too, see `tembr.voices.copies`.
         adapt: recordings of a speaker that are adapted to, not scored then.
         degrade: '' or what is done to the recordings that are scored (and adapted to), never to those learnt from:
             'phone', 'mp3', 'noise' or 'room', see `tembr.recognize.degrade`.
@@ -63,12 +65,13 @@ class Recipe(BaseModel):
     folds: int = Field(0, ge=0)
     inner: int = Field(0, ge=0)
     seeds: tuple[int, ...] = Field((0,), min_length=1)
+    copies: bool = False
     adapt: int = Field(30, ge=0)
     degrade: str = ""
     level_prior: float = Field(1.0, ge=0)
     offset_prior: float = Field(2.0, ge=0)
-    manner_prior: float = Field(5.0, ge=0)
-    manner_share: float = Field(0.35, ge=0)
+    manner_prior: float = Field(1.0, ge=0)
+    manner_share: float = Field(0.4, ge=0)
     members: tuple[MemberSettings, ...] = Field((MemberSettings(),), min_length=1)
 
 

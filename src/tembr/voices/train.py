@@ -21,6 +21,7 @@ from tembr.voices.settings import VoiceSettings
 from tembr.voices.vary import vary
 
 MOST_COMPANIONS = 32
+COPIES = 0.5  # chance of a copy against that of an original of the same speaker
 GROUP = 16  # recordings of a speaker in a batch where logits are centred
 LARGEST_GRADIENT = 5.0
 
@@ -99,7 +100,8 @@ class Speakers:
         self.pool, self.indices = pool, indices
         self.names, which, counts = np.unique(pool.speakers[indices], return_inverse=True, return_counts=True)
         self.recordings = {name: indices[which == k] for k, name in enumerate(self.names)}
-        chances = counts[which] ** -float(balance)
+        copied = pool.originals[indices] != indices
+        chances = counts[which] ** -float(balance) * np.where(copied, COPIES, 1.0)
         self.chances = chances / chances.sum()
         shares = counts ** (1 - float(balance))
         self.shares = shares / shares.sum()
