@@ -24,7 +24,12 @@ def drawn():
             for _ in range(30):
                 values.append(voice + effect + manner + rng.standard_normal(4) * [2, 3, 1, 1])
                 speakers.append(speaker), classes.append(emotion), corpus.append(speaker % 2)
-    pool = SimpleNamespace(speakers=np.array(speakers), classes=np.array(classes), corpus=np.array(corpus))
+    pool = SimpleNamespace(
+        speakers=np.array(speakers),
+        classes=np.array(classes),
+        corpus=np.array(corpus),
+        originals=np.arange(len(values)),
+    )
     return pool, np.array(values), effects
 
 
