@@ -8,6 +8,7 @@ that a row rests on are kept in docs/results/unseen/NAME.json.
 
 from __future__ import annotations
 
+import csv
 import json
 import statistics
 import sys
@@ -166,9 +167,8 @@ def speakers(runs: Path) -> str:
     return "\n".join(["| speaker left out | nothing known | adapted |", "| --- | ---: | ---: |", *rows])
 
 
-def picture(runs: Path) -> None:
-    """Random split against unseen voice, for the baseline, the published ensemble and ours."""
-    from matplotlib.figure import Figure
+def bars(runs: Path) -> list[tuple]:
+    """Name, accuracy on the random split, UAR on unseen speakers, UAR adapted; None where there is none."""
 
     def value(folder: str, figure: str) -> float:
         return json.loads((RESULTS / folder / "summary.json").read_text())[figure]["value"]
@@ -176,7 +176,7 @@ def picture(runs: Path) -> None:
     random, default = line(read(runs, "random"), "unknown"), read(runs, "default")
     split = "nemo/random/baseline_svm", "default/ensemble"
     unseen = "nemo/speaker/baseline_svm", "default/ensemble/speaker"
-    bars = [
+    return [
         ("SVM on 40 mean MFCCs", value(split[0], "accuracy"), value(unseen[0], "uar"), None),
         ("published ensemble\nof three ResNet18", 0.9476, None, None),
         ("our ensemble of\nthree narrow ResNets", value(split[1], "accuracy"), value(unseen[1], "uar"), None),
@@ -187,9 +187,16 @@ def picture(runs: Path) -> None:
             line(default, "known")["uar"],
         ),
     ]
+
+
+def picture(runs: Path) -> None:
+    """Random split against unseen voice, for the baseline, the published ensemble and ours."""
+    from matplotlib.figure import Figure
+
+    groups = bars(runs)
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     axes = figure.subplots()
-    for place, (_, split, alone, known) in enumerate(bars):
+    for place, (_, split, alone, known) in enumerate(groups):
         for offset, height, colour in ((-0.27, split, PALE), (0.0, alone, OURS), (0.27, known, ADAPTED)):
             if height is not None:
                 axes.bar(place + offset, 100 * height, 0.25, color=colour)
@@ -198,7 +205,7 @@ def picture(runs: Path) -> None:
                 axes.text(place, 2, "never\nreported", ha="center", color=INK, fontsize=9)
     axes.axhline(100 / 6, color=INK, linewidth=0.8, linestyle=":")
     axes.text(-0.45, 100 / 6 + 1, "chance", color=INK, fontsize=9)
-    axes.set_xticks(range(len(bars)), [name for name, *_ in bars])
+    axes.set_xticks(range(len(groups)), [name for name, *_ in groups])
     axes.set_ylim(0, 105)
     axes.set_ylabel("% right (random split: accuracy; unseen: UAR)")
     axes.set_title("nEMO, six emotions: what a random split shows and what a new voice gets", color=INK)
@@ -208,6 +215,46 @@ def picture(runs: Path) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(KEPT / "random_and_unseen.png", dpi=110)
+
+
+HEADS = {
+    "README.md": ("random split, accuracy", "a voice never heard, UAR", "the same, adapted, UAR", "not reported"),
+    "README.pl.md": ("losowy podział, accuracy", "głos niesłyszany, UAR", "ten sam, po adaptacji, UAR", "nie podano"),
+}
+
+
+def readmes(runs: Path) -> None:
+    """Put the bars of the picture into the READMEs as a table, between `<!-- unseen -->` and `<!-- /unseen -->`."""
+    for name, (*head, missing) in HEADS.items():
+        shown = lambda value: missing if value is None else f"{100 * value:.1f}%"  # noqa: B023, E731
+        rows = [cells(bar[0].replace("\n", " "), *map(shown, bar[1:])) for bar in bars(runs)]
+        table = "\n".join([cells("", *head), "| --- | ---: | ---: | ---: |", *rows])
+        path = ROOT / name
+        before, _, rest = path.read_text().partition("<!-- unseen -->")
+        _, _, after = rest.partition("<!-- /unseen -->")
+        path.write_text(f"{before}<!-- unseen -->\n{table}\n<!-- /unseen -->{after}")
+
+
+def journal() -> None:
+    """Put the journal's rows into docs/experiments.md, between `<!-- table -->` and `<!-- /table -->`."""
+    page, file = ROOT / "docs" / "experiments.md", ROOT / "docs" / "experiments.csv"
+    if not (page.is_file() and file.is_file()):
+        return
+    with file.open(newline="") as lines:
+        entries = sorted(csv.DictReader(lines), key=lambda entry: (entry["mode"] == "known", entry["corpus"] != "nemo"))
+    words = {"unknown": "nothing known", "known": "adapted"}
+    rows = [
+        cells(
+            f"[{e['experiment']}](../experiments/{e['experiment']}.toml)", e["title"], words[e["mode"]], e["seeds"],
+            f"{float(e['uar']):.3f} ({float(e['low']):.3f}–{float(e['high']):.3f})", f"{float(e['inner_uar']):.3f}",
+            f"{float(e['accuracy']):.3f}", f"{float(e['ece']):.3f}", f"{float(e['confident_half']):.3f}",
+        )
+        for e in entries
+    ]  # fmt: skip
+    head = ("experiment", "what", "asked", "seeds", "UAR", "inner UAR", "accuracy", "ECE", "confident half")
+    table = "\n".join([cells(*head), cells(*["---"] * len(head)), *rows])
+    before, _, rest = page.read_text().partition("<!-- table -->")
+    page.write_text(f"{before}<!-- table -->\n{table}\n<!-- /table -->{rest.partition('<!-- /table -->')[2]}")
 
 
 def main(runs: Path, bundle: Path | None) -> None:
@@ -233,6 +280,8 @@ bootstrap intervals over recordings, mean of the seeds; ± is the deviation betw
 {text}"""
     (RESULTS / "unseen.md").write_text(page.rstrip() + "\n")
     picture(runs)
+    readmes(runs)
+    journal()
 
 
 if __name__ == "__main__":
