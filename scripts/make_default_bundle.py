@@ -30,10 +30,11 @@ def tembr(*arguments: object) -> None:
 
 def main(corpora: str, out: Path) -> None:
     recipe = ROOT / "experiments" / "default.toml"
-    tembr("experiment", recipe, "--corpora", corpora, "--out", out, "--jobs", 2)
+    random = ROOT / "experiments" / "random.toml"
+    tembr("experiment", recipe, random, "--corpora", corpora, "--out", out, "--jobs", 2)
     tembr(
-        "ship", recipe, "--corpora", corpora, "--measured", f"speaker={out / 'default'}", "--out", BUNDLE,
-        "--name", "tembr-default-pl", "--version", VERSION, "--jobs", 2,
+        "ship", recipe, "--corpora", corpora, "--measured", f"speaker={out / 'default'}",
+        "--measured", f"random={out / 'random'}", "--out", BUNDLE, "--name", "tembr-default-pl", "--version", VERSION, "--jobs", 2,
     )  # fmt: skip
     tembr("verify", BUNDLE)
 

@@ -248,8 +248,8 @@ def _facts(
 
 
 SPLITS = {
-    "speaker": "every speaker answered by networks that never heard that speaker, nor one more: two are left out at a "
-    "time, and what the second is answered calibrates the first",
+    "speaker": "every speaker answered by networks of all the others; temperatures were fitted on answers for speakers "
+    "that networks had not heard either",
     "random": "20% of the recordings set aside at random, stratified by emotion; every voice and every recording "
     "session is in training and test alike",
     "sentence": "as for unseen speakers, and a fifth of the sentences left out of training, which alone are scored",
