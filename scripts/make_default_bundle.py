@@ -34,7 +34,8 @@ def main(corpora: str, out: Path) -> None:
     tembr("experiment", recipe, random, "--corpora", corpora, "--out", out, "--jobs", 2)
     tembr(
         "ship", recipe, "--corpora", corpora, "--measured", f"speaker={out / 'default'}",
-        "--measured", f"random={out / 'random'}", "--out", BUNDLE, "--name", "tembr-default-pl", "--version", VERSION, "--jobs", 2,
+        "--measured", f"random={out / 'random'}", "--out", BUNDLE,
+        "--name", "tembr-default-pl", "--version", VERSION, "--jobs", 2,
     )  # fmt: skip
     tembr("verify", BUNDLE)
 

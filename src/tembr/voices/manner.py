@@ -126,6 +126,9 @@ def estimate(pool: Pool, indices: np.ndarray, values: np.ndarray) -> Estimate:
             left += [values[own & (classes == k)] - mean for k, mean in means.items()]
             for k, mean in means.items():
                 effects[k].append(mean - voice)
+    for speaker in np.unique(speakers[~original & (corpus == 0)]):
+        own = speakers == speaker
+        left += [values[own & (classes == k)] - values[own & (classes == k)].mean(0) for k in np.unique(classes[own])]
     about = [np.array(some) - np.mean(some, axis=0) for some in voices.values() if len(some) > 1]
     return Estimate(
         np.array(list(effects)),

@@ -25,7 +25,7 @@ from tembr.voices.recipe import MemberSettings
 from tembr.voices.settings import VoiceSettings
 from tembr.voices.train import new_network, train
 
-FORMATS = {"network": 1, "pictures": 1, "functionals": 5}
+FORMATS = {"network": 1, "pictures": 1, "functionals": 6}
 """Of each kind, raised when training would make other weights of the same settings."""
 
 
