@@ -3,10 +3,10 @@
 uv run --extra train --extra degrade python scripts/make_default_bundle.py CORPORA [OUT]
 
 CORPORA holds the corpora nemo, ravdess, emodb and ased, each in a folder of that name. The recipe of
-experiments/default.toml is measured on unseen speakers, trained anew on all recordings, exported and verified: half an
-hour on two cores. Stopped and started again it goes on where it was: trained networks are kept in the cache, what was
-measured in OUT (runs/experiments). The bundle in src/tembr/models/default is replaced only once the new one has been
-verified.
+experiments/default.toml is measured on unseen speakers and on the random split, trained anew on all recordings,
+exported and verified. Stopped and started again it goes on where it was: trained networks are kept in the cache, what
+was measured in OUT (runs/experiments). The bundle in src/tembr/models/default is replaced only once the new one has
+been verified.
 """
 
 from __future__ import annotations

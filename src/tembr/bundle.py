@@ -1,7 +1,7 @@
 """The artefact between laboratory and recognizer: a folder with one ONNX file and all it takes to use and judge it.
 
 model.onnx      waveform float32 [batch, samples] → probabilities float32 [batch, labels]; one that can adapt to a
-                speaker also has the inputs speaker_level, speaker_weight, speaker_offset, the outputs level, logits
+                speaker also has the inputs and outputs that `recognize.network.unadaptable` lists
 bundle.json     inputs, labels, rate, window, members, weights, temperature, corpora, licence, metrics, hashes
 MODEL_CARD.md   the same for people
 quantized/      smaller variants, where made
@@ -53,8 +53,9 @@ class Facts:
         default: the variant opened when none is named: "model.onnx" or a path below quantized/.
         variants: path of each ONNX file → variant, words, bytes, milliseconds, agreement, difference, accuracy, uar,
             recordings, unseen: what was measured where the bundle was quantised; empty where it was not.
-        adaptation: how it adapts to a speaker: level_prior and offset_prior, in recordings, 0 or more, with whatever
-            else was recorded; empty where it cannot. Its model then has the optional inputs and the outputs of
+        adaptation: how it adapts to a speaker: level_prior and offset_prior, in recordings, 0 or more, with manner, see
+            `recognize.manner.Manner`, and whatever else was recorded; empty where it cannot. Its model then has the
+            optional inputs and the outputs of
             `recognize.network.unadaptable`.
     """
 

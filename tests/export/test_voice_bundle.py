@@ -155,6 +155,13 @@ def test_another_recipe_than_the_measured_is_not_shipped(measured, tmp_path):
         export_voices(changed, {}, {"speaker": measured[0]}, tmp_path / "bundle")
     with pytest.raises(StoreError, match="no finished experiment"):
         export_voices(RECIPE, {}, {"speaker": tmp_path}, tmp_path / "bundle")
+    with pytest.raises(ConfigError, match="measured under 'speaker', not under 'random'"):
+        export_voices(RECIPE, {}, {"random": measured[0]}, tmp_path / "bundle")
+    facts = json.loads((measured[0] / "results.json").read_text())
+    facts["recipe"]["degrade"] = "phone"
+    (tmp_path / "results.json").write_text(json.dumps(facts))
+    with pytest.raises(ConfigError, match="'speaker' through phone"):
+        export_voices(RECIPE, {}, {"speaker": tmp_path}, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
 
 

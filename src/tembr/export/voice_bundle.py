@@ -15,7 +15,7 @@ from torch import nn
 from tembr import __version__, audio
 from tembr.bundle import CARD, MODEL, BundleError, Facts, self_test_waveform, write_facts
 from tembr.corpora.corpus import Corpus
-from tembr.errors import StoreError
+from tembr.errors import ConfigError, StoreError
 from tembr.export.bundling import VERIFICATION, appearing, refuse_other
 from tembr.export.card import model_card
 from tembr.export.facts import METADATA
@@ -97,7 +97,7 @@ def export_voices(
 
     Raises:
         BundleError: the graph does not answer as PyTorch does.
-        ConfigError: an experiment is of another recipe.
+        ConfigError: an experiment is of another recipe, or under another protocol than is said.
         StoreError: an experiment is missing, or `out` is something else than a bundle.
     """
     watch = watch or Watch()
@@ -105,6 +105,7 @@ def export_voices(
     found = {protocol: Measured.read(folder) for protocol, folder in measured.items()}
     for protocol, one in found.items():
         require_same(recipe, one.recipe, measured[protocol])
+        _require_protocol(one.recipe, protocol, measured[protocol])
     corpora = corpora_of(recipe, folders)
     features = recipe.members[0].features
     pool = make_pool(
@@ -135,6 +136,13 @@ def export_voices(
     took = _milliseconds(model, features.sample_rate)
     watch.say(f"{out}: {facts.name}, {model.ByteSize() / 1e6:.1f} MB, {took:.1f} ms for {SECONDS:g} s on one core")
     return facts
+
+
+def _require_protocol(measured: Mapping, protocol: str, where: Path) -> None:
+    found = measured.get("protocol")
+    if found != protocol or measured.get("degrade"):
+        through = f" through {measured['degrade']}" if measured.get("degrade") else ""
+        raise ConfigError(f"{where}: measured under {found!r}{through}, not under {protocol!r}; name what it is")
 
 
 def _train(recipe: Recipe, networks: Networks, pool: Pool, jobs: int, watch: Watch) -> Members:
