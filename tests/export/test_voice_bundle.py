@@ -61,7 +61,7 @@ def test_an_experiment_measures_both_ways_and_writes_it_down(measured):
 
 
 def test_trained_networks_are_not_trained_again(measured, tmp_path, monkeypatch):
-    monkeypatch.setattr("tembr.voices.networks.train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("tembr.voices.networks.learn", lambda *_: pytest.fail("trained again"))
     again = run_experiment(RECIPE, {}, tmp_path)
     assert [line.uar for line in again] == [line.uar for line in measured[1]]
 
@@ -173,3 +173,13 @@ def test_a_graph_that_answers_otherwise_is_not_shipped(measured, tmp_path, monke
     with pytest.raises(BundleError, match="off PyTorch"):
         export_voices(RECIPE, {}, {"speaker": measured[0]}, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_networks_for_both_are_in_the_graph_once(bundle):
+    import onnx
+
+    model = onnx.load(bundle[0] / "model.onnx")
+    slides = [node for node in model.graph.node if node.op_type == "Conv"]
+    stored = {value.name: list(value.dims) for value in model.graph.initializer}
+    squares = [node for node in slides if stored.get(node.input[1], [])[2:] == [3, 3]]
+    assert len(squares) == 6, "three blocks of two"

@@ -30,7 +30,8 @@ class VoiceGraph(nn.Module):
     """Samples to probabilities, for speakers of whom nothing is known and for those whose level is given.
 
     Args:
-        unknown: networks for a recording by itself; known: for one whose speaker's level is given. May be the same.
+        unknown: networks for a recording by itself; known: for one whose speaker's level is given. Groups that both
+            have are computed once: without a level, at a weight of 0, they are the same.
         features: settings of the contours.
         temperatures: of either.
     """
@@ -45,6 +46,7 @@ class VoiceGraph(nn.Module):
         super().__init__()
         self.front_end = FrontEnd([REPRESENTATION], features)
         self.unknown, self.known, self.temperatures = unknown, known, temperatures
+        self.shared, self.alone, self.told = _divided(unknown, known)
 
     def forward(
         self,
@@ -62,11 +64,15 @@ class VoiceGraph(nn.Module):
         """
         contours = self.front_end(waveform)[REPRESENTATION]
         told = weight > 0
-        if self.known is self.unknown:
-            logits, own = self.unknown(contours, level, weight)
-        else:
-            alone, own = self.unknown(contours)
-            logits = torch.where(told, self.known(contours, level, weight)[0], alone)
+        logits = torch.zeros(())
+        if self.shared:
+            logits, own = self.shared(contours, level, weight)
+        if self.alone:
+            said, own = self.alone(contours)
+            logits = logits + torch.where(told, 0.0, said)
+        if self.told:
+            said, own = self.told(contours, level, weight)
+            logits = logits + torch.where(told, said, 0.0)
         temperature = torch.where(told, self.temperatures[1], self.temperatures[0])
         if means is None:
             return torch.softmax((logits + offset) / temperature, dim=-1), own, logits
@@ -81,6 +87,19 @@ class VoiceGraph(nn.Module):
             shape = classes, len(self.known.manner.spread)
             told |= {MEANS: torch.zeros(shape), PRECISIONS: torch.zeros(shape)}
         return told
+
+
+def _divided(unknown: VoiceEnsemble, known: VoiceEnsemble) -> list[VoiceEnsemble | None]:
+    """The groups that both have, and those of either alone; None where there is none."""
+    columns = unknown.columns.tolist()
+    groups = [list(zip(ensemble.weights, ensemble.groups)) for ensemble in (unknown, known)]
+    both = [group for group in groups[0] if any(_same(group, other) for other in groups[1])]
+    rest = [[group for group in some if not any(_same(group, one) for one in both)] for some in groups]
+    return [VoiceEnsemble(some, columns).eval() if some else None for some in (both, *rest)]
+
+
+def _same(one: tuple[float, nn.ModuleList], other: tuple[float, nn.ModuleList]) -> bool:
+    return one[0] == other[0] and [*map(id, one[1])] == [*map(id, other[1])]
 
 
 def voice_graph(graph: VoiceGraph, rows: int, classes: int) -> onnx.ModelProto:

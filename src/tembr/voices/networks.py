@@ -19,14 +19,11 @@ from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError, StoreError
 from tembr.features.shard import digest
 from tembr.files import atomic_write, cache_root
+from tembr.voices.kinds import FORMATS, learn, new_member
 from tembr.voices.plan import Part
 from tembr.voices.pool import Pool, make_pool
 from tembr.voices.recipe import MemberSettings
 from tembr.voices.settings import VoiceSettings
-from tembr.voices.train import new_network, train
-
-FORMATS = {"network": 1, "pictures": 1, "functionals": 6}
-"""Of each kind, raised when training would make other weights of the same settings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +98,7 @@ class Networks:
         progress(0, len(missing))
         if jobs == 1:
             for done, task in enumerate(missing, start=1):
-                _write(train(self.pool, task.indices, task.settings, task.seed), self._path(task))
+                _write(learn(self.pool, task.indices, task.settings, task.seed), self._path(task))
                 progress(done, len(missing))
             return
         threads = max(1, (os.cpu_count() or 1) // jobs)
@@ -122,7 +119,7 @@ class Networks:
         Raises:
             StoreError: its file is damaged; it is removed, so that the next run trains it again.
         """
-        network = new_network(task.settings, self.pool.contours.shape[1], len(self.pool.labels))
+        network = new_member(task.settings, self.pool)
         try:
             network.load_state_dict(load_file(self._path(task)))
         except Exception as error:
@@ -155,4 +152,4 @@ def _begin(corpora: Sequence[Corpus], features, threads: int, copies: bool) -> N
 
 
 def _train(task: Task, path: Path) -> None:
-    _write(train(_pool, task.indices, task.settings, task.seed), path)
+    _write(learn(_pool, task.indices, task.settings, task.seed), path)

@@ -13,7 +13,6 @@ from torch import nn
 from tembr.train.fit import fast_bfloat16
 from tembr.train.module import one_cycle
 from tembr.voices.level import relative
-from tembr.voices.manner import MannerModel, fit_manner
 from tembr.voices.network import VoiceNetwork
 from tembr.voices.pictures import PictureNetwork
 from tembr.voices.pool import Pool
@@ -26,11 +25,9 @@ GROUP = 16  # recordings of a speaker in a batch where logits are centred
 LARGEST_GRADIENT = 5.0
 
 
-def new_network(settings: VoiceSettings, rows: int, classes: int) -> VoiceNetwork | PictureNetwork | MannerModel:
+def new_network(settings: VoiceSettings, rows: int, classes: int) -> VoiceNetwork | PictureNetwork:
     """Untrained."""
     s = settings
-    if s.kind == "functionals":
-        return MannerModel(classes, rows)
     if s.kind == "pictures":
         return PictureNetwork(rows, classes, s.channels, s.dropout, s.inner_dropout)
     return VoiceNetwork(rows, classes, s.channels, s.layers, s.dropout, s.inner_dropout)
@@ -42,8 +39,8 @@ def train(
     settings: VoiceSettings,
     seed: int,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> VoiceNetwork | PictureNetwork | MannerModel:
-    """Train one network, or fit functionals, on the recordings at `indices` of a pool.
+) -> VoiceNetwork | PictureNetwork:
+    """Train one network on the recordings at `indices` of a pool.
 
     The averaged weights are kept; nothing is chosen.
 
@@ -57,8 +54,6 @@ def train(
     Returns:
         the network in evaluation mode.
     """
-    if settings.kind == "functionals":
-        return fit_manner(pool, indices, settings)
     torch.manual_seed(seed)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     network = new_network(settings, pool.contours.shape[1], len(pool.labels))
