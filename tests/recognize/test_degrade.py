@@ -18,10 +18,12 @@ from tembr.errors import AudioError, ConfigError, CorpusError
 from tembr.recognize import degrade
 from tembr.recognize.degrade import (
     DEGRADATIONS,
+    KNOTS,
     VOICES,
     add_noise,
     babble,
     echo,
+    equalise,
     mp3,
     mp3_file,
     phone,
@@ -158,6 +160,20 @@ def test_a_room_leaves_the_loudness():
     assert heard.std() == pytest.approx(hiss().std(), rel=1e-3)
 
 
+def test_a_microphone_bends_the_spectrum_by_its_gains_and_delays_nothing():
+    time = np.arange(2 * RATE) / RATE
+    tones = sum(0.05 * np.sin(2 * np.pi * pitch * time) for pitch in (500, 2_000)).astype(np.float32)
+    gains = np.zeros(len(KNOTS))
+    gains[KNOTS.index(500)], gains[KNOTS.index(2_000)] = -6, 6
+    heard, tone = equalise(tones, RATE, gains), slice(RATE // 2, -RATE // 2)
+    level = lambda sound, pitch: decibels(sound[tone], pitch - 20, pitch + 20)  # noqa: E731
+    assert level(heard, 2_000) - level(heard, 500) == pytest.approx(12, abs=0.5)
+    assert heard.std() == pytest.approx(tones.std(), rel=1e-2)
+    click = np.zeros(RATE, np.float32)
+    click[4_000] = 0.1
+    assert np.abs(equalise(click, RATE, gains)).argmax() == 4_000
+
+
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_the_same_seed_hears_the_same_in_any_order(crowd, name):
     first, second = (prepare(name, crowd, RATE) for _ in range(2))
@@ -167,7 +183,7 @@ def test_the_same_seed_hears_the_same_in_any_order(crowd, name):
         np.testing.assert_array_equal(second(utterance, speech[utterance]), once[utterance])
 
 
-@pytest.mark.parametrize("name", ["noise", "room"])
+@pytest.mark.parametrize("name", ["noise", "room", "microphone"])
 def test_another_seed_or_recording_hears_another_draw(crowd, name):
     speech, (one, *others) = hiss(1.0), crowd.utterances
     heard = prepare(name, crowd, RATE)
@@ -264,7 +280,7 @@ def test_without_degradations_nothing_is_said_of_them(command, tmp_path):
 
 def test_an_unknown_degradation_is_told_before_any_work(command):
     done = command("--degrade", "fax")
-    assert done.status == 1 and done.one_line_error and "phone, mp3, noise, room" in done.err
+    assert done.status == 1 and done.one_line_error and "phone, mp3, noise, room, microphone" in done.err
 
 
 def test_what_is_not_installed_is_told_before_any_work(command, monkeypatch):

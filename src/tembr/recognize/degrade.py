@@ -26,12 +26,19 @@ MP3_DELAY = 1_105  # samples: 576 of LAME's encoder, 529 of any decoder; at 32 k
 VOICES, SNR = 6, 10.0  # recordings in a babble; dB
 FRAME, FAINT = 0.02, 10 ** (-30 / 20)  # s; a frame this much fainter than the loudest is a pause
 ROOM, ECHO, PLACES = (4.0, 5.0, 2.6), 0.35, 8  # m; s until the echo is down by 60 dB; pairs of mouth and microphone
+KNOTS = (0, 125, 250, 500, 1_000, 2_000, 4_000, 8_000)  # Hz, between which a microphone's gain goes straight
+UNEVEN, MOST, TAPS = (
+    4.0,
+    10.0,
+    513,
+)  # dB: deviation of the gain at a knot and its largest; length of the filter at 16 kHz
 LOUDEST = 0.98  # peak of what is degraded
 DEGRADATIONS = {
     "phone": "300-3,400 Hz at 8 kHz, G.711 A-law",
     "mp3": "MP3 at 32 kbit/s, constant",
     "noise": "six other voices, 10 dB below the speech",
     "room": "a small room that echoes for 0.35 s",
+    "microphone": "another microphone for every recording: a drawn equaliser, 4 dB uneven",
 }
 
 Effect = Callable[[Utterance, np.ndarray], np.ndarray]
@@ -66,6 +73,8 @@ def prepare(name: str, corpus: Corpus, sample_rate: int, seed: int = 0) -> Effec
             return add_noise(waveform, voices, sample_rate)
         if name == "room":
             return echo(waveform, _room(sample_rate, seed, int(rng.integers(PLACES))))
+        if name == "microphone":
+            return equalise(waveform, sample_rate, np.clip(rng.normal(0, UNEVEN, len(KNOTS)), -MOST, MOST))
         return {"phone": phone, "mp3": mp3}[name](waveform, sample_rate)
 
     return effect
@@ -145,6 +154,18 @@ def echo(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
     from scipy.signal import oaconvolve
 
     heard = oaconvolve(waveform, response)[: len(waveform)]
+    return _within(heard * (_level(waveform) / (_level(heard) or 1.0)))
+
+
+def equalise(waveform: np.ndarray, sample_rate: int, gains: np.ndarray) -> np.ndarray:
+    """The waveform as loud as before, its spectrum bent by `gains` in dB at `KNOTS`: a filter of linear phase, of which
+    nothing is late."""
+    from scipy.signal import firwin2, oaconvolve
+
+    nyquist, taps = sample_rate / 2, round(TAPS * sample_rate / 16_000) | 1
+    places = np.unique([*(knot for knot in KNOTS if knot < nyquist), nyquist])
+    bent = firwin2(taps, places, 10 ** (np.interp(places, KNOTS, gains) / 20), fs=sample_rate)
+    heard = oaconvolve(waveform, bent)[taps // 2 :][: len(waveform)]
     return _within(heard * (_level(waveform) / (_level(heard) or 1.0)))
 
 

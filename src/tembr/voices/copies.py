@@ -21,7 +21,7 @@ from tembr.features.extract import extract
 from tembr.features.settings import FeatureSettings
 from tembr.features.shard import digest
 from tembr.files import atomic_write, cache_root
-from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
+from tembr.recognize.degrade import Effect, prepare
 
 FORMAT = 1
 """Raised when other copies would be made of the same recordings."""
@@ -68,7 +68,7 @@ def make_copies(corpora: Sequence[Corpus], features: FeatureSettings, progress: 
     facts += [(u.key, u.path.stat().st_size) for u, _ in copied]
     path = cache_root() / "copies" / f"{digest(json.dumps(facts).encode())}.npy"
     if not path.exists():
-        effects = {kind: prepare(kind, corpora[-1], features.sample_rate, SEED) for kind in DEGRADATIONS}
+        effects = {kind: prepare(kind, corpora[-1], features.sample_rate, SEED) for kind in sorted({*KINDS} - {""})}
         made = through([u for u, _ in copied], [effects[kind] for _, kind in copied], features, progress)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary, open(temporary, "wb") as file:

@@ -48,7 +48,7 @@ class Recipe(BaseModel):
         copies: half of the recordings are learnt from as they sound elsewhere too, see `tembr.voices.copies`.
         adapt: recordings of a speaker that are adapted to, not scored then.
         degrade: '' or what is done to the recordings that are scored (and adapted to), never to those learnt from:
-            'phone', 'mp3', 'noise' or 'room', see `tembr.recognize.degrade`.
+            'phone', 'mp3', 'noise', 'room' or 'microphone', see `tembr.recognize.degrade`.
         level_prior, offset_prior, manner_prior: recordings that the speaker's level, the offset of the logits, and
             where the speaker's emotions lie weigh against.
         manner_share: what the latter weighs against the networks' logits; see `tembr.recognize.manner`.
