@@ -27,11 +27,7 @@ VOICES, SNR = 6, 10.0  # recordings in a babble; dB
 FRAME, FAINT = 0.02, 10 ** (-30 / 20)  # s; a frame this much fainter than the loudest is a pause
 ROOM, ECHO, PLACES = (4.0, 5.0, 2.6), 0.35, 8  # m; s until the echo is down by 60 dB; pairs of mouth and microphone
 KNOTS = (0, 125, 250, 500, 1_000, 2_000, 4_000, 8_000)  # Hz, between which a microphone's gain goes straight
-UNEVEN, MOST, TAPS = (
-    4.0,
-    10.0,
-    513,
-)  # dB: deviation of the gain at a knot and its largest; length of the filter at 16 kHz
+UNEVEN, MOST, TAPS = 4.0, 10.0, 513  # dB: deviation of the gain at a knot, its largest; taps of the filter at 16 kHz
 LOUDEST = 0.98  # peak of what is degraded
 DEGRADATIONS = {
     "phone": "300-3,400 Hz at 8 kHz, G.711 A-law",
