@@ -72,3 +72,10 @@ def test_a_journal_keeps_the_last_run_of_each_experiment(tmp_path):
     journal.write_text("no,table\n1,2\n")
     with pytest.raises(StoreError, match="no table of experiments"):
         enter(journal, "one", Recipe(), [], 0.0)
+
+
+def test_the_default_bundles_recipe_is_in_the_package(tmp_path, capsys):
+    default = read_recipe(Path("default"))
+    assert default == read_recipe(EXPERIMENTS[0].parent / "default.toml") and default.corpus == "nemo"
+    done = tembr_here(capsys, "experiment", "--corpora", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert done.status == 1 and done.one_line_error and "nemo" in done.err

@@ -18,7 +18,10 @@ Corpora = Annotated[
 
 @app.command()
 def experiment(
-    recipe: Annotated[list[Path], typer.Argument(help="TOML files, as in experiments/.")],
+    recipe: Annotated[
+        list[Path] | None,
+        typer.Argument(help="TOML files, as in experiments/; without any, the recipe of the default bundle."),
+    ] = None,
     corpora: Corpora = Path("corpora"),
     out: Annotated[Path, typer.Option(help="Folder for predictions and figures, one folder each.")] = Path(
         "runs/experiments"
@@ -32,13 +35,13 @@ def experiment(
     Networks that are trained are kept in the cache and never trained again: stopped at any point, the same command
     goes on.
 
-    Example: `tembr experiment experiments/centred.toml --corpora corpora --jobs 2`
+    Example: `tembr experiment experiments/functionals.toml --corpora corpora --jobs 2`
     """
     from tembr.voices.experiment import run_experiment
     from tembr.voices.journal import enter
-    from tembr.voices.recipe import read_recipe
+    from tembr.voices.recipe import DEFAULT, read_recipe
 
-    recipes = {path: read_recipe(path) for path in recipe}
+    recipes = {path: read_recipe(path) for path in recipe or [Path(DEFAULT)]}
     with watching(quiet) as watch:
         for path, settings in recipes.items():
             started = time.perf_counter()
@@ -54,7 +57,9 @@ def experiment(
 
 @app.command()
 def ship(
-    recipe: Annotated[Path, typer.Argument(help="TOML file of the recipe, as in experiments/.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="TOML file of the recipe, as in experiments/, or `default`, the default bundle's.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
     corpora: Corpora = Path("corpora"),
     measured: Annotated[
@@ -70,7 +75,7 @@ def ship(
 
     Temperatures and the figures in its card are those that `tembr experiment` found.
 
-    Example: `tembr ship experiments/default.toml --measured speaker=runs/experiments/default --out bundle`
+    Example: `tembr ship default --measured speaker=runs/experiments/default --out bundle`
     """
     from tembr.errors import ConfigError
     from tembr.export.voice_bundle import export_voices

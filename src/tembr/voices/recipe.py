@@ -12,6 +12,9 @@ from tembr.errors import ConfigError
 from tembr.voices.plan import Protocol
 from tembr.voices.settings import VoiceSettings
 
+DEFAULT = "default"
+"""Name of the recipe that is part of the package, the default bundle's."""
+
 Asked = Literal["unknown", "known", "both"]
 
 
@@ -94,12 +97,14 @@ def require_same(recipe: Recipe, other: dict, where: Path) -> None:
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file; `base = "other.toml"` takes what is not given here from that file beside it.
 
+    `default` instead of a file's name, here or as a base, is the recipe of the default bundle, which is in the package.
+
     A table `[voice]` changes settings of all members.
 
     Raises:
         ConfigError: not there, not TOML, or an unknown or impossible setting.
     """
-    values = _read(path, ())
+    values = _read(_named(path), ())
     voice = values.pop("voice", {})
     if voice:
         values["members"] = [{**member, **voice} for member in values.get("members", [{}])]
@@ -108,6 +113,10 @@ def read_recipe(path: Path) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _named(path: Path) -> Path:
+    return Path(__file__).with_name("default.toml") if path.name == DEFAULT else path
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> dict:
@@ -122,6 +131,6 @@ def _read(path: Path, above: tuple[Path, ...]) -> dict:
     base = values.pop("base", None)
     if base is None:
         return values
-    below = _read(path.parent / str(base), (*above, path))
+    below = _read(_named(path.parent / str(base)), (*above, path))
     voice = {**below.get("voice", {}), **values.get("voice", {})}
     return {**below, **values, **({"voice": voice} if voice else {})}
