@@ -49,6 +49,9 @@ from tembr.voices.recipe import MemberSettings, Recipe, require_same
 
 Members = list[tuple[MemberSettings, list[nn.Module]]]
 
+SHIPPABLE = ("network", "pictures", "functionals")
+"""Kinds of members that can be part of a graph."""
+
 VERIFIED = 200  # recordings
 SECONDS = 3.0  # of the recording that is timed
 
@@ -102,6 +105,9 @@ def export_voices(
     """
     watch = watch or Watch()
     refuse_other(out)
+    unfit = [member.name for member in recipe.members if member.kind not in SHIPPABLE]
+    if unfit:
+        raise ConfigError(f"{unfit[0]}: a bundle has kinds {', '.join(SHIPPABLE)} alone; this one can be measured only")
     found = {protocol: Measured.read(folder) for protocol, folder in measured.items()}
     for protocol, one in found.items():
         require_same(recipe, one.recipe, measured[protocol])

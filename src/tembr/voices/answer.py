@@ -107,11 +107,21 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def _logits(ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray, level, weight: float) -> np.ndarray:
-    parts = [ensemble(pool.contours[part], level, weight)[0] for part in torch.as_tensor(indices).split(AT_ONCE)]
+    parts = [
+        ensemble(pool.contours[part], level, weight, _embeddings(pool, part))[0]
+        for part in torch.as_tensor(indices).split(AT_ONCE)
+    ]
     return torch.cat(parts).double().numpy()
 
 
 @torch.inference_mode()
 def _positions(ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray) -> np.ndarray:
-    parts = [ensemble.position(pool.contours[part]) for part in torch.as_tensor(indices).split(AT_ONCE)]
+    parts = [
+        ensemble.position(pool.contours[part], _embeddings(pool, part))
+        for part in torch.as_tensor(indices).split(AT_ONCE)
+    ]
     return torch.cat(parts).double().numpy()
+
+
+def _embeddings(pool: Pool, part: torch.Tensor) -> torch.Tensor | None:
+    return None if pool.embeddings is None else pool.embeddings[part]

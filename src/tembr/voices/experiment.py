@@ -19,6 +19,7 @@ from tembr.evaluate.metrics import Scores, confusion_matrix, score, uar
 from tembr.files import atomic_write
 from tembr.member import Watch
 from tembr.voices.answer import Answers, ensemble_of, fit_temperature, known, softmax, unknown
+from tembr.voices.kinds import MANNERS
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.networks import Networks, Task
 from tembr.voices.plan import Outer, make_plan
@@ -82,10 +83,9 @@ def run_experiment(
     watch, started = watch or Watch(), time.perf_counter()
     corpora = corpora_of(recipe, folders)
     features = recipe.members[0].features
-    pool = make_pool(
-        corpora, features, lambda done, total: watch.progress("recordings analysed", done, total), recipe.copies
-    )
-    networks = Networks(corpora, pool)
+    count = partial(watch.progress, "recordings analysed")
+    pool = make_pool(corpora, features, count, recipe.copies, recipe.encoder)
+    networks = Networks(corpora, pool, encoder=recipe.encoder)
     plans = {seed: make_plan(corpora[0], recipe.protocol, seed, recipe.folds, recipe.inner) for seed in recipe.seeds}
     tasks = {
         (seed, outer.name, number, member.name): networks.tasks(part, member, seed)[: 1 if number else None]
@@ -113,8 +113,8 @@ def run_experiment(
 
 def _has(recipe: Recipe, mode: str) -> bool:
     if mode == "known":
-        networks = [m for m in recipe.members if m.kind != "functionals"]
-        return recipe.adapt > 0 and recipe.protocol != "random" and any(m.hears in (mode, "both") for m in networks)
+        adapting = [m for m in recipe.members if m.kind not in ("spectra", "mean spectrum")]
+        return recipe.adapt > 0 and recipe.protocol != "random" and any(m.hears in (mode, "both") for m in adapting)
     return any(m.hears in (mode, "both") for m in recipe.members)
 
 
@@ -171,7 +171,7 @@ class _Run:
             if member.hears not in (self.mode, "both"):
                 continue
             networks = [self.networks.load(task) for task in self.tasks[self.seed, outer.name, number, member.name]]
-            if member.kind == "functionals" and self.mode == "known":
+            if member.kind in MANNERS and self.mode == "known" and manner is None:
                 manner = networks[0]
             else:
                 groups.append((member.weight, networks))

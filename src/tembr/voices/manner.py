@@ -30,18 +30,17 @@ class MannerModel(nn.Module):
 
     Args:
         classes: outputs.
-        rows: of the contours, which it hears as they are, not relative to a level.
+        numbers: functionals of a recording, see `count`; contours are heard as they are, not relative to a level.
 
     Attributes:
         means: `(classes, d)`, position of each emotion about a speaker's centre.
         spread: `(d,)`, variance of a speaker's own manner about `means`, where that of speech is 1.
     """
 
-    absolute = True
+    hears = "contours"
 
-    def __init__(self, classes: int, rows: int):
+    def __init__(self, classes: int, numbers: int):
         super().__init__()
-        numbers = count(rows + PITCH)
         self.output = nn.Linear(numbers, classes)
         self.register_buffer("middle", torch.zeros(numbers))
         self.register_buffer("deviation", torch.ones(numbers))
@@ -51,15 +50,35 @@ class MannerModel(nn.Module):
 
     def forward(self, contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         """`(batch, rows, frames)` twice → `(batch, classes)`."""
-        return self.output(self._standard(contours, counts))
+        return self.output(self._standard(functionals(contours, counts)))
 
     def position(self, contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         """`(batch, rows, frames)` twice → `(batch, d)`, along directions in which speech varies by 1."""
-        return self._standard(contours, counts) @ self.directions
+        return self._standard(functionals(contours, counts)) @ self.directions
 
-    def _standard(self, contours: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-        numbers = functionals(contours, counts)
+    def _standard(self, numbers: torch.Tensor) -> torch.Tensor:
         return ((numbers - self.middle) / self.deviation).clamp(-FURTHEST, FURTHEST)
+
+
+class EmbeddingModel(MannerModel):
+    """The same of what a pretrained encoder hears, see `tembr.voices.encoder`."""
+
+    hears = "embeddings"
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """`(batch, numbers)` → `(batch, classes)`."""
+        return self.output(self._standard(embeddings))
+
+    def position(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """`(batch, numbers)` → `(batch, d)`."""
+        return self._standard(embeddings) @ self.directions
+
+
+def new_manner(pool: Pool, settings: VoiceSettings) -> MannerModel:
+    """Not fitted yet: of functionals, or of the pool's embeddings."""
+    if settings.kind == "encoder":
+        return EmbeddingModel(len(pool.labels), pool.embeddings.shape[1])
+    return MannerModel(len(pool.labels), count(pool.contours.shape[1] + PITCH))
 
 
 def fit_manner(pool: Pool, indices: np.ndarray, settings: VoiceSettings) -> MannerModel:
@@ -71,13 +90,14 @@ def fit_manner(pool: Pool, indices: np.ndarray, settings: VoiceSettings) -> Mann
     original = pool.originals[indices] == indices
     asked = indices[original & (pool.corpus[indices] == 0) & np.isin(pool.classes[indices], pool.columns)]
     if len(np.unique(pool.classes[asked])) < 2 or len(np.unique(pool.speakers[asked])) < 2:
-        raise ConfigError("functionals: fewer than two emotions or speakers to learn from")
-    values = _functionals(pool, indices)
+        raise ConfigError(f"{settings.kind}: fewer than two emotions or speakers to learn from")
+    embedded = settings.kind == "encoder"
+    values = pool.embeddings[indices].double().numpy() if embedded else _functionals(pool, indices)
     own = values[np.isin(indices, asked)]
     middle, deviation = own.mean(0), own.std(0) + FLOOR
     values = np.clip((values - middle) / deviation, -FURTHEST, FURTHEST)
     found = estimate(pool, indices, values)
-    model = MannerModel(len(pool.labels), pool.contours.shape[1]).eval()
+    model = new_manner(pool, settings).eval()
     _set(model, found, settings)
     with torch.no_grad():
         model.middle.copy_(torch.from_numpy(middle))

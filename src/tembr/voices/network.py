@@ -23,7 +23,7 @@ class VoiceNetwork(nn.Module):
         inner_dropout: of whole channels, after every convolution.
     """
 
-    absolute = False
+    hears = "relative"
 
     def __init__(
         self,
@@ -63,8 +63,9 @@ class VoiceEnsemble(nn.Module):
     """The weighted sum of the logits of groups of networks, of all emotions of the pool those that are asked for.
 
     Args:
-        groups: weight and networks, whose mean it is the weight of; networks hear contours relative to a level, or as
-            they are where they are `absolute`.
+        groups: weight and networks, whose mean it is the weight of; without any, all logits are 0. Networks hear
+            contours relative to a level (their `hears` is 'relative') or as they are ('contours'), or an encoder's
+            embeddings ('embeddings').
         columns: which of the networks' outputs are asked for.
         manner: `MannerModel` whose positions an adapted speaker's logits take, or None.
     """
@@ -86,6 +87,7 @@ class VoiceEnsemble(nn.Module):
         contours: torch.Tensor,
         level: torch.Tensor | None = None,
         weight: torch.Tensor | float = 0.0,
+        embeddings: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Contours as `extract` gives them → logits and the recordings' own levels.
 
@@ -93,6 +95,7 @@ class VoiceEnsemble(nn.Module):
             contours: `(batch, rows, frames)`.
             level: of the speaker, `(rows,)`; None where nothing is known of the speaker.
             weight: of the speaker's level against the recording's own, 0 to 1.
+            embeddings: of the recordings, `(batch, d)`, where a network hears them.
 
         Returns:
             `(batch, classes)` and `(batch, rows)`.
@@ -101,15 +104,17 @@ class VoiceEnsemble(nn.Module):
         own = own_level(contours, counts)
         reference = own if level is None else weight * level + (1 - weight) * own
         values = relative(contours, counts, reference)
-        means = [
-            torch.stack([network(contours if network.absolute else values, counts) for network in group]).mean(0)
-            for group in self.groups
-        ]
+        heard_by = {"relative": (values, counts), "contours": (contours, counts), "embeddings": (embeddings,)}
+        means = [torch.stack([network(*heard_by[network.hears]) for network in group]).mean(0) for group in self.groups]
+        if not means:
+            return contours.new_zeros(len(contours), len(self.columns)), own
         logits = sum(share * mean for share, mean in zip(self.weights, means, strict=True))
         return logits.index_select(1, self.columns), own
 
-    def position(self, contours: torch.Tensor) -> torch.Tensor:
+    def position(self, contours: torch.Tensor, embeddings: torch.Tensor | None = None) -> torch.Tensor:
         """Among emotions, of contours as `extract` gives them: `(batch, rows, frames)` → `(batch, d)`."""
+        if self.manner.hears == "embeddings":
+            return self.manner.position(embeddings)
         return self.manner.position(contours, heard(contours))
 
 

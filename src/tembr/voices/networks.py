@@ -50,10 +50,11 @@ class Networks:
         corpora: the first is asked, the others are learnt from besides.
         pool: their recordings.
         root: folder of the weights; by default `voices` in the user's cache.
+        encoder: whose embeddings the pool has.
     """
 
-    def __init__(self, corpora: Sequence[Corpus], pool: Pool, root: Path | None = None):
-        self.corpora, self.pool = tuple(corpora), pool
+    def __init__(self, corpora: Sequence[Corpus], pool: Pool, root: Path | None = None, encoder: str = ""):
+        self.corpora, self.pool, self.encoder = tuple(corpora), pool, encoder
         self.root = root or cache_root() / "voices"
         self._recordings = _fingerprint(corpora)
         self._copied = pool.originals != np.arange(len(pool.originals))
@@ -74,6 +75,8 @@ class Networks:
             self._recordings,
             digest(indices.astype("<i8").tobytes()),
         ]
+        if settings.kind == "encoder":
+            facts.append(digest(self.pool.embeddings.numpy().tobytes()))
         seeds = [1_000 * seed + number for number in range(member.networks)]
         return [Task(settings, indices, one, digest(json.dumps([*facts, one]).encode())) for one in seeds]
 
@@ -102,7 +105,7 @@ class Networks:
                 progress(done, len(missing))
             return
         threads = max(1, (os.cpu_count() or 1) // jobs)
-        start = (self.corpora, missing[0].settings.features, threads, bool(self._copied.any()))
+        start = (self.corpora, missing[0].settings.features, threads, bool(self._copied.any()), self.encoder)
         with ProcessPoolExecutor(jobs, get_context("spawn"), _begin, start) as workers:
             futures = [workers.submit(_train, task, self._path(task)) for task in missing]
             try:
@@ -145,10 +148,10 @@ def _fingerprint(corpora: Sequence[Corpus]) -> str:
 _pool: Pool | None = None
 
 
-def _begin(corpora: Sequence[Corpus], features, threads: int, copies: bool) -> None:
+def _begin(corpora: Sequence[Corpus], features, threads: int, copies: bool, encoder: str) -> None:
     global _pool  # one a process: it is the processes' only state
     torch.set_num_threads(threads)
-    _pool = make_pool(corpora, features, copies=copies)
+    _pool = make_pool(corpora, features, copies=copies, encoder=encoder)
 
 
 def _train(task: Task, path: Path) -> None:

@@ -27,7 +27,7 @@ class PictureNetwork(nn.Module):
         inner_dropout: of whole channels, in every block.
     """
 
-    absolute = False
+    hears = "relative"
 
     def __init__(self, rows: int, classes: int, channels: int = 16, dropout: float = 0.3, inner_dropout: float = 0.1):
         super().__init__()

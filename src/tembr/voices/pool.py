@@ -14,6 +14,7 @@ from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureStore
 from tembr.recognize.degrade import prepare
 from tembr.voices.copies import kind_of, make_copies, through
+from tembr.voices.encoder import embeddings
 from tembr.voices.level import heard, own_level
 
 REPRESENTATION = "contours"
@@ -33,6 +34,7 @@ class Pool:
         known: `(corpora, labels)` bool, which emotions each corpus has.
         labels: of all corpora together, the six first.
         utterances: of the corpus that is asked.
+        embeddings: `(n, d)` of a pretrained encoder, or None.
         originals: `(n,)` int, of what each is a copy: of itself, or of another recording as it sounds elsewhere. Copies
             come last; those of a speaker through one degradation are a speaker of their own.
     """
@@ -47,6 +49,7 @@ class Pool:
     labels: tuple[str, ...]
     utterances: tuple[Utterance, ...]
     originals: np.ndarray
+    embeddings: torch.Tensor | None = None
 
     @property
     def asked(self) -> int:
@@ -63,11 +66,13 @@ def make_pool(
     features: FeatureSettings,
     progress: Callable[[int, int], None] = lambda done, total: None,
     copies: bool = False,
+    encoder: str = "",
 ) -> Pool:
     """Contours of all recordings of `corpora`, the first of which is asked, from the cache where they are there.
 
     Args:
         copies: of half of the recordings as they sound elsewhere come after them, see `tembr.voices.copies`.
+        encoder: whose embeddings are taken besides, see `tembr.voices.encoder`; '' is none.
 
     Raises:
         AudioError: a recording cannot be read. StoreError: the cache cannot be written.
@@ -96,6 +101,7 @@ def make_pool(
         labels,
         corpora[0].utterances,
         originals,
+        embeddings(everyone, encoder, progress) if encoder else None,
     )
 
 

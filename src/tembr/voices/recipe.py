@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tembr.errors import ConfigError
 from tembr.voices.plan import Protocol
@@ -48,6 +48,8 @@ class Recipe(BaseModel):
         unmapped: labels outside the six in the corpus asked: 'keep' or 'drop'.
         protocol, folds, inner: see `make_plan`.
         seeds: a whole run each; figures are their mean.
+        encoder: what members of kind 'encoder' hear through: Hugging Face name of a pretrained speech encoder, or its
+            folder, see `tembr.voices.encoder`. It hears recordings as they are: without copies or degradation.
         copies: half of the recordings are learnt from as they sound elsewhere too, see `tembr.voices.copies`.
         adapt: recordings of a speaker that are adapted to, not scored then.
         degrade: '' or what is done to the recordings that are scored (and adapted to), never to those learnt from:
@@ -68,6 +70,7 @@ class Recipe(BaseModel):
     folds: int = Field(0, ge=0)
     inner: int = Field(0, ge=0)
     seeds: tuple[int, ...] = Field((0,), min_length=1)
+    encoder: str = ""
     copies: bool = False
     adapt: int = Field(30, ge=0)
     degrade: str = ""
@@ -76,6 +79,14 @@ class Recipe(BaseModel):
     manner_prior: float = Field(1.0, ge=0)
     manner_share: float = Field(0.4, ge=0)
     members: tuple[MemberSettings, ...] = Field((MemberSettings(),), min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        if any(member.kind == "encoder" for member in self.members) != bool(self.encoder):
+            raise ValueError("encoder and a member of kind 'encoder' need each other")
+        if self.encoder and (self.copies or self.degrade):
+            raise ValueError("an encoder hears recordings as they are: leave out copies and degrade")
+        return self
 
 
 PLAN = ("title", "protocol", "folds", "inner", "seeds", "degrade")

@@ -16,9 +16,10 @@ class VoiceSettings(BaseModel):
     """Parameters of the training of voice networks.
 
     Attributes:
-        kind: 'network' (`VoiceNetwork`, along time), 'pictures' (`PictureNetwork`, along time and frequency),
-            'functionals' (`MannerModel`), to which of what follows only `features`, `shrinkage`, `manner` and `voices`
-            apply; for voices that are learnt from and asked alike 'spectra' or 'mean spectrum' (`SpectraModel`), to
+        kind: 'network' (`VoiceNetwork`, along time) or 'pictures' (`PictureNetwork`, along time and frequency);
+            'functionals' (`MannerModel`) or 'encoder', the same of what a pretrained encoder hears
+            (`tembr.voices.encoder`), to which of what follows only `features`, `shrinkage`, `manner` and `voices`
+            apply; 'spectra' or 'mean spectrum' (`SpectraModel`), for voices that are learnt from and asked alike, to
             which only `features` and `shrinkage` apply.
         features: of the contours.
         channels: of the network, see `VoiceNetwork` and `PictureNetwork`; `layers` of the former.
@@ -44,7 +45,7 @@ class VoiceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["network", "pictures", "functionals", "spectra", "mean spectrum"] = "network"
+    kind: Literal["network", "pictures", "functionals", "encoder", "spectra", "mean spectrum"] = "network"
     features: FeatureSettings = CONTOURS
     channels: int = Field(128, ge=8, le=1024)
     layers: int = Field(4, ge=2, le=12)

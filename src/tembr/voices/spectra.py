@@ -32,7 +32,7 @@ class SpectraModel(nn.Module):
         whole: functionals and the bands' deviations too, not their means alone.
     """
 
-    absolute = True
+    hears = "contours"
 
     def __init__(self, speakers: int, classes: int, rows: int, whole: bool):
         super().__init__()
