@@ -193,7 +193,11 @@ def bars(runs: Path) -> list[tuple]:
         return json.loads((RESULTS / folder / "summary.json").read_text())[figure]["value"]
 
     random, default = line(read(runs, "random"), "unknown"), read(runs, "default")
-    spectrum = [line(read(runs, f"{name}_mean_spectrum"), "unknown") for name in ("random", "speaker")]
+    spectrum = [
+        found and found[figure]
+        for name, figure in (("random_mean_spectrum", "accuracy"), ("speaker_mean_spectrum", "uar"))
+        for found in [line(read(runs, name), "unknown")]
+    ]
     split = "nemo/random/baseline_svm", "default/ensemble"
     unseen = "nemo/speaker/baseline_svm", "default/ensemble/speaker"
     return [
