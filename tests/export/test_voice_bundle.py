@@ -162,7 +162,23 @@ def test_another_recipe_than_the_measured_is_not_shipped(measured, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(facts))
     with pytest.raises(ConfigError, match="'speaker' through phone"):
         export_voices(RECIPE, {}, {"speaker": tmp_path}, tmp_path / "bundle")
+    with pytest.raises(ConfigError, match="under 'speaker' through phone, not under 'room'"):
+        export_voices(RECIPE, {}, {"room": tmp_path}, tmp_path / "bundle")
+    with pytest.raises(ConfigError, match="under 'speaker', not under 'phone'"):
+        export_voices(RECIPE, {}, {"phone": measured[0]}, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
+
+
+def test_the_card_says_what_a_telephone_costs(measured, tmp_path):
+    facts = json.loads((measured[0] / "results.json").read_text())
+    facts["recipe"]["degrade"] = "phone"
+    facts["lines"][0]["scores"]["uar"]["value"], facts["lines"][1]["scores"]["uar"]["value"] = 0.123, 0.234
+    (tmp_path / "results.json").write_text(json.dumps(facts))
+    facts = export_voices(RECIPE, {}, {"speaker": measured[0], "phone": tmp_path}, tmp_path / "bundle")
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+    alone, adapted = (line for line in card.splitlines() if line.startswith("| unseen speakers through a telephone"))
+    assert "0.123 [" in alone and "0.234 [" in adapted and "what a telephone and noise cost is above" in card
+    assert facts.metrics["speaker"]["uar"]["value"] == pytest.approx(measured[1][0].uar, abs=1e-4)
 
 
 def test_a_graph_that_answers_otherwise_is_not_shipped(measured, tmp_path, monkeypatch):

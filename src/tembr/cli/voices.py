@@ -64,7 +64,9 @@ def ship(
     corpora: Corpora = Path("corpora"),
     measured: Annotated[
         list[str] | None,
-        typer.Option(help="PROTOCOL=FOLDER of a finished experiment of this recipe (speaker=runs/…). Repeatable."),
+        typer.Option(
+            help="PROTOCOL=FOLDER of a finished experiment of this recipe (speaker=runs/x, phone=runs/y). Repeatable."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="Of the bundle.")] = "",
     version: Annotated[str, typer.Option(help="Of the bundle.")] = "1.0.0",

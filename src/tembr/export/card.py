@@ -24,7 +24,9 @@ YAML_WORDS = {"y", "n", "yes", "no", "true", "false", "on", "off", "null"}
 
 PROTOCOLS = {
     "random": "random split", "speaker": "unseen speakers", "kfold": "random folds",
-    "sentence": "unseen speakers and sentences",
+    "sentence": "unseen speakers and sentences", "phone": "unseen speakers through a telephone",
+    "mp3": "unseen speakers, MP3 at 32 kbit/s", "noise": "unseen speakers in babble at 10 dB",
+    "room": "unseen speakers in a small room", "microphone": "unseen speakers, a microphone a recording",
 }  # fmt: skip
 
 
@@ -149,7 +151,12 @@ def _adapted(facts: Facts) -> str:
     measured = facts.adaptation.get("measured")
     if not measured:
         return ""
-    return "\n" + _result_row(f"unseen speakers, adapted to {facts.adaptation['recordings']} recordings", measured)
+    rows = {"unseen speakers": measured} | facts.adaptation.get("degraded", {})
+    count = facts.adaptation["recordings"]
+    return "".join(
+        "\n" + _result_row(f"{PROTOCOLS.get(name, name)}, adapted to {count} recordings", scores)
+        for name, scores in rows.items()
+    )
 
 
 def _result_row(protocol: str, scores: dict) -> str:
@@ -201,13 +208,17 @@ def _limits(facts: Facts) -> str:
         if nemo
         else ""
     )
+    beyond = "Spontaneous speech, other languages and children are outside what it learnt"
+    beyond += (
+        "; what a telephone and noise cost is above." if "phone" in facts.metrics else ", as are telephones and noise."
+    )
     return f"""## Intended use and limits
 
 For research and teaching on emotion in speech, for exploring recordings, and as a base to adapt to labelled speech of
 one's own.
 
-* The voices are acted and few ({speakers} speakers of {corpora}).{actors} Spontaneous speech, other languages,
-  children, telephone lines and noisy rooms are outside what it learnt.
+* The voices are acted and few ({speakers} speakers of {corpora}).{actors}
+  {beyond}
 * It knows {len(facts.labels)} emotions and always answers with one. Where no probability is high, it does not know.
 * It hears how something is said, not what a person feels. **It is not for decisions about people**: hiring, teaching,
   policing, insurance, health or credit. In the European Union, inferring emotions at work and in education is

@@ -38,6 +38,7 @@ from tembr.export.voice import (
 from tembr.features.extract import extract
 from tembr.files import write_bytes
 from tembr.member import Watch
+from tembr.recognize.degrade import DEGRADATIONS
 from tembr.recognize.manner import Own
 from tembr.voices.answer import ensemble_of, manner_of
 from tembr.voices.experiment import MODES, RESULTS, corpora_of
@@ -93,8 +94,8 @@ def export_voices(
     Args:
         recipe: each member's `shipped` networks are trained.
         folders: where each corpus lies.
-        measured: protocol → folder of the experiment that measured this recipe under it; 'speaker' gives the
-            temperatures, and all stand in the model card.
+        measured: protocol → folder of the experiment that measured this recipe under it, or degradation → folder of
+            one on unseen speakers through it; 'speaker' gives the temperatures, and all stand in the model card.
         out: folder of the bundle; an older bundle there is replaced once the new one is verified.
         name, version: of the bundle.
 
@@ -145,8 +146,9 @@ def export_voices(
 
 
 def _require_protocol(measured: Mapping, protocol: str, where: Path) -> None:
-    found = measured.get("protocol")
-    if found != protocol or measured.get("degrade"):
+    found, degraded = measured.get("protocol"), protocol in DEGRADATIONS
+    wanted = ("speaker", protocol) if degraded else (protocol, "")
+    if (found, measured.get("degrade", "")) != wanted:
         through = f" through {measured['degrade']}" if measured.get("degrade") else ""
         raise ConfigError(f"{where}: measured under {found!r}{through}, not under {protocol!r}; name what it is")
 
@@ -248,7 +250,7 @@ def _facts(
         temperature=temperatures.get("unknown", 1.0),
         corpora=[_corpus(corpus) for corpus in corpora],
         licence=" and ".join(licences),
-        split={protocol: SPLITS[protocol] for protocol in found},
+        split={protocol: _split(protocol) for protocol in found},
         metrics={protocol: one.metrics for protocol, one in found.items()},
         features={REPRESENTATION: recipe.members[0].features.model_dump() | {"bins": pool.contours.shape[1]}},
         adaptation={
@@ -257,6 +259,7 @@ def _facts(
             "offset_prior": recipe.offset_prior,
             "temperature": temperatures.get("known", 1.0),
             "measured": adapted,
+            "degraded": {name: one.known for name, one in found.items() if name in DEGRADATIONS and one.known},
         },
     )
 
@@ -268,6 +271,12 @@ SPLITS = {
     "session is in training and test alike",
     "sentence": "as for unseen speakers, and a fifth of the sentences left out of training, which alone are scored",
 }
+
+
+def _split(protocol: str) -> str:
+    if protocol in DEGRADATIONS:
+        return f"as for unseen speakers, recordings asked (and adapted to) through: {DEGRADATIONS[protocol]}"
+    return SPLITS[protocol]
 
 
 def _member(member: MemberSettings, networks: list[nn.Module]) -> dict:
