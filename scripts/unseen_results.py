@@ -106,7 +106,7 @@ def row(one: Row, runs: Path) -> str:
 
 def sentences(runs: Path) -> list[str]:
     """Speaker and sentence unseen against speaker alone, of the same seed's folds."""
-    plain, unseen = read(runs, "default"), read(runs, "sentences")
+    plain, unseen = read(runs, "default_clean"), read(runs, "sentences")
     command = "`tembr experiment experiments/sentences.toml`"
     if not (plain and unseen):
         return [cells("nEMO, sentence unseen too", "a fifth of the sentences", FALL, "≤ 0.02", MISSING, "", command)]
