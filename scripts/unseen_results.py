@@ -204,7 +204,7 @@ def bars(runs: Path) -> list[tuple]:
         ("SVM on 40 mean MFCCs", value(split[0], "accuracy"), value(unseen[0], "uar"), None),
         (
             "mean spectrum alone,\nno time at all",
-            *(one and one[k] for one, k in zip(spectrum, ("accuracy", "uar"))),
+            *spectrum,
             None,
         ),
         ("published ensemble\nof three ResNet18", 0.9476, None, None),
@@ -212,8 +212,7 @@ def bars(runs: Path) -> list[tuple]:
         (
             "our voice networks\n(the default bundle)",
             random and random["accuracy"],
-            line(default, "unknown")["uar"],
-            line(default, "known")["uar"],
+            *((line(default, mode) or {}).get("uar") for mode in ("unknown", "known")),
         ),
     ]
 

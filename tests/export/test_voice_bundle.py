@@ -174,7 +174,10 @@ def test_the_card_says_what_a_telephone_costs(measured, tmp_path):
     facts["recipe"]["degrade"] = "phone"
     facts["lines"][0]["scores"]["uar"]["value"], facts["lines"][1]["scores"]["uar"]["value"] = 0.123, 0.234
     (tmp_path / "results.json").write_text(json.dumps(facts))
-    facts = export_voices(RECIPE, {}, {"speaker": measured[0], "phone": tmp_path}, tmp_path / "bundle")
+    (tmp_path / "noise").mkdir()
+    (tmp_path / "noise" / "results.json").write_text(json.dumps(facts).replace('"phone"', '"noise"'))
+    found = {"speaker": measured[0], "phone": tmp_path, "noise": tmp_path / "noise"}
+    facts = export_voices(RECIPE, {}, found, tmp_path / "bundle")
     card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
     alone, adapted = (line for line in card.splitlines() if line.startswith("| unseen speakers through a telephone"))
     assert "0.123 [" in alone and "0.234 [" in adapted and "what a telephone and noise cost is above" in card

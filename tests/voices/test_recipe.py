@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tembr.errors import ConfigError, StoreError
-from tembr.voices.experiment import Line
+from tembr.voices.experiment import Line, run_experiment
 from tembr.voices.journal import enter, read
 from tembr.voices.recipe import Recipe, read_recipe, require_same
 from tests.command import tembr_here
@@ -36,6 +36,13 @@ def test_a_recipe_is_its_difference(tmp_path):
     [
         ("seeds = 3", "seeds"),
         ("what = 1", "what"),
+        ("voice = 3", "one table"),
+        ("[[voice]]\nsteps = 3", "one table"),
+        ("members = 3\n[voice]\nsteps = 3", "members"),
+        ("[members]\nsteps = 3\n[voice]\nsteps = 3", "members"),
+        ("[[members]]\n[[members]]", "names of their own"),
+        ('[[members]]\n[[members]]\nname = "b"\nfeatures = { n_mels = 64 }', "the same features"),
+        ('adapt = 0\n[[members]]\nhears = "known"', "no member can be asked"),
         ("[[members]]\nstep = 4", "step"),
         ("no toml", "not TOML"),
         ('base = "self.toml"', "its own base"),
@@ -45,7 +52,7 @@ def test_a_recipe_is_its_difference(tmp_path):
 def test_a_wrong_recipe_is_one_line(tmp_path, text, said, capsys):
     (tmp_path / "self.toml").write_text(text)
     with pytest.raises(ConfigError, match=said):
-        read_recipe(tmp_path / "self.toml")
+        run_experiment(read_recipe(tmp_path / "self.toml"), {}, tmp_path / "out")
     done = tembr_here(capsys, "experiment", str(tmp_path / "self.toml"), "--out", str(tmp_path / "out"))
     assert done.status == 1 and done.one_line_error and not (tmp_path / "out").exists()
 

@@ -209,9 +209,10 @@ def _limits(facts: Facts) -> str:
         else ""
     )
     beyond = "Spontaneous speech, other languages and children are outside what it learnt"
-    beyond += (
-        "; what a telephone and noise cost is above." if "phone" in facts.metrics else ", as are telephones and noise."
-    )
+    if {"phone", "noise"} <= facts.metrics.keys():
+        beyond += "; what a telephone and noise cost is above."
+    else:
+        beyond += ", as are telephones and noise."
     return f"""## Intended use and limits
 
 For research and teaching on emotion in speech, for exploring recordings, and as a base to adapt to labelled speech of

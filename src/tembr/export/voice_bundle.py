@@ -40,7 +40,7 @@ from tembr.files import write_bytes
 from tembr.member import Watch
 from tembr.recognize.degrade import DEGRADATIONS
 from tembr.recognize.manner import Own
-from tembr.voices.answer import ensemble_of, manner_of
+from tembr.voices.answer import ensemble_for, manner_of
 from tembr.voices.experiment import MODES, RESULTS, corpora_of
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.networks import Networks
@@ -120,7 +120,9 @@ def export_voices(
     )
     members = _train(recipe, Networks(corpora, pool), pool, jobs, watch)
     temperatures = found["speaker"].temperatures if "speaker" in found else {}
-    ensembles = [_ensemble(members, mode, pool) for mode in MODES]
+    ensembles = [ensemble_for(members, mode, pool) for mode in MODES]
+    if not all(ensemble.weights for ensemble in ensembles):
+        raise ConfigError("a bundle needs a member for unknown speakers, and networks for known ones; see `hears`")
     graph = VoiceGraph(*ensembles, features, tuple(temperatures.get(mode, 1.0) for mode in MODES))
     facts = _facts(recipe, corpora, pool, members, temperatures, found, name, version)
     facts = replace(facts, adaptation=facts.adaptation | _manner(graph.known, recipe))
@@ -159,14 +161,6 @@ def _train(recipe: Recipe, networks: Networks, pool: Pool, jobs: int, watch: Wat
     everything = [task for some in tasks for task in some]
     networks.train(everything, jobs, lambda done, total: watch.progress("networks trained", done, total))
     return [(m, [networks.load(task) for task in some]) for m, some in zip(recipe.members, tasks, strict=True)]
-
-
-def _ensemble(members: Members, mode: str, pool: Pool) -> VoiceEnsemble:
-    """As an experiment makes it: functionals are a linear member for the unknown and the manner of the known."""
-    asked = [(m, networks) for m, networks in members if m.hears in (mode, "both")]
-    manners = [networks[0] for m, networks in asked if m.kind == "functionals" and mode == "known"]
-    groups = [(m.weight, networks) for m, networks in asked if m.kind != "functionals" or mode == "unknown"]
-    return ensemble_of(groups, pool, manners[0] if manners else None)
 
 
 def _manner(known: VoiceEnsemble, recipe: Recipe) -> dict:
@@ -250,7 +244,7 @@ def _facts(
         temperature=temperatures.get("unknown", 1.0),
         corpora=[_corpus(corpus) for corpus in corpora],
         licence=" and ".join(licences),
-        split={protocol: _split(protocol) for protocol in found},
+        split={protocol: _split(protocol, one.recipe) for protocol, one in found.items()},
         metrics={protocol: one.metrics for protocol, one in found.items()},
         features={REPRESENTATION: recipe.members[0].features.model_dump() | {"bins": pool.contours.shape[1]}},
         adaptation={
@@ -273,10 +267,12 @@ SPLITS = {
 }
 
 
-def _split(protocol: str) -> str:
+def _split(protocol: str, measured: Mapping) -> str:
+    words = SPLITS.get(protocol, "as for unseen speakers")
     if protocol in DEGRADATIONS:
-        return f"as for unseen speakers, recordings asked (and adapted to) through: {DEGRADATIONS[protocol]}"
-    return SPLITS[protocol]
+        words += f", recordings asked (and adapted to) through: {DEGRADATIONS[protocol]}"
+    seeds = measured.get("seeds", [])
+    return f"{words}; mean of seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"{words}; one seed"
 
 
 def _member(member: MemberSettings, networks: list[nn.Module]) -> dict:

@@ -1,4 +1,4 @@
-"""What happens to speech on its way to a recognizer: a telephone, MP3, other voices, a room.
+"""What happens to speech on its way to a recognizer: a telephone, MP3, other voices, a room, a microphone.
 
 All is done to mono waveforms `(samples,)` float32, nominally in [-1, 1], which keep their length and timing and never
 clip. Draws depend on the seed and the recording's name alone: two runs hear the same, in any order and any threads.

@@ -12,9 +12,10 @@ from torch import nn
 
 from tembr.recognize.adaptation import offset_of, weight_of
 from tembr.recognize.manner import Manner, learn_manner
+from tembr.voices.kinds import MANNERS
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.pool import Pool
-from tembr.voices.recipe import Recipe
+from tembr.voices.recipe import MemberSettings, Recipe
 
 AT_ONCE = 128  # recordings
 
@@ -41,6 +42,22 @@ def ensemble_of(
 ) -> VoiceEnsemble:
     """The networks as one, over the emotions of the corpus that is asked."""
     return VoiceEnsemble(groups, pool.columns, manner).eval()
+
+
+def ensemble_for(members: Sequence[tuple[MemberSettings, Sequence[nn.Module]]], mode: str, pool: Pool) -> VoiceEnsemble:
+    """The members that hear 'unknown' or 'known' speakers, with their networks, as one.
+
+    The first that knows where emotions lie is a linear member for the unknown, and what the known adapt by.
+    """
+    groups, manner = [], None
+    for member, networks in members:
+        if member.hears not in (mode, "both"):
+            continue
+        if member.kind in MANNERS and mode == "known" and manner is None:
+            manner = networks[0]
+        else:
+            groups.append((member.weight, networks))
+    return ensemble_of(groups, pool, manner)
 
 
 def manner_of(ensemble: VoiceEnsemble, share: float, prior: float) -> Manner:

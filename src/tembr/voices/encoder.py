@@ -25,6 +25,9 @@ FORMAT = 1
 """Raised when other embeddings would be made of the same recordings."""
 
 BLOCK = 256  # recordings kept at once: stopped, the next run goes on after the last block
+KINDS = ("wavlm", "hubert", "wav2vec2", "wav2vec2-conformer", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
+"""Types of models that are encoders of speech here."""
+
 SHORTEST, LONGEST = 0.1, 30.0  # s that are heard of a recording; a shorter one is filled up with silence
 
 
@@ -46,17 +49,15 @@ class Encoder:
             raise ConfigError("a pretrained encoder needs transformers; pip install 'tembr[encoders]'") from error
         try:
             self.extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
-            model = AutoModel.from_pretrained(name, use_safetensors=True, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            why = str(error).strip().splitlines()[0]
+            model = AutoModel.from_pretrained(name, use_safetensors=True, trust_remote_code=False).float()
+        except Exception as error:  # whatever a damaged folder or the hub's client comes up with
+            why = (str(error).strip() or repr(error)).splitlines()[0]
             raise ConfigError(f"encoder {name}: cannot be loaded from the hub or a folder: {why}") from error
+        if model.config.model_type not in KINDS:
+            raise ConfigError(f"encoder {name}: {model.config.model_type} is none of {', '.join(KINDS)}")
         self.whisper = model.config.model_type == "whisper"
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = (model.get_encoder() if self.whisper else model).eval().to(self.device)
-        if not (self.whisper or getattr(self.extractor, "model_input_names", [""])[0] == "input_values"):
-            raise ConfigError(
-                f"encoder {name}: {model.config.model_type} hears no waveform; take WavLM, HuBERT or Whisper"
-            )
         self.sample_rate = int(self.extractor.sampling_rate)
         self.revision = getattr(model.config, "_commit_hash", None) or _fingerprint(model)
 
@@ -97,7 +98,10 @@ def _block(encoder: Encoder, name: str, utterances: Sequence[Utterance]) -> np.n
     facts = [FORMAT, name, encoder.revision, [(u.key, u.start, u.end, u.path.stat().st_size) for u in utterances]]
     path: Path = cache_root() / "embeddings" / f"{digest(json.dumps(facts).encode())}.npy"
     if path.exists():
-        return np.load(path, allow_pickle=False)
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            path.unlink()  # damaged: it is made anew
     made = np.stack([encoder.embed(read(u.path, encoder.sample_rate, u.start, u.end)) for u in utterances])
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary, open(temporary, "wb") as file:

@@ -14,12 +14,13 @@ import pandas as pd
 
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
+from tembr.errors import ConfigError
 from tembr.evaluate.coverage import accuracy_at
 from tembr.evaluate.metrics import Scores, confusion_matrix, score, uar
 from tembr.files import atomic_write
 from tembr.member import Watch
-from tembr.voices.answer import Answers, ensemble_of, fit_temperature, known, softmax, unknown
-from tembr.voices.kinds import MANNERS
+from tembr.recognize.degrade import check
+from tembr.voices.answer import Answers, ensemble_for, fit_temperature, known, softmax, unknown
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.networks import Networks, Task
 from tembr.voices.plan import Outer, make_plan
@@ -81,7 +82,12 @@ def run_experiment(
         TembrError: corpora, settings or disk do not allow it; trained networks stay.
     """
     watch, started = watch or Watch(), time.perf_counter()
+    asked = [mode for mode in MODES if _has(recipe, mode)]
+    if not asked:
+        raise ConfigError("no member can be asked: known speakers need adapt above 0 and another protocol than random")
     corpora = corpora_of(recipe, folders)
+    if recipe.degrade:
+        check(recipe.degrade, corpora[0])
     features = recipe.members[0].features
     count = partial(watch.progress, "recordings analysed")
     pool = make_pool(corpora, features, count, recipe.copies, recipe.encoder)
@@ -97,7 +103,6 @@ def run_experiment(
     watch.say(f"{recipe.title}: {len({t.key for ts in tasks.values() for t in ts})} networks")
     everything = [task for some in tasks.values() for task in some]
     networks.train(everything, jobs, lambda done, total: watch.progress("networks trained", done, total))
-    asked = [mode for mode in MODES if _has(recipe, mode)]
     asked_pool = pool
     if recipe.degrade:
         count = partial(watch.progress, f"recordings through {recipe.degrade}")
@@ -166,16 +171,11 @@ class _Run:
 
     def _ensemble(self, outer: Outer, number: int) -> VoiceEnsemble:
         """Of the networks of one part, the whole being number 0."""
-        groups, manner = [], None
-        for member in self.recipe.members:
-            if member.hears not in (self.mode, "both"):
-                continue
-            networks = [self.networks.load(task) for task in self.tasks[self.seed, outer.name, number, member.name]]
-            if member.kind in MANNERS and self.mode == "known" and manner is None:
-                manner = networks[0]
-            else:
-                groups.append((member.weight, networks))
-        return ensemble_of(groups, self.pool, manner)
+        members = [
+            (m, [self.networks.load(task) for task in self.tasks[self.seed, outer.name, number, m.name]])
+            for m in self.recipe.members
+        ]
+        return ensemble_for(members, self.mode, self.pool)
 
     def _ask(self, ensemble: VoiceEnsemble, pool: Pool, indices: np.ndarray, number: int) -> Answers:
         if self.mode == "unknown":

@@ -86,6 +86,10 @@ class Recipe(BaseModel):
             raise ValueError("encoder and a member of kind 'encoder' need each other")
         if self.encoder and (self.copies or self.degrade):
             raise ValueError("an encoder hears recordings as they are: leave out copies and degrade")
+        if len({member.name for member in self.members}) < len(self.members):
+            raise ValueError("members need names of their own")
+        if any(member.features != self.members[0].features for member in self.members):
+            raise ValueError("all members hear the same features")
         return self
 
 
@@ -117,17 +121,22 @@ def read_recipe(path: Path) -> Recipe:
     """
     values = _read(_named(path), ())
     voice = values.pop("voice", {})
-    if voice:
+    if voice and _tables(values.get("members", [{}])):
         values["members"] = [{**member, **voice} for member in values.get("members", [{}])]
     try:
         return Recipe(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        where = [str(path), ".".join(map(str, first["loc"]))]
+        raise ConfigError(": ".join([*filter(None, where), first["msg"].removeprefix("Value error, ")])) from error
 
 
 def _named(path: Path) -> Path:
-    return Path(__file__).with_name("default.toml") if path.name == DEFAULT else path
+    return Path(__file__).with_name("default.toml") if path.name == DEFAULT and not path.exists() else path
+
+
+def _tables(values) -> bool:
+    return isinstance(values, list) and all(isinstance(value, dict) for value in values)
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> dict:
@@ -139,6 +148,8 @@ def _read(path: Path, above: tuple[Path, ...]) -> dict:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+    if not isinstance(values.get("voice", {}), dict):
+        raise ConfigError(f"{path}: voice: is one table, [voice]")
     base = values.pop("base", None)
     if base is None:
         return values

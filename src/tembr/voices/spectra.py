@@ -75,6 +75,8 @@ def fit_spectra(pool: Pool, indices: np.ndarray, settings: VoiceSettings) -> Spe
     asked = indices[(pool.corpus[indices] == 0) & (pool.originals[indices] == indices)]
     if len(np.unique(pool.classes[asked])) < 2:
         raise ConfigError(f"{settings.kind}: fewer than two emotions to learn from")
+    if len(np.unique(pool.speakers[asked] * len(pool.labels) + pool.classes[asked])) == len(asked):
+        raise ConfigError(f"{settings.kind}: no speaker has two recordings of an emotion; nothing varies to learn from")
     model = new_spectra(pool, settings)
     with torch.no_grad():
         parts = [
