@@ -80,8 +80,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="Also hear every recording made worse, and say what UAR that costs: phone (300-3,400 Hz, G.711), mp3 "
-            "(32 kbit/s), noise (other speakers of the corpus, 10 dB below), room (a small one's echo), microphone (an equaliser each). "
-            "Repeatable. Needs tembr[degrade]."
+            "(32 kbit/s), noise (other speakers of the corpus, 10 dB below), room (a small one's echo), "
+            "microphone (an equaliser each). Repeatable. Needs tembr[degrade]."
         ),
     ] = None,
     min_confidence: Annotated[
