@@ -15,6 +15,8 @@ from tembr.voices.settings import VoiceSettings
 DEFAULT = "default"
 """Name of the recipe that is part of the package, the default bundle's."""
 
+PACKAGED = Path(__file__).with_name("default.toml")
+
 Asked = Literal["unknown", "known", "both"]
 
 
@@ -119,7 +121,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         ConfigError: not there, not TOML, or an unknown or impossible setting.
     """
-    values = _read(_named(path), ())
+    values = _read(PACKAGED if path == Path(DEFAULT) else path, ())
     voice = values.pop("voice", {})
     if voice and _tables(values.get("members", [{}])):
         values["members"] = [{**member, **voice} for member in values.get("members", [{}])]
@@ -129,10 +131,6 @@ def read_recipe(path: Path) -> Recipe:
         first = error.errors()[0]
         where = [str(path), ".".join(map(str, first["loc"]))]
         raise ConfigError(": ".join([*filter(None, where), first["msg"].removeprefix("Value error, ")])) from error
-
-
-def _named(path: Path) -> Path:
-    return Path(__file__).with_name("default.toml") if path.name == DEFAULT and not path.exists() else path
 
 
 def _tables(values) -> bool:
@@ -153,6 +151,6 @@ def _read(path: Path, above: tuple[Path, ...]) -> dict:
     base = values.pop("base", None)
     if base is None:
         return values
-    below = _read(_named(path.parent / str(base)), (*above, path))
+    below = _read(PACKAGED if base == DEFAULT else path.parent / str(base), (*above, path))
     voice = {**below.get("voice", {}), **values.get("voice", {})}
     return {**below, **values, **({"voice": voice} if voice else {})}
