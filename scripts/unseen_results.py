@@ -54,7 +54,7 @@ ROWS = (
     Row("accuracy on the most confident half, adapted", "as the second row", "default", "known", "confident", 0.85),
 )
 FALLS = {"phone": "telephone band", "mp3": "MP3 at 32 kbit/s", "noise": "babble at 10 dB", "room": "a small room"}
-UNASKED = {"microphone": "a microphone of its own for every recording"}
+UNASKED = {"microphone": "an equaliser of its own for every recording"}
 SPLITS = (
     ("the mean spectrum of a recording, nothing of time", "random_mean_spectrum", "speaker_mean_spectrum"),
     ("spectra and functionals, speaker by speaker", "random_spectra", "speaker_spectra"),
@@ -239,7 +239,7 @@ def picture(runs: Path) -> None:
     axes.set_title("nEMO, six emotions: what a random split shows and what a new voice gets", color=INK)
     names = ("random split", "a voice never heard", "the same, adapted to 30 unlabelled recordings")
     handles = [axes.bar([0], [0], color=colour) for colour in (PALE, OURS, ADAPTED)]
-    axes.legend(handles, names, loc="upper right", frameon=False)
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(KEPT / "random_and_unseen.png", dpi=110)
