@@ -263,6 +263,19 @@ def readmes(runs: Path) -> None:
         path.write_text(f"{before}<!-- unseen -->\n{table}\n<!-- /unseen -->{after}")
 
 
+def reliability(runs: Path) -> str:
+    """Diagrams of the first two rows, beside the page, and the Markdown that shows them."""
+    file = runs / "default" / "predictions.csv"
+    if not file.is_file():
+        return ""
+    import pandas as pd
+
+    from tembr.voices.plots import draw
+
+    drawn = draw(pd.read_csv(file), KEPT)
+    return "\n".join(f"![{path.stem.replace('_', ', ')}](unseen/{path.name})" for path in drawn)
+
+
 def journal() -> None:
     """Put the journal's rows into docs/experiments.md, between `<!-- table -->` and `<!-- /table -->`."""
     page, file = ROOT / "docs" / "experiments.md", ROOT / "docs" / "experiments.csv"
@@ -308,6 +321,8 @@ bootstrap intervals over recordings, mean of the seeds; ± is the deviation betw
 What the random split measures:
 
 {splits(runs)}
+
+{reliability(runs)}
 
 {text}"""
     (RESULTS / "unseen.md").write_text(page.rstrip() + "\n")

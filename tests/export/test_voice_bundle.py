@@ -57,6 +57,8 @@ def test_an_experiment_measures_both_ways_and_writes_it_down(measured):
     table = (folder / "predictions.csv").read_text().splitlines()
     assert len(table) == 1 + sum(line.recordings for line in lines)
     assert lines[0].recordings > lines[1].recordings
+    drawn = [f"{mode}_{what}.png" for mode in ("unknown", "known") for what in ("reliability", "coverage")]
+    assert all((folder / name).stat().st_size > 1_000 for name in drawn)
     assert all(line.inner > 0 and len(line.temperatures) == len(line.speakers) for line in lines)
 
 

@@ -24,6 +24,7 @@ from tembr.voices.answer import Answers, ensemble_for, fit_temperature, known, s
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.networks import Networks, Task
 from tembr.voices.plan import Outer, make_plan
+from tembr.voices.plots import draw
 from tembr.voices.pool import Pool, degraded, make_pool
 from tembr.voices.recipe import Recipe
 
@@ -76,7 +77,7 @@ def corpora_of(recipe: Recipe, folders: Mapping[str, str]) -> list[Corpus]:
 def run_experiment(
     recipe: Recipe, folders: Mapping[str, str], out: Path, jobs: int = 1, watch: Watch | None = None
 ) -> list[Line]:
-    """Train what is missing, answer every outer fold once, and write predictions and figures to `out`.
+    """Train what is missing, answer every outer fold once, and write predictions, figures and pictures to `out`.
 
     Raises:
         TembrError: corpora, settings or disk do not allow it; trained networks stay.
@@ -235,8 +236,10 @@ def _write(recipe: Recipe, pool: Pool, runs: dict, lines: list[Line], out: Path,
     out.mkdir(parents=True, exist_ok=True)
     labels = [pool.labels[column] for column in pool.columns]
     frames = [_table(mode, run, pool, labels) for mode, some in runs.items() for run in some]
+    predictions = pd.concat(frames)
     with atomic_write(out / PREDICTIONS) as temporary:
-        pd.concat(frames).to_csv(temporary, index=False, float_format="%.5f")
+        predictions.to_csv(temporary, index=False, float_format="%.5f")
+    draw(predictions, out)
     facts = {
         "recipe": recipe.model_dump(mode="json"),
         "corpus": {"name": recipe.corpus, "recordings": pool.asked, "labels": labels},
