@@ -115,7 +115,7 @@ def sentences(runs: Path) -> list[str]:
     return [
         cells(
             f"nEMO, sentence unseen too, {words[mode]}",
-            "a fifth of the sentences",
+            "a fifth of the sentences, seed 0",
             FALL,
             "≤ 0.02",
             f"{fall:+.3f} to {line(unseen, mode)['uar']:.3f}",
