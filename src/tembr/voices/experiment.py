@@ -21,6 +21,7 @@ from tembr.files import atomic_write
 from tembr.member import Watch
 from tembr.recognize.degrade import check
 from tembr.voices.answer import Answers, ensemble_for, fit_temperature, known, softmax, unknown
+from tembr.voices.kinds import SPECTRA
 from tembr.voices.network import VoiceEnsemble
 from tembr.voices.networks import Networks, Task
 from tembr.voices.plan import Outer, make_plan
@@ -119,7 +120,7 @@ def run_experiment(
 
 def _has(recipe: Recipe, mode: str) -> bool:
     if mode == "known":
-        adapting = [m for m in recipe.members if m.kind not in ("spectra", "mean spectrum")]
+        adapting = [m for m in recipe.members if m.kind not in SPECTRA]
         return recipe.adapt > 0 and recipe.protocol != "random" and any(m.hears in (mode, "both") for m in adapting)
     return any(m.hears in (mode, "both") for m in recipe.members)
 

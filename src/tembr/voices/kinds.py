@@ -17,12 +17,15 @@ FORMATS = {"network": 1, "pictures": 1, "functionals": 6, "encoder": 1, "spectra
 MANNERS = ("functionals", "encoder")
 """Kinds that know where emotions lie about a speaker: for the unknown a linear member, and what the known adapt by."""
 
+SPECTRA = ("spectra", "mean spectrum")
+"""Kinds for voices that are learnt from and asked alike: they cannot be adapted."""
+
 
 def new_member(settings: VoiceSettings, pool: Pool) -> nn.Module:
     """Untrained, for the contours, labels and speakers of a pool."""
     if settings.kind in MANNERS:
         return new_manner(pool, settings)
-    if settings.kind in ("spectra", "mean spectrum"):
+    if settings.kind in SPECTRA:
         return new_spectra(pool, settings)
     return new_network(settings, pool.contours.shape[1], len(pool.labels))
 
@@ -38,6 +41,6 @@ def learn(pool: Pool, indices: np.ndarray, settings: VoiceSettings, seed: int) -
     """
     if settings.kind in MANNERS:
         return fit_manner(pool, indices, settings)
-    if settings.kind in ("spectra", "mean spectrum"):
+    if settings.kind in SPECTRA:
         return fit_spectra(pool, indices, settings)
     return train(pool, indices, settings, seed)

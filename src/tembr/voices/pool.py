@@ -78,6 +78,7 @@ def make_pool(
         AudioError: a recording cannot be read. StoreError: the cache cannot be written.
     """
     everyone = [u for corpus in corpora for u in corpus.utterances]
+    embedded = embeddings(everyone, encoder, progress) if encoder else None  # first: it may not be there to load
     table = FeatureStore().prepare(everyone, [REPRESENTATION], features, progress)[REPRESENTATION]
     contours = torch.stack([torch.from_numpy(np.array(table[k])) for k in range(len(table))])
     kinds, originals = [""] * len(everyone), np.arange(len(everyone))
@@ -101,7 +102,7 @@ def make_pool(
         labels,
         corpora[0].utterances,
         originals,
-        embeddings(everyone, encoder, progress) if encoder else None,
+        embedded,
     )
 
 
