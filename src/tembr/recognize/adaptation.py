@@ -24,7 +24,7 @@ import numpy as np
 from tembr.audio import Stream
 from tembr.bundle import BundleError
 from tembr.errors import AudioError
-from tembr.recognize import gates
+from tembr.recognize import quality
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings as files_of
 from tembr.recognize.manner import Manner, learn_manner
@@ -185,7 +185,7 @@ def _listening(network: Network, output: str) -> Callable[[Opened], np.ndarray |
     def listen(opened: Opened) -> np.ndarray | AudioError:
         try:
             with opened() as stream:
-                meter = gates.Meter(network.facts.sample_rate)
+                meter = quality.Meter(network.facts.sample_rate)
                 cut = windows(meter.watch(stream), network.window, network.window // 2)
                 values = outspoken(cut, partial(network.output, output))
             return _sound(values, stream, meter)
@@ -195,10 +195,10 @@ def _listening(network: Network, output: str) -> Callable[[Opened], np.ndarray |
     return listen
 
 
-def _sound(values: np.ndarray, stream: Stream, meter: gates.Meter) -> np.ndarray:
+def _sound(values: np.ndarray, stream: Stream, meter: quality.Meter) -> np.ndarray:
     """`values`, if the recording was one to hear."""
-    for warning in gates.warnings(stream, meter.sound):
-        if warning.partition(":")[0] in gates.UNANSWERABLE:
+    for warning in quality.warnings(stream, meter.sound):
+        if warning.partition(":")[0] in quality.UNANSWERABLE:
             raise AudioError(f"{stream.name}: {warning}")
     if not np.isfinite(values).all():
         raise AudioError(f"{stream.name}: no finite answer to its samples; scale them to -1 … 1")

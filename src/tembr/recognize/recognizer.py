@@ -11,7 +11,7 @@ import numpy as np
 
 from tembr import audio
 from tembr.errors import TembrError
-from tembr.recognize import gates
+from tembr.recognize import quality
 from tembr.recognize.adaptation import adapt, log
 from tembr.recognize.batch import in_order
 from tembr.recognize.network import Network
@@ -123,11 +123,11 @@ class Recognizer:
     ) -> tuple[Prediction, np.ndarray]:
         """What `predict` answers, and the network's own posteriors `(labels,)`, which no warning levels out."""
         with audio.Stream(source, self.facts.sample_rate, start, end) as stream:
-            meter = gates.Meter(self.facts.sample_rate)
+            meter = quality.Meter(self.facts.sample_rate)
             blocks = meter.watch(stream)
             speech = _Speech(self.facts.sample_rate) if check_speech else None
             posteriors = self._mean(windows(speech.watch(blocks) if speech else blocks, *self._steps), stream.name)
-        warnings = gates.warnings(stream, meter.sound)
+        warnings = quality.warnings(stream, meter.sound)
         if speech and not warnings and not speech.found:
             warnings = ("no_speech: no voice found; check what was recorded",)
         return self._answer(posteriors, start, start + stream.seconds, warnings, _file(source)), posteriors
@@ -206,7 +206,7 @@ class Recognizer:
             pieces = Cutter(Voice(rate), rate).stretches(stream) if speech_only else ((0, block) for block in stream)
             hear = partial(self.network.posteriors, name=stream.name)
             heard = list(listen(pieces, hear, rate, self._window, max(1, round(hop * rate))))
-        warnings = gates.damage(stream)
+        warnings = quality.damage(stream)
         found = merge(heard, smoothing)
         answers = [self._answer(s.posteriors, s.start, s.end, warnings, _file(source), s.label) for s in found]
         return [answer.held_to(min_confidence) for answer in answers]
@@ -220,7 +220,7 @@ class Recognizer:
         return outspoken(cut, partial(self.network.posteriors, name=name)).mean(axis=0)
 
     def _answer(self, posteriors, start, end, warnings, file, label: int | None = None) -> Prediction:
-        if gates.UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:
+        if quality.UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:
             even = dict.fromkeys(self.labels, 1 / len(self.labels))
             return Prediction(None, 0.0, even, start, end, warnings, file)
         label = int(posteriors.argmax()) if label is None else label
@@ -239,7 +239,7 @@ class _Speech:
 
     @property
     def found(self) -> bool:
-        return self._heard * self._chunk >= gates.SHORTEST / 2
+        return self._heard * self._chunk >= quality.SHORTEST / 2
 
     def watch(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         from tembr.recognize.voice import BEGIN

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tembr.recognize.gates import SOUND, level
+from tembr.recognize.quality import SOUND, level
 from tembr.recognize.windows import windows
 
 LINK = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from tembr.recognize import gates
+from tembr.recognize import quality
 
 FAINT = 10 ** (-30 / 20)
 """Windows this much fainter than the loudest one have no say in the answer for a whole recording."""
@@ -43,8 +43,8 @@ def outspoken(cut: Iterable[tuple[int, np.ndarray]], hear: Callable[[np.ndarray]
     """
     heard, levels = [], []
     for _, samples in cut:
-        loudness = gates.level(samples)
-        if loudness >= gates.SOUND or not heard:
+        loudness = quality.level(samples)
+        if loudness >= quality.SOUND or not heard:
             heard.append(hear(samples))
             levels.append(loudness)
     return np.stack(heard)[np.array(levels) >= FAINT * max(levels)]
