@@ -6,9 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from tests.recognize.fake_bundle import make_bundle, make_model
+from tests.recognize.fake_bundle import RATE, make_bundle, make_model, tone
 
 from tembr import load
 from tembr.bundle import BundleError, hashes
@@ -103,6 +104,52 @@ def test_a_model_with_another_input_is_refused(copy):
     replace(copy, make_model(waveform="picture"))
     with pytest.raises(BundleError, match="inputs picture instead of waveform"):
         load(copy)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"labels": ["fear", "anger", "happiness", "sadness", "surprised", "neutral"]}, "labels: not as in bundle"),
+        ({"sample_rate": 8_000}, "sample_rate: not as in bundle"),
+        ({"window": 2.0}, "window: not as in bundle"),
+    ],
+)
+def test_facts_that_contradict_the_models_metadata_are_refused(copy, facts, said):
+    change(copy, **facts)
+    with pytest.raises(BundleError, match=said):
+        load(copy)
+
+
+def test_a_model_without_metadata_is_refused(copy):
+    model = make_model()
+    del model.metadata_props[:]
+    replace(copy, model)
+    with pytest.raises(BundleError, match="labels, sample_rate, window: not as in bundle"):
+        load(copy)
+
+
+def with_probabilities(operator: str, value: float):
+    """The model whose every probability goes through one operation more."""
+    model = make_model()
+    model.graph.node[-1].output[0] = "softmax"
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(value, np.float32), "value"))
+    model.graph.node.append(onnx.helper.make_node(operator, ["softmax", "value"], ["probabilities"]))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("operator", "value"), [("Mul", 1e6), ("Mul", 0.5), ("Mul", 1.001), ("Sub", 0.1), ("Mul", 0), ("Div", 0)]
+)
+def test_an_answer_that_is_no_distribution_is_refused_not_normalised(copy, operator, value):
+    replace(copy, with_probabilities(operator, value))
+    with pytest.raises(BundleError, match="no probabilities"):
+        load(copy).predict((tone("fear"), RATE))
+
+
+def test_rounding_is_no_error(copy):
+    replace(copy, with_probabilities("Mul", 1 + 1e-5))
+    answer = load(copy).predict((tone("fear"), RATE))
+    assert answer.label == "fear" and sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-9)
 
 
 def test_a_model_of_another_number_of_labels_is_refused(copy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,9 @@ from tembr.errors import AudioError
 
 DEFAULT = Path(__file__).parents[1] / "models" / "default"
 """The bundle inside the package."""
+
+SUM_TOLERANCE = 1e-4
+"""How far the sum of an answer's probabilities may be from one."""
 
 _ELSEWHERE = b"\x0a\x08location\x12"  # how ONNX says that weights lie in another file
 
@@ -46,7 +50,7 @@ class Network:
         self.variant = _choose(self.folder, self.facts, variant)
         content = _content(self.folder, self.variant, None if folder is None else self.facts)
         self.session = open_session(content, f"{self.folder / self.variant}", threads)
-        wrong = disagreements(self.session, self.facts)
+        wrong = disagreements(self.session, self.facts) or contradictions(self.session, self.facts)
         if wrong:
             raise BundleError(f"{self.folder / self.variant}: {wrong[0]}; export the bundle again")
         self.window = round(self.facts.window * self.facts.sample_rate)
@@ -86,14 +90,20 @@ class Network:
         """Probabilities of the labels, `(labels,)` float64, for a waveform `(samples,)` at the bundle's rate.
 
         Raises:
-            AudioError: the samples are so large that no finite answer comes out.
+            AudioError: the samples are beyond full scale, and no finite answer comes out.
+            BundleError: the answer is no distribution: not finite, negative, or of another sum than one.
         """
         answer = self.output("probabilities", waveform)
-        total = answer.sum()
-        if not np.isfinite(total) or total <= 0:
-            peak = float(np.abs(waveform).max(initial=0))
+        if is_distribution(answer):
+            return answer / answer.sum()
+        peak = float(np.abs(waveform).max(initial=0))
+        if peak > 1 and not np.isfinite(answer).all():
             raise AudioError(f"{name}: no finite answer to samples up to {peak:.3g}; scale them to -1 … 1")
-        return answer / total
+        listed = ", ".join(f"{value:.3g}" for value in answer)
+        raise BundleError(
+            f"{self.folder / self.variant}: answers {listed} to {name}, which are no probabilities; "
+            "export the bundle again"
+        )
 
 
 def run(
@@ -152,6 +162,23 @@ def disagreements(session, facts: Facts) -> list[str]:
     if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != len(facts.labels)):
         wrong.append(f"probabilities have the shape {shape}, not [batch, {len(facts.labels)}]")
     return wrong
+
+
+def contradictions(session, facts: Facts) -> list[str]:
+    """A line where labels, rate or window in the ONNX file's metadata are missing or not those of `bundle.json`.
+
+    The labels of the columns stand nowhere else: in another order every answer would be wrong.
+    """
+    written = session.get_modelmeta().custom_metadata_map
+    wanted = {"labels": facts.labels, "sample_rate": facts.sample_rate, "window": facts.window}
+    wrong = [name for name, value in wanted.items() if not _same(written.get(name), value)]
+    return [f"{', '.join(wrong)}: not as in bundle.json"] if wrong else []
+
+
+def is_distribution(probabilities: np.ndarray) -> bool:
+    """Whether every row `(..., labels)` is finite, not negative, and sums to one within `SUM_TOLERANCE`."""
+    sums = probabilities.sum(axis=-1)
+    return bool((probabilities >= 0).all() and np.allclose(sums, 1, rtol=0, atol=SUM_TOLERANCE))
 
 
 def optional_inputs(session) -> dict:
@@ -220,6 +247,17 @@ def _content(folder: Path, variant: str, facts: Facts | None) -> bytes:
     if facts is not None and facts.hashes.get(variant) != hashlib.sha256(content).hexdigest():
         raise BundleError(f"{path}: not the file that bundle.json vouches for; copy or export the bundle again")
     return content
+
+
+def _same(text: str | None, value) -> bool:
+    """Metadata are text: a list as JSON or with commas, a number in digits."""
+    if text is None:
+        return False
+    try:
+        read = json.loads(text)
+    except ValueError:
+        read = [part.strip() for part in text.split(",")]
+    return read == value
 
 
 def _first_line(error: Exception) -> str:

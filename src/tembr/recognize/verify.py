@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tembr.bundle import MODEL, BundleError, Facts, altered, complaints, locate, read_facts, self_test_waveform
-from tembr.recognize.network import disagreements, open_session, run, unadaptable
+from tembr.recognize.network import contradictions, disagreements, is_distribution, open_session, run, unadaptable
 
 TOLERANCE = 1e-3
 """Of the self-test where the bundle names none: largest difference of a probability."""
@@ -84,22 +83,8 @@ def _features(session, facts: Facts, variant: str) -> Check:
 
 
 def _metadata(session, facts: Facts, variant: str) -> Check:
-    written = session.get_modelmeta().custom_metadata_map
-    wanted = {"labels": facts.labels, "sample_rate": facts.sample_rate, "window": facts.window}
-    wrong = [name for name, value in wanted.items() if not _same(written.get(name), value)]
-    said = f"{', '.join(wrong)}: not as in bundle.json" if wrong else "labels, rate and window as in bundle.json"
-    return Check(not wrong, f"{variant} metadata", said)
-
-
-def _same(text: str | None, value) -> bool:
-    """Metadata are text: a list as JSON or with commas, a number in digits."""
-    if text is None:
-        return False
-    try:
-        read = json.loads(text)
-    except ValueError:
-        read = [part.strip() for part in text.split(",")]
-    return read == value
+    wrong = contradictions(session, facts)
+    return Check(not wrong, f"{variant} metadata", "; ".join(wrong) or "labels, rate and window as in bundle.json")
 
 
 def _answers(session, facts: Facts, variant: str) -> Iterator[Check]:
@@ -109,9 +94,10 @@ def _answers(session, facts: Facts, variant: str) -> Iterator[Check]:
     except BundleError as error:
         yield Check(False, f"{variant} answers", str(error))
         return
-    sums = np.concatenate([one, three]).sum(axis=1)
-    sound = bool(np.isfinite(three).all() and (three >= 0).all() and np.allclose(sums, 1, atol=1e-4))
-    yield Check(sound, f"{variant} answers", "finite, in [0, 1], sum to one" if sound else f"sums {sums.tolist()}")
+    both = np.concatenate([one, three])
+    sound = is_distribution(both)
+    said = "finite, in [0, 1], sum to one" if sound else f"sums {both.sum(axis=1).tolist()}"
+    yield Check(sound, f"{variant} answers", said)
     apart = float(np.abs(one - three).max())
     yield Check(apart <= TOLERANCE, f"{variant} batches", f"one by one and in threes {apart:.1g} apart")
     yield _self_test(one[0], facts, variant)
