@@ -39,6 +39,13 @@ def test_help_teaches_every_command(capsys, command):
     assert len(done.out) > 300
 
 
+def test_the_nearest_command_is_named_once(capsys):
+    done = tembr_here(capsys, "predic")
+    assert done.status == 2 and done.err.lower().count("did you mean") == 1
+    done = tembr_here(capsys, "cache", "lst")
+    assert done.status == 2 and done.err.lower().count("did you mean") == 1
+
+
 def test_an_unknown_option_is_a_wrong_command():
     assert tembr("study", "--nonsense").status == 2
 
@@ -52,6 +59,12 @@ def test_corpus_describes_and_writes_the_table(capsys, tmp_path):
     assert done.status == 0
     assert "180 utterances, 6 speakers" in done.out and "anger (złość)" in done.out
     assert (tmp_path / "table.csv").read_text().startswith("file,start,end,speaker,gender,age,emotion,text\n")
+
+
+def test_corpus_leaves_no_file_behind_unasked(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tembr_here(capsys, "corpus", "--corpus", "demo").status == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_show_draws_the_eleven(capsys, tmp_path):
@@ -202,7 +215,7 @@ def test_a_table_that_cannot_be_written_is_one_line(capsys, tmp_path):
 
 def test_an_unknown_representation_cannot_be_cleared(capsys):
     done = tembr_here(capsys, "cache", "clear", "../../etc")
-    assert done.status == 1 and done.one_line_error
+    assert done.status == 2 and "'../../etc' is not one of" in done.err
 
 
 def test_track_without_a_store_is_one_line(capsys, tmp_path):

@@ -100,12 +100,9 @@ def test_more_trials_go_on_with_the_same_search(capsys, untracked):
     ("options", "message"),
     [
         (("--members", "chroma,mfcc"), "no finished mfcc under random; there are chroma, rms; choose with --members"),
-        (("--members", "chrome"), "no representation is called 'chrome'"),
         (("--members", "chroma", "--best", "2"), "best 2 of 1 members (chroma); choose fewer"),
         (("--protocol", "kfold"), "no recordings and splits of the kfold protocol"),
         (("--protocol", "kfold"), "--protocol random,speaker,kfold"),
-        (("--combiner", "voting"), "combiner = 'voting'"),
-        (("--protocol", "sideways"), "protocols.0 = 'sideways'"),
         (("--timeout", "0"), "timeout = 0.0"),
         (("--ship", "speaker", "--members", "chroma", "--protocol", "random"), "--ship speaker: not measured here"),
         (("--members", "chroma", "--protocol", "random", "--storage", "mysql://nobody@nowhere/x"), "check --storage"),

@@ -62,10 +62,6 @@ def test_the_card_says_how_features_are_given(exported):
         (["--ensemble", "EMPTY"], "no ensemble.json there"),
         (["--study", "EMPTY", "--member", "rms"], "config.toml"),
         (["--study", "STUDY", "--member", "mfcc"], "no network 'mfcc'; it has rms"),
-        (["--study", "STUDY"], "--study DIR with --member NAME"),
-        ([], "--ensemble DIR"),
-        (["--ensemble", "ENSEMBLE", "--inputs", "mp3"], "choose from waveform, features"),
-        (["--ensemble", "ENSEMBLE", "--quantize", "int4"], "choose from none, dynamic, static"),
     ],
 )
 def test_bad_input_is_one_line(capsys, study, ensemble: EnsembleFolder, tmp_path, arguments, said):
@@ -73,6 +69,12 @@ def test_bad_input_is_one_line(capsys, study, ensemble: EnsembleFolder, tmp_path
     done = tembr_here(capsys, "export", *(places.get(a, a) for a in arguments), "--out", str(tmp_path / "b"))
     assert done.status == 1 and done.one_line_error and said in done.err
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--study", "STUDY"], [], ["--study", "STUDY", "--ensemble", "ENSEMBLE"]])
+def test_what_to_export_is_named_one_way(capsys, tmp_path, arguments):
+    done = tembr_here(capsys, "export", *arguments, "--out", str(tmp_path / "b"))
+    assert done.status == 2 and "name what to export" in done.err
 
 
 def test_an_out_that_is_a_file_is_one_line(capsys, ensemble: EnsembleFolder, tmp_path):

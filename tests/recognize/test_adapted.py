@@ -189,7 +189,7 @@ def test_a_corpus_of_which_nothing_can_be_heard_is_told(evaluate, table):
     ("words", "status", "said"),
     [
         (("--adapt", "18"), 1, "no speaker has more than 18 recordings"),
-        (("--adapt", "8", "--degrade", "phone"), 1, "cannot be combined"),
+        (("--adapt", "8", "--degrade", "phone"), 2, "cannot be combined"),
         (("--adapt", "0"), 2, "adapt"),
     ],
 )

@@ -70,9 +70,9 @@ def test_silence_is_no_uncertain_answer_in_any_format(predict, wav):
 
 
 @pytest.mark.parametrize("value", ["-0.1", "1.5", "nan"])
-def test_a_confidence_that_is_no_probability_is_one_line(predict, wav, tmp_path, value):
+def test_a_confidence_that_is_no_probability_is_a_wrong_command(predict, wav, tmp_path, value):
     done = predict(wav("fear"), "--min-confidence", value, "--out", tmp_path / "answers.csv")
-    assert (done.status, done.out) == (1, "") and done.one_line_error and "from 0 to 1" in done.err
+    assert (done.status, done.out) == (2, "") and "from 0 to 1" in done.err
     assert not (tmp_path / "answers.csv").exists()
 
 
@@ -152,7 +152,7 @@ def test_segments_of_a_call_may_be_uncertain(predict, corpora_dir):
     ("arguments", "status", "said"),
     [
         ((), 2, "Missing argument"),
-        (("x.wav", "--format", "xml"), 1, "choose text, json, csv"),
+        (("x.wav", "--format", "xml"), 2, "'xml' is not one of 'text', 'json', 'csv'"),
         (("x.wav", "--bundle", "nowhere"), 1, "name the folder"),
         (("x.wav", "--threads", "0"), 2, "threads"),
     ],

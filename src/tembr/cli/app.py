@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import click
 import typer
 
+SUGGEST = not hasattr(click.exceptions, "NoSuchCommand")
+"""Whether typer names the nearest command: a click that has this error names it itself."""
+
 app = typer.Typer(
+    suggest_commands=SUGGEST,
     name="tembr",
     no_args_is_help=True,
     add_completion=False,

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tembr.cli.app import app
+from tembr.cli.app import SUGGEST, app
+from tembr.cli.options import Words
 
-cache = typer.Typer(no_args_is_help=True, help="Look after the cache of representations.")
+cache = typer.Typer(suggest_commands=SUGGEST, no_args_is_help=True, help="Look after the cache of representations.")
 app.add_typer(cache, name="cache")
 
 
@@ -42,7 +43,9 @@ def cache_verify() -> None:
 
 @cache.command("clear")
 def cache_clear(
-    representation: Annotated[str | None, typer.Argument(help="Only this one.")] = None,
+    representation: Annotated[
+        str | None, typer.Argument(click_type=Words("tembr.features.registry:REPRESENTATIONS"), help="Only this one.")
+    ] = None,
 ) -> None:
     """Remove cached representations."""
     from tembr.features.store import FeatureStore

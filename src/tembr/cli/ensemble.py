@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Quiet, listed, watching
+from tembr.cli.options import PROTOCOLS, REPRESENTATIONS, Quiet, Words, listed, watching
 
 
 @app.command()
@@ -16,14 +16,20 @@ def ensemble(
     study: Annotated[Path, typer.Option(help="Folder of a finished study.")],
     members: Annotated[
         list[str] | None,
-        typer.Option(help="Representations to join (comma-separated); melspectrogram,mfcc,chroma by default."),
+        typer.Option(
+            click_type=REPRESENTATIONS,
+            help="Representations to join (comma-separated); melspectrogram,mfcc,chroma by default.",
+        ),
     ] = None,
     best: Annotated[
         int | None, typer.Option(help="Join only the best so many of them (of all finished ones by default).", min=1)
     ] = None,
     protocol: Annotated[
         list[str] | None,
-        typer.Option(help="Measure under this one; by default under each of the study's that has the members."),
+        typer.Option(
+            click_type=PROTOCOLS,
+            help="Measure under this one; by default under each of the study's that has the members.",
+        ),
     ] = None,
     trials: Annotated[int, typer.Option(help="Trials of each search, those of earlier runs included.", min=1)] = 200,
     timeout: Annotated[float | None, typer.Option(help="Seconds for all searches of one protocol together.")] = None,
@@ -34,13 +40,21 @@ def ensemble(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the ensemble; STUDY/ensemble by default.")] = None,
     combiner: Annotated[
-        str, typer.Option(help="What the report calls the ensemble: weighted or stacking. Only the first is exported.")
+        str,
+        typer.Option(
+            click_type=Words(("weighted", "stacking")),
+            help="What the report calls the ensemble: weighted or stacking. Only the first is exported.",
+        ),
     ] = "weighted",
     refit: Annotated[
         bool, typer.Option("--refit", help="Train the members again on all recordings, for a bundle to ship.")
     ] = False,
     ship: Annotated[
-        str | None, typer.Option(help="Protocol whose weights are shipped; speaker with --refit, else the first.")
+        str | None,
+        typer.Option(
+            click_type=Words("tembr.corpora.splits:Protocol"),
+            help="Protocol whose weights are shipped; speaker with --refit, else the first.",
+        ),
     ] = None,
     track: Annotated[
         bool, typer.Option("--track/--no-track", help="Log every trial to MLflow, as the study does.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import CorpusDir, Quiet, watching
-from tembr.errors import ConfigError
+from tembr.cli.options import CorpusDir, Quiet, Words, watching
 
 
 @app.command()
@@ -19,10 +19,18 @@ def export(
     study: Annotated[Path | None, typer.Option(help="Folder of a study, to export one member of it.")] = None,
     member: Annotated[str | None, typer.Option(help="Of the study: a representation with a trained network.")] = None,
     inputs: Annotated[
-        str, typer.Option(help="waveform (everything in the graph), or features (one input a representation).")
+        str,
+        typer.Option(
+            click_type=Words(("waveform", "features")),
+            help="waveform (everything in the graph), or features (one input a representation).",
+        ),
     ] = "waveform",
     quantize: Annotated[
-        str, typer.Option(help="none, dynamic (variants without calibration) or static (all, and the best one opens).")
+        str,
+        typer.Option(
+            click_type=Words(("none", "dynamic", "static")),
+            help="none, dynamic (variants without calibration) or static (all, and the best one opens).",
+        ),
     ] = "none",
     corpus_dir: CorpusDir = None,
     name: Annotated[str, typer.Option(help="Of the bundle, for people.")] = "",
@@ -47,7 +55,7 @@ def export(
     * `tembr export --study runs/nemo --member mfcc --out bundle --quantize static`
     """
     if (ensemble is None) == (study is None) or (study is None) != (member is None):
-        raise ConfigError("name what to export: --ensemble DIR, or --study DIR with --member NAME")
+        raise click.UsageError("name what to export: --ensemble DIR, or --study DIR with --member NAME")
     from tembr.export import EnsembleFolder, ExportSettings, export_bundle, read_member_folder
 
     settings = ExportSettings(

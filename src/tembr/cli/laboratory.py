@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Unmapped, listed, pairs_of, watching
+from tembr.cli.options import (
+    CORPORA,
+    PROTOCOLS,
+    REPRESENTATIONS,
+    Columns,
+    CorpusDir,
+    CorpusName,
+    Outside,
+    Quiet,
+    Unmapped,
+    listed,
+    pairs_of,
+    watching,
+)
 from tembr.errors import ConfigError
 
 
@@ -21,7 +34,7 @@ def corpus(
     unmapped: Unmapped = "keep",
     column: Columns = None,
     allow_outside: Outside = False,
-    out: Annotated[Path, typer.Option(help="Table to write; `-` for none.")] = Path("dataset_info.csv"),
+    out: Annotated[Path | None, typer.Option(help="CSV file for the table of recordings; none by default.")] = None,
     window: Annotated[float, typer.Option(help="Seconds a study will cut or pad recordings to.", min=0.0)] = 3.0,
 ) -> None:
     """Describe a corpus before any work: emotions, speakers, durations, and every file that is not as it should be.
@@ -38,23 +51,30 @@ def corpus(
     with progress_bars() as bars:
         description = describe(loaded, window, lambda done, total: bars.count("recordings read", done, total))
     results.print(render(description))
-    if str(out) != "-":
+    if out:
         write_table(loaded, out)
         say(f"table: {out}")
 
 
 @app.command()
 def study(
-    corpus: Annotated[str | None, typer.Option(help="nemo, ravdess, emodb, ased, demo, manifest or folder.")] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(click_type=CORPORA, help="nemo, ravdess, emodb, ased, demo, manifest (your table) or folder."),
+    ] = None,
     corpus_dir: CorpusDir = None,
     representation: Annotated[
-        list[str] | None, typer.Option(help="Train this one (repeatable, or comma-separated); all eleven by default.")
+        list[str] | None,
+        typer.Option(
+            click_type=REPRESENTATIONS, help="Train this one (repeatable, or comma-separated); all eleven by default."
+        ),
     ] = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
+            click_type=PROTOCOLS,
             help="random (the field's 64/16/20 split), speaker (leave one speaker out), kfold; repeatable. "
-            "By default random and speaker, so that the report shows both."
+            "By default random and speaker, so that the report shows both.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; runs/CORPUS by default.")] = None,

@@ -4,25 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, get_args
 
+import click
 import typer
 
-from tembr.errors import ConfigError
+
+class Words(click.ParamType):
+    """An option that takes one of a fixed set of words, or several with commas between them where it is `listed`.
+
+    Args:
+        words: they themselves, or 'module:name' of what holds them (a `Literal`, a table's keys), which is imported
+            when a value is given and not before.
+    """
+
+    name = "word"
+
+    def __init__(self, words: tuple[str, ...] | str, listed: bool = False):
+        self._words, self._listed = words, listed
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        if not isinstance(self._words, str):
+            return self._words
+        module, _, name = self._words.partition(":")
+        found = getattr(import_module(module), name)
+        return get_args(found) or tuple(found)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        choice = click.Choice(self.words)
+        for word in listed([value]) if self._listed else [value]:
+            choice.convert(word, param, ctx)
+        return value
+
+
+CORPORA = Words("tembr.corpora:CORPORA")
+PROTOCOLS = Words("tembr.corpora.splits:Protocol", listed=True)
+REPRESENTATIONS = Words("tembr.features.registry:REPRESENTATIONS", listed=True)
 
 CorpusName = Annotated[
-    str, typer.Option("--corpus", help="nemo, ravdess, emodb, ased, demo, manifest (your table) or folder.")
+    str,
+    typer.Option(
+        "--corpus", click_type=CORPORA, help="nemo, ravdess, emodb, ased, demo, manifest (your table) or folder."
+    ),
 ]
 CorpusDir = Annotated[
     str | None,
     typer.Option(help="Where the corpus lies: its folder, your table, or a name on the Hugging Face hub."),
 ]
-Unmapped = Annotated[str | None, typer.Option(help="Labels outside the six emotions: error (list them), drop or keep.")]
+Unmapped = Annotated[
+    str | None,
+    typer.Option(
+        click_type=Words(("error", "drop", "keep")),
+        help="Labels outside the six emotions: error (list them), drop or keep.",
+    ),
+]
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="Column of a manifest, as OURS=THEIRS: emotion=label. Repeatable.")
 ]
 Outside = Annotated[bool | None, typer.Option("--allow-outside", help="A manifest may name files outside its folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only warnings and results.")]
+
+
+def probability(value: float | None) -> float | None:
+    """Callback of an option that takes a probability, 0 to 1; NaN is none."""
+    if value is not None and not 0 <= value <= 1:
+        raise click.BadParameter(f"{value:g}: give a probability from 0 to 1")
+    return value
 
 
 @contextmanager
@@ -53,5 +102,5 @@ def pairs_of(columns: list[str] | None) -> dict[str, str] | None:
         return None
     pairs = dict(column.partition("=")[::2] for column in columns)
     if not all(pairs.values()):
-        raise ConfigError(f"--column {columns[0]}: write it as OURS=THEIRS, for example emotion=label")
+        raise click.UsageError(f"--column {columns[0]}: write it as OURS=THEIRS, for example emotion=label")
     return pairs

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple, TextIO
 
-from tembr.errors import AudioError, ConfigError, TembrError
+from tembr.errors import AudioError, TembrError
 from tembr.recognize import formats
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings
@@ -48,11 +48,9 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
     """Answer every recording; returns how many could not be.
 
     Raises:
-        ConfigError: an unknown format, a confidence out of range; BundleError: no usable bundle, or one that
+        ConfigError: a confidence out of range; BundleError: no usable bundle, or one that
             cannot adapt; AudioError, SpeakerError: nobody to adapt to.
     """
-    if request.form not in formats.FORMATS:
-        raise ConfigError(f"--format {request.form}: choose {', '.join(formats.FORMATS)}")
     recognizer = load(bundle, variant)
     check_confidence(request.min_confidence, recognizer.labels)
     if request.adapt is not None:

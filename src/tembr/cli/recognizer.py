@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Unmapped, listed, pairs_of
-from tembr.errors import ConfigError
+from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Words, listed, pairs_of, probability
 
 Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")]
 Variant = Annotated[
@@ -27,7 +27,13 @@ def predict(
     ],
     bundle: Bundle = None,
     variant: Variant = None,
-    format: Annotated[str, typer.Option(help="text, json (one object a line for each recording) or csv.")] = "text",
+    format: Annotated[
+        str,
+        typer.Option(
+            click_type=Words("tembr.recognize.formats:FORMATS"),
+            help="text, json (one object a line for each recording) or csv.",
+        ),
+    ] = "text",
     segments: Annotated[bool, typer.Option("--segments", help="Emotions along the recording, with times.")] = False,
     check_speech: Annotated[
         bool,
@@ -36,7 +42,10 @@ def predict(
         ),
     ] = False,
     min_confidence: Annotated[
-        float, typer.Option(help="Probability, 0 to 1, below which the answer is `uncertain` (niepewne).")
+        float,
+        typer.Option(
+            callback=probability, help="Probability, 0 to 1, below which the answer is `uncertain` (niepewne)."
+        ),
     ] = 0.0,
     adapt: Annotated[
         str | None,
@@ -79,13 +88,17 @@ def evaluate(
     degrade: Annotated[
         list[str] | None,
         typer.Option(
+            click_type=Words("tembr.recognize.degrade:DEGRADATIONS", listed=True),
             help="Also hear every recording made worse, and say what UAR that costs: phone (300-3,400 Hz, G.711), mp3 "
             "(32 kbit/s), noise (other speakers of the corpus, 10 dB below), room (a small one's echo), "
-            "microphone (an equaliser each). Repeatable. Needs tembr[degrade]."
+            "microphone (an equaliser each). Repeatable. Needs tembr[degrade].",
         ),
     ] = None,
     min_confidence: Annotated[
-        float | None, typer.Option(help="Also the share of answers of at least this probability, and their accuracy.")
+        float | None,
+        typer.Option(
+            callback=probability, help="Also the share of answers of at least this probability, and their accuracy."
+        ),
     ] = None,
     adapt: Annotated[
         int | None,
@@ -97,7 +110,12 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draw for --adapt.", min=0)] = 0,
-    unmapped: Unmapped = "error",
+    unmapped: Annotated[
+        str,
+        typer.Option(
+            click_type=Words(("error", "drop")), help="Emotions the bundle does not know: error (list them) or drop."
+        ),
+    ] = "error",
     column: Columns = None,
     allow_outside: Outside = False,
     threads: Threads = None,
@@ -117,10 +135,8 @@ def evaluate(
     from tembr.recognize.prediction import check_confidence
     from tembr.recognize.recognizer import load
 
-    if unmapped not in ("error", "drop"):
-        raise ConfigError(f"--unmapped {unmapped}: a bundle cannot learn new emotions; choose error or drop")
     if adapt and degrade:
-        raise ConfigError("--adapt and --degrade cannot be combined; run them one after the other")
+        raise click.UsageError("--adapt and --degrade cannot be combined; run them one after the other")
     recognizer = load(bundle, variant)
     check_confidence(min_confidence or 0.0, recognizer.labels)
     if adapt:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from tembr.cli.app import app
@@ -79,13 +80,12 @@ def ship(
 
     Example: `tembr ship default --measured speaker=runs/experiments/default --out bundle`
     """
-    from tembr.errors import ConfigError
     from tembr.export.voice_bundle import export_voices
     from tembr.voices.recipe import read_recipe
 
     pairs = dict(one.partition("=")[::2] for one in measured or [])
     if not all(pairs.values()):
-        raise ConfigError(f"--measured {measured[0]}: write it as PROTOCOL=FOLDER, such as speaker=runs/experiments/x")
+        raise click.UsageError(f"--measured {measured[0]}: write it as PROTOCOL=FOLDER, such as speaker=runs/x")
     settings = read_recipe(recipe)
     folders = {one: str(corpora / one) for one in (settings.corpus, *settings.more)}
     with watching(quiet) as watch:
