@@ -7,6 +7,10 @@
 
 from __future__ import annotations
 
+from tembr.telemetry import switch_off
+
+switch_off()
+
 __version__ = "0.1.0"
 __all__ = ["EMOTIONS", "Failure", "Prediction", "Recognizer", "__version__", "load"]
 
