@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from tembr.errors import AudioError
+from tembr.arguments import RATES, RULES, checked, optional
+from tembr.errors import AudioError, ConfigError
 
 SAMPLE_RATE = 16_000
 """Hz; the rate everything inside works at unless a study says otherwise."""
@@ -28,7 +29,6 @@ FULL_SCALE = 0.99
 """Of the range: samples at or above it are clipped."""
 
 _LARGEST = 1e6  # beyond that samples are neither scaled to 1 nor integers kept as floats; and infinite sums come near
-_RATES = range(1_000, 768_001)  # Hz; outside this a header is damaged, not unusual
 _BLOCK = 1 << 17  # samples of all channels read at once; memory never follows what a header claims
 _SPOOL = 1 << 24  # bytes of a pipe kept in memory before they go to a temporary file
 
@@ -48,6 +48,7 @@ class Recording:
     channels: int
 
 
+@checked()
 def inspect(path: str | Path) -> Recording:
     """Read the header of an audio file, without its samples.
 
@@ -58,6 +59,7 @@ def inspect(path: str | Path) -> Recording:
         return Recording(file.frames / file.samplerate, file.samplerate, file.channels)
 
 
+@checked()
 def read(
     source: str | Path | bytes | BinaryIO,
     sample_rate: int = SAMPLE_RATE,
@@ -76,6 +78,7 @@ def read(
 
     Raises:
         AudioError: unreadable, without samples in the part asked for, or with NaN or infinite samples.
+        ConfigError: `sample_rate`, `start` or `end` is out of range.
     """
     with Stream(source, None, start, end) as stream:
         waveform = np.concatenate(list(stream))
@@ -136,9 +139,13 @@ class Stream:
 
     Raises:
         AudioError: on entering and while iterating, as `read` does.
+        ConfigError: an argument is out of range.
     """
 
+    @checked(sample_rate=optional(RULES["sample_rate"]))
     def __init__(self, source, sample_rate: int | None = SAMPLE_RATE, start: float = 0.0, end: float | None = None):
+        if end is not None and end <= start:
+            raise ConfigError(f"end {end:g}: give more than start, {start:g} seconds")
         self.name = str(source) if isinstance(source, (str, Path)) else "the audio given"
         self._source, self._start, self._end = source, start, end
         self._wanted = sample_rate
@@ -179,7 +186,13 @@ class Stream:
             self._full += int(np.count_nonzero(magnitudes >= FULL_SCALE))
             yield samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
         if not self._frames:
-            raise AudioError(f"{self.name}: holds no samples; remove it or record it again")
+            raise AudioError(f"{self.name}: {self._why_empty()}")
+
+    def _why_empty(self) -> str:
+        seconds = self._file.frames / self.stored_rate
+        if self._start and seconds:
+            return f"ends at {seconds:g} s, before the start asked for, {self._start:g} s; give an earlier one"
+        return "holds no samples; remove it or record it again"
 
     def _stored_blocks(self) -> Iterator[np.ndarray]:
         size = max(1_024, _BLOCK // self._file.channels)
@@ -236,8 +249,8 @@ def _checked(given: tuple) -> tuple[np.ndarray, int]:
             f"the audio given: {samples.shape[1]} channels of {len(samples)} samples; give (samples, channels), "
             "the transpose"
         )
-    if rate not in _RATES:
-        raise AudioError(f"the audio given: a rate of {rate} Hz; give one from {_RATES[0]} to {_RATES[-1]} Hz")
+    if rate not in RATES:
+        raise AudioError(f"the audio given: a rate of {rate} Hz; give one from {RATES[0]} to {RATES[-1]} Hz")
     return samples, rate
 
 
@@ -251,7 +264,7 @@ def _open(source, name: str) -> soundfile.SoundFile:
         raise AudioError(
             f"{name}: not readable as audio ({_reason(error)}); WAV, FLAC, OGG/Opus and MP3 are read"
         ) from error
-    if file.samplerate not in _RATES:
+    if file.samplerate not in RATES:
         rate = file.samplerate
         file.close()
         raise AudioError(f"{name}: its header claims {rate} Hz; the file is damaged, re-export it")

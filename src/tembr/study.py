@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tembr.arguments import checked
 from tembr.config import StudySettings, differences, load_settings, write_settings
 from tembr.corpora import load_corpus, write_table
 from tembr.corpora.corpus import Corpus
@@ -78,6 +79,7 @@ class Study:
     results: tuple[MemberResult, ...]
 
     @staticmethod
+    @checked()
     def read(folder: str | Path) -> Study:
         """Read back what `run_study` left in `folder`.
 
@@ -97,10 +99,12 @@ class Study:
         """One row a member, all protocols side by side: what `comparison.csv` holds."""
         return comparison_table(self.results)
 
+    @checked()
     def predictions(self, member: str, protocol: str | None = None) -> pd.DataFrame:
         """Posteriors of the recordings a member was tested on, as in `probabilities.csv`."""
         return read_probabilities(self._place(member, protocol))
 
+    @checked()
     def history(self, member: str, protocol: str | None = None) -> pd.DataFrame:
         """Losses and measures of each epoch (and fold) of a network."""
         return pd.read_csv(self._place(member, protocol) / "history.csv", dtype={"fold": str})

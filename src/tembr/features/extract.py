@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from tembr.arguments import checked, of_kind, optional
 from tembr.audio import SAMPLE_RATE
 from tembr.errors import ConfigError, TembrError
 from tembr.features.analysis import Analysis
@@ -18,6 +19,7 @@ CHUNK = 4
 """Recordings analysed together on a processor: their frames stay in its cache."""
 
 
+@checked()
 def find(name: str) -> Representation:
     """The registry entry called `name`.
 
@@ -31,6 +33,7 @@ def find(name: str) -> Representation:
     return REGISTRY[name]
 
 
+@checked(settings=optional(of_kind(FeatureSettings)))
 def extract(
     waveforms: torch.Tensor | np.ndarray,
     sample_rate: int = SAMPLE_RATE,
@@ -56,6 +59,7 @@ def extract(
     return extract_many(waveforms, (representation,), sample_rate, settings=settings)[representation]
 
 
+@checked(settings=optional(of_kind(FeatureSettings)))
 def extract_many(
     waveforms: torch.Tensor | np.ndarray,
     representations: Iterable[str] = REPRESENTATIONS,
@@ -95,7 +99,10 @@ def _settings(settings: FeatureSettings | None, sample_rate: int) -> FeatureSett
 
 
 def _checked(waveforms: torch.Tensor | np.ndarray) -> torch.Tensor:
-    tensor = torch.as_tensor(waveforms).to(torch.float32)
+    try:
+        tensor = torch.as_tensor(waveforms).to(torch.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TembrError(f"waveforms of the kind {type(waveforms).__name__}; give (batch, samples), numbers") from error
     if tensor.ndim != 2:
         raise TembrError(f"waveforms must be (batch, samples), not {tuple(tensor.shape)}; add a batch axis")
     if tensor.shape[1] == 0:

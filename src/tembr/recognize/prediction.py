@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tembr.arguments import RULES, checked
 from tembr.emotions import POLISH, UNCERTAIN
 from tembr.errors import ConfigError, TembrError
 
@@ -44,6 +45,7 @@ class Prediction:
         """The warnings without their sentences: `('clipped',)`."""
         return tuple(warning.partition(":")[0] for warning in self.warnings)
 
+    @checked()
     def held_to(self, min_confidence: float) -> Prediction:
         """The same answer, labelled 'uncertain' if its confidence is below; no label stays no label."""
         if self.label is None or self.confidence >= min_confidence:
@@ -87,7 +89,6 @@ def check_confidence(min_confidence: float, labels: Sequence[str]) -> None:
     Raises:
         ConfigError: it is not from 0 to 1, or 'uncertain' is one of the labels.
     """
-    if not 0 <= min_confidence <= 1:
-        raise ConfigError(f"min-confidence {min_confidence}: give a probability from 0 to 1")
+    RULES["min_confidence"].check("min_confidence", min_confidence)
     if min_confidence > 0 and UNCERTAIN in labels:
-        raise ConfigError(f"min-confidence: the bundle has an emotion called {UNCERTAIN!r}; leave the option out")
+        raise ConfigError(f"min_confidence: the bundle has an emotion called {UNCERTAIN!r}; leave the option out")

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from tembr import audio
+from tembr.arguments import PATH, THREADS, checked, either, of_kind, optional
 from tembr.errors import TembrError
 from tembr.recognize import quality
 from tembr.recognize.adaptation import adapt, log
@@ -20,6 +21,7 @@ from tembr.recognize.speaker import Speaker
 from tembr.recognize.windows import outspoken, windows
 
 
+@checked(path=optional(PATH), threads=THREADS, speaker=optional(either(of_kind(Speaker), PATH)))
 def load(
     path: str | Path | None = None,
     variant: str | None = None,
@@ -37,6 +39,7 @@ def load(
     Raises:
         BundleError: not a bundle, altered, or not made for waveforms; with a speaker: it cannot adapt.
         SpeakerError: the speaker's file is damaged, or of another bundle.
+        ConfigError: an argument is not what it may be.
     """
     recognizer = Recognizer(Network(path, variant, threads))
     return recognizer if speaker is None else recognizer.for_speaker(speaker)
@@ -53,6 +56,7 @@ class Recognizer:
         speaker: to whom it is adapted; None where it hears anybody.
     """
 
+    @checked(network=of_kind(Network), speaker=optional(of_kind(Speaker)))
     def __init__(self, network: Network, speaker: Speaker | None = None):
         self.network = network if speaker is None else speaker.tune(network)
         self.facts = network.facts
@@ -64,6 +68,7 @@ class Recognizer:
         """Emotions it knows, in the order of every answer's probabilities."""
         return tuple(self.facts.labels)
 
+    @checked()
     def adapt(self, recordings, *, threads: int | None = None, told: Callable[[str], None] | None = None) -> Recognizer:
         """A recognizer for one speaker, learnt from recordings of theirs without labels; this one stays as it is.
 
@@ -82,6 +87,7 @@ class Recognizer:
         """
         return self.for_speaker(adapt(self.network, recordings, threads, told or log.warning))
 
+    @checked(speaker=either(of_kind(Speaker), PATH))
     def for_speaker(self, speaker: Speaker | str | Path) -> Recognizer:
         """A recognizer for a speaker learnt before, given as such or as the path of the file; this one stays as it is.
 
@@ -91,6 +97,7 @@ class Recognizer:
         """
         return Recognizer(self.network, speaker if isinstance(speaker, Speaker) else Speaker.load(speaker))
 
+    @checked()
     def predict(
         self,
         source,
@@ -113,11 +120,12 @@ class Recognizer:
 
         Raises:
             AudioError: it cannot be read, or has NaN or infinite samples.
-            ConfigError: `min_confidence` is out of range.
+            ConfigError: an argument is out of range.
         """
         check_confidence(min_confidence, self.labels)
         return self.heard(source, start, end, check_speech)[0].held_to(min_confidence)
 
+    @checked()
     def heard(
         self, source, start: float = 0.0, end: float | None = None, check_speech: bool = False
     ) -> tuple[Prediction, np.ndarray]:
@@ -132,6 +140,7 @@ class Recognizer:
             warnings = ("no_speech: no voice found; check what was recorded",)
         return self._answer(posteriors, start, start + stream.seconds, warnings, _file(source)), posteriors
 
+    @checked()
     def predict_iter(
         self,
         sources: Iterable,
@@ -152,6 +161,7 @@ class Recognizer:
         answer = partial(self.predict, check_speech=check_speech, min_confidence=min_confidence)
         return in_order(answer if on_error == "raise" else _reporting(answer), sources, threads)
 
+    @checked()
     def predict_batch(
         self,
         sources: Iterable,
@@ -173,6 +183,7 @@ class Recognizer:
                 progress(len(answers))
         return answers
 
+    @checked()
     def segments(
         self,
         source,
@@ -189,7 +200,7 @@ class Recognizer:
         The confidence is the mean posterior over the segment. Without speech the list is empty.
 
         Args:
-            hop: seconds from one window to the next.
+            hop: seconds from one window to the next, 0.01 to 600.
             min_confidence: probability, 0 to 1, below which a segment's label is 'uncertain'.
             speech_only: hear only speech; False hears everything that is not silent.
             smoothing: price of a change in nats of log posterior; 0 takes every window by itself.
