@@ -78,7 +78,7 @@ def test_measures_agree_with_scikit_learn(seed, absent):
     theirs = [
         reference.accuracy_score(truth, predicted),
         reference.recall_score(truth, predicted, average="macro", labels=np.unique(truth)),
-        reference.f1_score(truth, predicted, average="macro", zero_division=0),
+        reference.f1_score(truth, predicted, average="macro", labels=np.unique(truth)),
     ]
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
@@ -88,6 +88,18 @@ def test_uar_is_scikit_learns_balanced_accuracy_when_a_class_is_missing():
     truth, predicted = np.array([0, 0, 1, 1, 1]), np.array([0, 2, 1, 1, 0])
     ours = metrics.uar(metrics.confusion_matrix(truth, predicted, 3))
     assert ours == pytest.approx(reference.balanced_accuracy_score(truth, predicted))
+
+
+def test_macro_f1_leaves_out_classes_absent_from_truth_whose_predictions_are_errors():
+    """F1: of the first class 2·3 / (4 + 3), of the second 2·4 / (4 + 4); the third is predicted once, never spoken."""
+    confusion = np.array([[3, 0, 1], [0, 4, 0], [0, 0, 0]])
+    assert metrics.macro_f1(confusion) == pytest.approx((6 / 7 + 1) / 2)
+
+
+def test_what_is_averaged_over_is_said():
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.1, 0.1, 0.8]])
+    scores = metrics.score([0, 0, 2], probabilities, ["a", "b", "c"])
+    assert scores.averaged_over == ("a", "c") and scores.as_dict()["averaged_over"] == ["a", "c"]
 
 
 def test_macro_f1_agrees_when_a_class_occurs_nowhere():
@@ -188,7 +200,7 @@ def test_as_dict_has_what_the_contract_promises(posteriors):
     content = metrics.score(*posteriors(seed=13), EMOTIONS).as_dict()
     assert set(content) == {
         *("n", "accuracy", "uar", "macro_f1", "ece"),
-        *("per_class", "per_speaker", "per_gender", "confusion", "labels"),
+        *("per_class", "per_speaker", "per_gender", "confusion", "labels", "averaged_over"),
     }
     assert set(content["uar"]) == {"value", "low", "high"}
 

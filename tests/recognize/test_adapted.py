@@ -185,6 +185,14 @@ def test_a_corpus_of_which_nothing_can_be_heard_is_told(evaluate, table):
     assert done.status == 1 and done.err.splitlines()[-1].startswith("tembr: table: no speaker could be adapted to")
 
 
+def test_adapted_answers_are_among_the_labels_asked_for_too(evaluate, table):
+    done = evaluate(table, "--adapt", 8, "--labels", "anger,fear", "--unmapped", "drop")
+    assert done.status == 1 and "no speaker has more than" in done.err
+    done = evaluate(table, "--adapt", 4, "--labels", "anger,fear", "--unmapped", "drop")
+    measures = json.loads(done.out.splitlines()[-1])
+    assert measures["labels"] == measures["adapted"]["labels"] == ["anger", "fear"]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

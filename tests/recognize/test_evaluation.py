@@ -7,12 +7,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
+from sklearn.metrics import f1_score, recall_score
 from tests.command import tembr_here
 from tests.recognize.fake_bundle import RATE, tone
 
 from tembr.emotions import EMOTIONS
+from tembr.recognize import evaluation
 
 HEADER = "file,emotion,speaker,gender,start,end\n"
 
@@ -140,6 +143,63 @@ def test_emotions_the_bundle_does_not_know_are_listed_or_dropped(evaluate, corpu
     assert done.status == 1 and done.one_line_error and "boredom (1)" in done.err
     assert json.loads(evaluate(corpus, "--unmapped", "drop").out.splitlines()[-1])["n"] == 12
     assert "'keep' is not one of 'error', 'drop'" in evaluate(corpus, "--unmapped", "keep").err
+
+
+@pytest.fixture
+def four(corpus) -> Path:
+    """A table of four emotions, of which one recording is taken for a fifth, sadness, that does not occur."""
+    soundfile.write(corpus.parent / "wrong.wav", 0.98 * tone("sadness"), RATE)
+    rows = [f"{emotion}_1.wav,{emotion},,,," for emotion in ("anger", "fear", "happiness", "neutral")]
+    corpus.write_text(HEADER + "\n".join([*rows, "wrong.wav,happiness,,,,"]) + "\n")
+    return corpus
+
+
+def truth_and_predictions(folder: Path) -> tuple[list[str], list[str]]:
+    rows = list(csv.DictReader((folder / "probabilities.csv").open()))
+    return [row["emotion"] for row in rows], [row["predicted"] for row in rows]
+
+
+def test_averages_are_over_the_emotions_that_occur(evaluate, four, tmp_path):
+    done = evaluate(four, "--out", tmp_path / "out")
+    measures = json.loads(done.out.splitlines()[-1])
+    truth, predicted = truth_and_predictions(tmp_path / "out")
+    assert measures["averaged_over"] == ["anger", "fear", "happiness", "neutral"] and "sadness" in predicted
+    theirs = {"labels": sorted(set(truth)), "average": "macro"}
+    assert measures["macro_f1"]["value"] == pytest.approx(f1_score(truth, predicted, **theirs))
+    assert measures["uar"]["value"] == pytest.approx(recall_score(truth, predicted, **theirs))
+    assert "averages over the emotions that occur: anger, fear, happiness, neutral" in done.out
+    assert "restricted_to" not in measures
+
+
+@pytest.mark.parametrize("labels", ["corpus", "neutral, happiness,strach,anger"])
+def test_a_bundle_answers_only_with_the_labels_asked_for(evaluate, four, tmp_path, labels):
+    """The likeliest of the four for the recording taken for sadness is its neighbour happiness."""
+    done = evaluate(four, "--labels", labels, "--out", tmp_path / "out")
+    measures = json.loads(done.out.splitlines()[-1])
+    assert measures["labels"] == measures["restricted_to"] == ["anger", "fear", "happiness", "neutral"]
+    assert measures["accuracy"]["value"] == measures["macro_f1"]["value"] == 1
+    row = list(csv.DictReader((tmp_path / "out" / "probabilities.csv").open()))[-1]
+    assert [name for name in row if name.startswith("p_")] == ["p_anger", "p_fear", "p_happiness", "p_neutral"]
+    assert sum(float(row[f"p_{label}"]) for label in measures["labels"]) == pytest.approx(1)
+    assert "answered only with: anger, fear, happiness, neutral" in done.out
+
+
+def test_recordings_of_other_emotions_than_those_asked_for_are_listed_or_dropped(evaluate, four):
+    done = evaluate(four, "--labels", "anger,fear")
+    assert done.status == 1 and done.one_line_error and "happiness (2), neutral (1)" in done.err
+    dropped = json.loads(evaluate(four, "--labels", "anger,fear", "--unmapped", "drop").out.splitlines()[-1])
+    assert (dropped["n"], dropped["labels"]) == (2, ["anger", "fear"])
+
+
+@pytest.mark.parametrize(("labels", "said"), [("anger,boredom", "'boredom'"), ("anger", "take two"), (",", "take two")])
+def test_labels_that_cannot_be_asked_for_are_a_wrong_command(evaluate, four, labels, said):
+    done = evaluate(four, "--labels", labels)
+    assert done.status == 2 and said in done.err
+
+
+def test_recordings_without_any_probability_for_the_labels_are_answered_evenly():
+    posteriors = np.array([[0.0, 0.0, 1.0], [0.2, 0.6, 0.2]])
+    np.testing.assert_allclose(evaluation._among(posteriors, [0, 1]), [[0.5, 0.5], [0.25, 0.75]])
 
 
 @pytest.mark.parametrize("content", ["boredom", "fear"])

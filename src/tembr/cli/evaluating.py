@@ -7,25 +7,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import click
+
 from tembr.cli.console import progress_bars, results, say
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
 from tembr.emotions import display_name
+from tembr.errors import ConfigError
 from tembr.evaluate.coverage import HALF
 from tembr.files import atomic_write, write_bytes
 from tembr.recognize import adapted
 from tembr.recognize.adaptation import FEW, few
 from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
-from tembr.recognize.evaluation import Evaluation, compare, evaluate, known_to
+from tembr.recognize.evaluation import Evaluation, choose_labels, compare, evaluate, known_to
 from tembr.recognize.recognizer import Recognizer
 
 LISTED = 10
 """Failures told one by one; the rest are counted."""
 
 
-def open_corpus(recognizer: Recognizer, name: str, source: str | None, unmapped: str, **options) -> Corpus:
-    """The corpus with the emotions the bundle knows; of others `unmapped` says what becomes of them."""
-    return known_to(recognizer.labels, load_corpus(name, source, unmapped="keep", **options), unmapped)
+def open_corpus(
+    recognizer: Recognizer, name: str, source: str | None, unmapped: str, wanted: Sequence[str] | None, **options
+) -> tuple[Corpus, tuple[str, ...] | None]:
+    """The corpus with the emotions that are answered with, and which these are; None where that was not asked.
+
+    Args:
+        unmapped: what becomes of others, see `known_to`.
+        wanted: see `choose_labels`.
+    """
+    corpus = load_corpus(name, source, unmapped="keep", **options)
+    try:
+        labels = choose_labels(recognizer.labels, wanted, corpus) if wanted is not None else None
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+    return known_to(labels or recognizer.labels, corpus, unmapped), labels
 
 
 def measure(
@@ -36,30 +51,43 @@ def measure(
     effect: Effect | None = None,
     what: str = "recordings heard",
     own: Mapping[str, Recognizer] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Evaluation:
     """Every utterance answered; what cannot be read is told on stderr."""
     with progress_bars() as bars:
         follow = None if quiet else lambda done, total: bars.count(what, done, total)
-        evaluation = evaluate(recognizer, corpus, threads, follow, effect, own)
+        evaluation = evaluate(recognizer, corpus, threads, follow, effect, own, labels)
     _left_out(list(evaluation.failures.values()))
     return evaluation
 
 
 def degrade(
-    recognizer: Recognizer, corpus: Corpus, clean: Evaluation, names: Sequence[str], threads: int | None, quiet: bool
+    recognizer: Recognizer,
+    corpus: Corpus,
+    clean: Evaluation,
+    names: Sequence[str],
+    threads: int | None,
+    quiet: bool,
+    labels: Sequence[str] | None = None,
 ) -> Evaluation:
     """`clean` with what could be read in it heard again under every degradation."""
     readable = replace(corpus, utterances=clean.utterances)
     degraded = []
     for name in names:
         effect = prepare(name, readable, recognizer.facts.sample_rate)
-        again = measure(recognizer, readable, threads, quiet, effect, f"recordings heard, {name}")
+        again = measure(recognizer, readable, threads, quiet, effect, f"recordings heard, {name}", labels=labels)
         degraded.append(compare(name, clean, again))
     return replace(clean, degraded=tuple(degraded))
 
 
 def adapt(
-    recognizer: Recognizer, corpus: Corpus, recordings: int, seed: int, threads: int | None, quiet: bool
+    recognizer: Recognizer,
+    corpus: Corpus,
+    recordings: int,
+    seed: int,
+    threads: int | None,
+    quiet: bool,
+    labels: Sequence[str] | None = None,
 ) -> Evaluation:
     """Some recordings of every speaker adapted to, the others answered without and with that."""
     if recordings < FEW:
@@ -70,9 +98,9 @@ def adapt(
         drawn, own, failures = adapted.adapt_each(recognizer, drawn, threads, follow)
     _left_out(failures)
     _left_out(list(drawn.left_out.values()))
-    unadapted = measure(recognizer, drawn.scored, threads, quiet)
+    unadapted = measure(recognizer, drawn.scored, threads, quiet, labels=labels)
     readable = replace(corpus, utterances=unadapted.utterances)
-    again = measure(recognizer, readable, threads, quiet, what="recordings heard, adapted", own=own)
+    again = measure(recognizer, readable, threads, quiet, what="recordings heard, adapted", own=own, labels=labels)
     return replace(unadapted, adapted=adapted.compare(drawn, unadapted, again))
 
 
@@ -98,6 +126,7 @@ def show(evaluation: Evaluation) -> None:
         interval = content[name]
         measures.add_row(name, f"{interval['value']:.3f}", f"{interval['low']:.3f} – {interval['high']:.3f}")
     results.print(measures)
+    results.print(_averaged(content), markup=False)
     results.print("", *_confident(content), sep="\n")
     for title in ("per_class", "per_speaker", "per_gender"):
         if content[title]:
@@ -111,6 +140,15 @@ def show(evaluation: Evaluation) -> None:
     counts += [f"{count} {code}" for code, count in content["warnings"].items()]
     results.print("", ", ".join(counts), "", sep="\n")
     print(json.dumps(content, ensure_ascii=False), flush=True)
+
+
+def _averaged(content: dict) -> str:
+    """What UAR and macro-F1 are averaged over, and what was answered with."""
+    line = f"uar and macro_f1 are averages over the emotions that occur: {', '.join(content['averaged_over'])}"
+    if "restricted_to" in content:
+        return f"{line}; answered only with: {', '.join(content['restricted_to'])}"
+    others = [label for label in content["labels"] if label not in content["averaged_over"]]
+    return f"{line}; answers {', '.join(others)} count as errors (--labels corpus leaves them out)" if others else line
 
 
 def _confident(content: dict) -> list[str]:

@@ -110,6 +110,13 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draw for --adapt.", min=0)] = 0,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="corpus|LABEL,LABEL,...",
+            help="Answer only with the emotions of the corpus, or with these, their probabilities adding up to 1.",
+        ),
+    ] = None,
     unmapped: Annotated[
         str,
         typer.Option(
@@ -122,6 +129,8 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure a bundle on a corpus: a table, and as the last line of stdout one JSON object.
+
+    UAR and macro-F1 are averages over the emotions that occur in the corpus; answers with others count as errors.
 
     Examples:
 
@@ -141,19 +150,18 @@ def evaluate(
     check_confidence(min_confidence or 0.0, recognizer.labels)
     if adapt:
         adapted.check(recognizer)
-    known = evaluating.open_corpus(
-        recognizer, corpus, corpus_dir, unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
-    )
+    options = {"columns": pairs_of(column), "allow_outside": bool(allow_outside)}
+    known, among = evaluating.open_corpus(recognizer, corpus, corpus_dir, unmapped, listed(labels), **options)
     worse = list(dict.fromkeys(listed(degrade) or ()))
     for name in worse:
         check(name, known)
     if adapt:
-        evaluation = evaluating.adapt(recognizer, known, adapt, seed, threads, quiet)
+        evaluation = evaluating.adapt(recognizer, known, adapt, seed, threads, quiet, among)
     else:
-        evaluation = evaluating.measure(recognizer, known, threads, quiet)
+        evaluation = evaluating.measure(recognizer, known, threads, quiet, labels=among)
     evaluation = replace(evaluation, min_confidence=min_confidence)
     if worse:
-        evaluation = evaluating.degrade(recognizer, known, evaluation, worse, threads, quiet)
+        evaluation = evaluating.degrade(recognizer, known, evaluation, worse, threads, quiet, among)
     if out:
         evaluating.write(evaluation, out)
     evaluating.show(evaluation)

@@ -2,6 +2,8 @@
 
 Only numpy is needed here, because the recognizer evaluates bundles where no laboratory is installed.
 scikit-learn is the reference: the tests hold accuracy, UAR and macro-F1 to its numbers.
+
+Averages over classes are over those that occur in the truth; predictions of other classes count as errors.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class Scores:
     Attributes:
         n: recordings scored.
         accuracy, uar, macro_f1, ece: in [0, 1], each with its 95 % interval over recordings.
+        averaged_over: labels that occur in the truth: what `uar` and `macro_f1` are averaged over.
         per_class: label → precision, recall, f1 (in [0, 1]) and support (recordings).
         per_speaker, per_gender: name → n, accuracy and uar; empty where not given.
         confusion: int (classes, classes), rows truth, columns prediction.
@@ -56,6 +59,10 @@ class Scores:
     confusion: np.ndarray
     labels: tuple[str, ...]
 
+    @property
+    def averaged_over(self) -> tuple[str, ...]:
+        return tuple(label for label, support in zip(self.labels, self.confusion.sum(axis=1)) if support)
+
     def as_dict(self) -> dict:
         """The same as plain dicts, lists and numbers, ready for `json.dumps`."""
         intervals = {name: asdict(getattr(self, name)) for name in ("accuracy", "uar", "macro_f1", "ece")}
@@ -63,6 +70,7 @@ class Scores:
         return {
             "n": self.n,
             **intervals,
+            "averaged_over": list(self.averaged_over),
             **groups,
             "confusion": self.confusion.tolist(),
             "labels": list(self.labels),
@@ -125,17 +133,15 @@ def uar(confusion: np.ndarray) -> np.ndarray:
 
     The same as `sklearn.metrics.balanced_accuracy_score`.
     """
-    support = confusion.sum(axis=-1)
-    return _ratio(recalls(confusion).sum(axis=-1), (support > 0).sum(axis=-1))
+    return _mean_over_truth(recalls(confusion), confusion)
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """Mean F1 of the classes that occur in truth or prediction, (..., classes, classes) → (...).
+    """Mean F1 of the classes present in truth, (..., classes, classes) → (...).
 
-    The same as `sklearn.metrics.f1_score(average="macro", zero_division=0)`.
+    The same as `sklearn.metrics.f1_score(average="macro", labels=np.unique(truth))`.
     """
-    occurs = (confusion.sum(axis=-1) + confusion.sum(axis=-2)) > 0
-    return _ratio(f1s(confusion).sum(axis=-1), occurs.sum(axis=-1))
+    return _mean_over_truth(f1s(confusion), confusion)
 
 
 def recalls(confusion: np.ndarray) -> np.ndarray:
@@ -252,6 +258,12 @@ def _percentiles(resampled: np.ndarray) -> tuple[float, float]:
     tail = 100 * (1 - COVERAGE) / 2
     low, high = np.percentile(resampled, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def _mean_over_truth(values: np.ndarray, confusion: np.ndarray) -> np.ndarray:
+    """Mean of one value a class, (..., classes) → (...), over the classes present in truth."""
+    present = confusion.sum(axis=-1) > 0
+    return _ratio((values * present).sum(axis=-1), present.sum(axis=-1))
 
 
 def _hits(confusion: np.ndarray) -> np.ndarray:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tembr.audio import read
 from tembr.corpora.corpus import Corpus, Utterance
-from tembr.errors import CorpusError, TembrError
+from tembr.emotions import canonical
+from tembr.errors import ConfigError, CorpusError, TembrError
 from tembr.evaluate.coverage import HALF, Kept, accuracy_at, coverage_table, kept_at
 from tembr.evaluate.metrics import Scores, score
 from tembr.recognize.batch import in_order
@@ -29,15 +30,17 @@ class Evaluation:
     """Answers to a corpus beside the truth.
 
     Attributes:
-        labels: the bundle's.
+        labels: answered among: the bundle's, or those of them that were asked for.
         utterances: that could be read.
-        posteriors: `(utterances, labels)`, the network's own: a recording without an answer is scored as well.
+        posteriors: `(utterances, labels)`, the network's own, renormalised where only some labels were asked for; a
+            recording without an answer is scored as well.
         answers: to each of them.
         failures: key of an utterance → what was wrong with it.
         scores: of all that could be read.
         degraded: the same recordings heard again, worse.
         min_confidence: below which answers are withheld, 0 to 1; None where that was not asked.
         adapted: the same recordings heard by recognizers adapted to their speakers; None where that was not asked.
+        restricted: whether `labels` were asked for.
     """
 
     labels: tuple[str, ...]
@@ -49,6 +52,7 @@ class Evaluation:
     degraded: tuple[Degraded, ...] = ()
     min_confidence: float | None = None
     adapted: Adapted | None = None
+    restricted: bool = False
 
     @property
     def truth(self) -> np.ndarray:
@@ -68,6 +72,7 @@ class Evaluation:
         warnings = Counter(code for answer in self.answers for code in answer.codes)
         kept = None if self.min_confidence is None else kept_at(self.truth, self.posteriors, self.min_confidence)
         return self.scores.as_dict() | {
+            **({"restricted_to": list(self.labels)} if self.restricted else {}),
             HALF: asdict(accuracy_at(self.truth, self.posteriors, coverage=0.5)),
             **({"at_min_confidence": asdict(kept)} if kept else {}),
             "failures": len(self.failures),
@@ -115,9 +120,10 @@ class Degraded:
 
 
 def known_to(labels: Sequence[str], corpus: Corpus, unmapped: str = "error") -> Corpus:
-    """`corpus` with the emotions that a bundle knows.
+    """`corpus` with the emotions that a bundle answers with.
 
     Args:
+        labels: of the bundle, or those of them that were asked for.
         unmapped: 'error' lists the others and stops, 'drop' leaves their recordings out.
 
     Raises:
@@ -126,11 +132,31 @@ def known_to(labels: Sequence[str], corpus: Corpus, unmapped: str = "error") -> 
     others = Counter(u.emotion for u in corpus.utterances if u.emotion not in labels)
     if others and unmapped == "error":
         listed = ", ".join(f"{label} ({count})" for label, count in sorted(others.items()))
-        raise CorpusError(f"{corpus.name}: emotions the bundle does not know: {listed}; add --unmapped drop")
+        raise CorpusError(f"{corpus.name}: emotions that are not answered with: {listed}; add --unmapped drop")
     kept = tuple(u for u in corpus.utterances if u.emotion in labels)
     if not kept:
-        raise CorpusError(f"{corpus.name}: no recording with an emotion the bundle knows; it knows {', '.join(labels)}")
+        raise CorpusError(f"{corpus.name}: no recording with an emotion that is answered with: {', '.join(labels)}")
     return Corpus(corpus.name, kept, corpus.licence)
+
+
+def choose_labels(known: Sequence[str], wanted: Sequence[str], corpus: Corpus) -> tuple[str, ...]:
+    """Those of a bundle's labels that it may answer with, in its order.
+
+    Args:
+        known: the bundle's.
+        wanted: some of them, in any language there are aliases for, or 'corpus' alone: those that occur in `corpus`.
+
+    Raises:
+        ConfigError: the bundle does not know one, or there are fewer than two.
+    """
+    names = [canonical(name) for name in wanted]
+    chosen = set(corpus.labels) & set(known) if names == ["corpus"] else set(names)
+    unknown = sorted(chosen - set(known))
+    if unknown:
+        raise ConfigError(f"--labels: the bundle does not know {unknown[0]!r}; choose corpus or of {', '.join(known)}")
+    if len(chosen) < 2:
+        raise ConfigError(f"--labels: {' '.join(chosen) or 'none'} leaves nothing to choose among; take two at least")
+    return tuple(label for label in known if label in chosen)
 
 
 def evaluate(
@@ -140,6 +166,7 @@ def evaluate(
     progress: Callable[[int, int], None] | None = None,
     effect: Effect | None = None,
     own: Mapping[str, Recognizer] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Evaluation:
     """Ask a recognizer about every utterance of a corpus and score the answers.
 
@@ -148,11 +175,13 @@ def evaluate(
         progress: called with recordings done and recordings in all.
         effect: what becomes of each waveform, at the recognizer's rate, before it is heard.
         own: speaker → the recognizer asked about their recordings in place of the one for all.
+        labels: those of the recognizer's that it may answer with; None is all.
 
     Raises:
-        CorpusError: an emotion the bundle does not know, or no recording can be read.
+        CorpusError: an emotion that is not answered with, or no recording can be read.
     """
-    corpus = known_to(recognizer.labels, corpus)
+    among = tuple(labels or recognizer.labels)
+    corpus = known_to(among, corpus)
     heard, failures = {}, {}
     answers = in_order(_asking(recognizer, effect, own or {}), corpus.utterances, threads)
     for done, (utterance, result) in enumerate(answers, start=1):
@@ -165,7 +194,8 @@ def evaluate(
     if not heard:
         first = next(iter(failures.values()))
         raise CorpusError(f"{corpus.name}: none of {len(corpus)} recordings can be read, the first: {first}")
-    return _scored(recognizer.labels, heard, failures)
+    columns = [recognizer.labels.index(label) for label in among]
+    return replace(_scored(among, heard, failures, columns), restricted=bool(labels))
 
 
 def compare(name: str, clean: Evaluation, degraded: Evaluation) -> Degraded:
@@ -199,11 +229,18 @@ def _asking(recognizer: Recognizer, effect: Effect | None, own: Mapping[str, Rec
     return ask
 
 
-def _scored(labels: tuple[str, ...], heard: dict, failures: dict[str, str]) -> Evaluation:
+def _scored(labels: tuple[str, ...], heard: dict, failures: dict[str, str], columns: Sequence[int]) -> Evaluation:
     utterances = tuple(heard)
     answers, posteriors = zip(*heard.values())
-    posteriors = np.stack(posteriors)
+    posteriors = _among(np.stack(posteriors), columns)
     truth = np.array([labels.index(u.emotion) for u in utterances])
     speakers, genders = [u.speaker for u in utterances], [u.gender for u in utterances]
     scores = score(truth, posteriors, labels, speakers, genders)
     return Evaluation(labels, utterances, posteriors, answers, failures, scores)
+
+
+def _among(posteriors: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    """Posteriors `(n, labels)` given that the label is one of `columns`, `(n, columns)`; even where these are all 0."""
+    chosen = posteriors[:, columns]
+    total = chosen.sum(axis=1, keepdims=True)
+    return np.divide(chosen, total, out=np.full_like(chosen, 1 / len(columns)), where=total > 0)
