@@ -55,7 +55,7 @@ def whole(low: int, high: float = math.inf) -> Rule:
 
 def one_of(*names: str) -> Rule:
     """One of these texts."""
-    return Rule(lambda value: isinstance(value, str) and value in names, ", ".join(names[:-1]) + f" or {names[-1]}")
+    return Rule(lambda value: isinstance(value, str) and value in names, f"{', '.join(names[:-1])} or {names[-1]}")
 
 
 def of_kind(*kinds: type) -> Rule:
@@ -92,6 +92,8 @@ THREADS = whole(1)
 RATES = range(1_000, 768_001)
 """Hz; outside this a header is damaged, not unusual."""
 
+CHANNEL = either(one_of("mix", "left", "right"), whole(1))
+
 RULES = {
     "source": ANYTHING,  # whoever reads it says what is wrong with it
     "sources": Rule(
@@ -110,6 +112,7 @@ RULES = {
     "min_confidence": number(0, 1),
     "check_speech": FLAG,
     "speech_only": FLAG,
+    "channel": either(one_of("mix", "left", "right", "each"), whole(1)),
     "threads": optional(THREADS),
     "on_error": one_of("report", "raise"),
     "progress": optional(FUNCTION),

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
 import numpy as np
-import soundfile
 import soxr
 
-from tembr.arguments import RATES, RULES, checked, optional
+from tembr.arguments import CHANNEL, RULES, checked, optional
 from tembr.errors import AudioError, ConfigError
+from tembr.opening import UNREADABLE, name_of, open_recording, path_of, quiet, reason
 
 SAMPLE_RATE = 16_000
 """Hz; the rate everything inside works at unless a study says otherwise."""
@@ -30,7 +27,7 @@ FULL_SCALE = 0.99
 
 _LARGEST = 1e6  # beyond that samples are neither scaled to 1 nor integers kept as floats; and infinite sums come near
 _BLOCK = 1 << 17  # samples of all channels read at once; memory never follows what a header claims
-_SPOOL = 1 << 24  # bytes of a pipe kept in memory before they go to a temporary file
+_NUMBERS = {"mix": None, "left": 1, "right": 2}
 
 
 @dataclass(frozen=True)
@@ -49,38 +46,40 @@ class Recording:
 
 
 @checked()
-def inspect(path: str | Path) -> Recording:
-    """Read the header of an audio file, without its samples.
+def inspect(source: str | Path | bytes | BinaryIO | tuple) -> Recording:
+    """Read the header of a recording, without its samples.
 
     Raises:
         AudioError: the file is missing, empty, not audio, or its header is impossible.
     """
-    with _open(path, str(path)) as file:
+    with open_recording(source, name_of(source)) as file:
         return Recording(file.frames / file.samplerate, file.samplerate, file.channels)
 
 
-@checked()
+@checked(channel=CHANNEL)
 def read(
     source: str | Path | bytes | BinaryIO,
     sample_rate: int = SAMPLE_RATE,
     start: float = 0.0,
     end: float | None = None,
+    channel: str | int = "mix",
 ) -> np.ndarray:
-    """Read WAV, FLAC, OGG/Opus or MP3 as mono float32 at `sample_rate`, channels averaged.
+    """Read WAV, FLAC, OGG/Opus or MP3 as mono float32 at `sample_rate`.
 
     Args:
         source: a path, the bytes of a file, or a binary file object.
         sample_rate: Hz of the result; resampled with soxr where the file differs.
         start, end: seconds of the part wanted; `end` None is the end of the file.
+        channel: as of `Stream`.
 
     Returns:
         waveform, shape `(samples,)`, float32, nominally in [-1, 1].
 
     Raises:
         AudioError: unreadable, without samples in the part asked for, or with NaN or infinite samples.
-        ConfigError: `sample_rate`, `start` or `end` is out of range.
+        ConfigError: `sample_rate`, `start`, `end` or `channel` is out of range.
     """
-    with Stream(source, None, start, end) as stream:
+    with Stream(source, None, start, end, channel) as stream:
         waveform = np.concatenate(list(stream))
         return resample(waveform, stream.stored_rate, sample_rate)
 
@@ -129,31 +128,47 @@ class Stream:
             `(samples,)` or `(samples, channels)`: floats in [-1, 1], or integers, scaled by their range.
         sample_rate: Hz of the blocks; None leaves the stored one.
         start, end: seconds of the part wanted; `end` None is the end of the recording.
+        channel: 'mix' averages the channels; 'left', 'right' or a number takes one, the first is 1.
 
     Attributes:
+        path: of the recording, '' where it is no file.
         name: of the recording in messages.
+        number: of the channel taken, from 1; None where they are averaged.
         stored_rate: Hz, as stored.
         seconds: read so far.
         claimed: seconds the header claims, of the part wanted.
         clipped: samples at `FULL_SCALE` or above, as a share of those read.
+        mixing: `Mixing` of the channels averaged; None where one is taken, or there is but one.
 
     Raises:
         AudioError: on entering and while iterating, as `read` does.
         ConfigError: an argument is out of range.
     """
 
-    @checked(sample_rate=optional(RULES["sample_rate"]))
-    def __init__(self, source, sample_rate: int | None = SAMPLE_RATE, start: float = 0.0, end: float | None = None):
+    @checked(sample_rate=optional(RULES["sample_rate"]), channel=CHANNEL)
+    def __init__(
+        self,
+        source,
+        sample_rate: int | None = SAMPLE_RATE,
+        start: float = 0.0,
+        end: float | None = None,
+        channel: str | int = "mix",
+    ):
         if end is not None and end <= start:
             raise ConfigError(f"end {end:g}: give more than start, {start:g} seconds")
-        self.name = str(source) if isinstance(source, (str, Path)) else "the audio given"
+        self.path, self.name = path_of(source), name_of(source)
+        self.number = _NUMBERS.get(channel, channel)
         self._source, self._start, self._end = source, start, end
         self._wanted = sample_rate
         self._frames = self._full = self._samples = 0
 
     def __enter__(self) -> Stream:
-        given = isinstance(self._source, tuple)
-        self._file = _Array(*_checked(self._source)) if given else _open(self._source, self.name)
+        self._file = open_recording(self._source, self.name)
+        stored = self._file.channels
+        if self.number and self.number > stored:
+            self._file.close()
+            raise AudioError(f"{self.name}: no channel {self.number}, it has {stored}; choose another, or mix")
+        self.mixing = Mixing(stored) if self.number is None and stored > 1 else None
         rate = self.stored_rate = self._file.samplerate
         last = self._file.frames if self._end is None else min(self._file.frames, round(self._end * rate))
         self._left = max(0, last - round(self._start * rate))
@@ -179,12 +194,17 @@ class Stream:
 
     def _mono_blocks(self) -> Iterator[np.ndarray]:
         for samples in self._stored_blocks():
+            if self.number:
+                samples = samples[:, self.number - 1 : self.number]
             self._frames += len(samples)
             self._samples += samples.size
             magnitudes = np.abs(samples)
             _check_peak(magnitudes.max(), self.name)
             self._full += int(np.count_nonzero(magnitudes >= FULL_SCALE))
-            yield samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+            mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+            if self.mixing:
+                self.mixing.add(samples, mono)
+            yield mono
         if not self._frames:
             raise AudioError(f"{self.name}: {self._why_empty()}")
 
@@ -196,123 +216,56 @@ class Stream:
 
     def _stored_blocks(self) -> Iterator[np.ndarray]:
         size = max(1_024, _BLOCK // self._file.channels)
+        if self._start and self._left:
+            self._decode(self._file.seek, round(self._start * self.stored_rate))
+        while self._left:
+            samples = self._decode(self._file.read, min(size, self._left), dtype="float32", always_2d=True)
+            if not len(samples):
+                return
+            self._left -= len(samples)
+            yield samples
+
+    def _decode(self, work: Callable, *args, **kwargs):
         try:
-            if self._start and self._left:
-                self._file.seek(round(self._start * self.stored_rate))
-            while self._left:
-                samples = self._file.read(min(size, self._left), dtype="float32", always_2d=True)
-                if not len(samples):
-                    return
-                self._left -= len(samples)
-                yield samples
-        except (soundfile.LibsndfileError, RuntimeError, MemoryError, ValueError, OSError) as error:
-            raise AudioError(f"{self.name}: damaged audio ({_reason(error)}); re-export or remove it") from error
+            with quiet:
+                return work(*args, **kwargs)
+        except UNREADABLE as error:
+            raise AudioError(f"{self.name}: damaged audio ({reason(error)}); re-export or remove it") from error
 
 
-class _Array:
-    """Samples in memory behind as much of `soundfile.SoundFile` as `Stream` uses."""
+class Mixing:
+    """How much of the channels is left when they are averaged, gathered block by block.
 
-    def __init__(self, samples: np.ndarray, rate: int):
-        self._samples, self.samplerate = samples, rate
-        self.frames, self.channels = samples.shape
-        self._at = 0
+    Args:
+        channels: count, 2 or more.
+    """
 
-    def seek(self, frame: int) -> None:
-        self._at = frame
+    def __init__(self, channels: int):
+        self._sums, self._squares = np.zeros(channels + 1), np.zeros(channels + 1)
+        self._frames = 0
 
-    def read(self, frames: int, dtype: str, always_2d: bool) -> np.ndarray:
-        block = self._samples[self._at : self._at + frames]
-        self._at += len(block)
-        if np.issubdtype(block.dtype, np.integer):
-            info = np.iinfo(block.dtype)
-            middle = 0 if info.min else (info.max + 1) // 2
-            return ((block.astype(np.float64) - middle) / (info.max - middle + 1)).astype(dtype)
-        return block.astype(dtype)
+    def add(self, samples: np.ndarray, mono: np.ndarray) -> None:
+        """Take note of a block `(samples, channels)` and its average `(samples,)`."""
+        both = np.column_stack([samples, mono]).astype(np.float64)
+        self._sums += both.sum(axis=0)
+        self._squares += np.einsum("ij,ij->j", both, both)
+        self._frames += len(both)
 
-    def close(self) -> None:
-        pass
+    @property
+    def level(self) -> float:
+        """Standard deviation over all channels, relative to full scale."""
+        return float(np.sqrt(self._variances[:-1].mean()))
 
+    @property
+    def kept(self) -> float:
+        """Power of the average against that of channels with nothing in common: 1 there, 0 where they cancel."""
+        *channels, mixed = self._variances
+        return float(mixed * len(channels) ** 2 / max(sum(channels), np.finfo(float).tiny))
 
-def _checked(given: tuple) -> tuple[np.ndarray, int]:
-    if len(given) != 2 or not isinstance(given[1], (int, np.integer)):
-        raise AudioError("the audio given: not (samples, rate) with the rate a whole number of Hz; give both so")
-    samples, rate = np.asarray(given[0]), int(given[1])
-    if samples.ndim == 1:
-        samples = samples[:, None]
-    if samples.ndim != 2 or samples.dtype.kind not in "fiu" or samples.shape[1] == 0:
-        raise AudioError(
-            f"the audio given: samples {samples.shape} of {samples.dtype}; give real numbers, (samples,) or "
-            "(samples, channels)"
-        )
-    if samples.shape[1] > max(32, len(samples)):
-        raise AudioError(
-            f"the audio given: {samples.shape[1]} channels of {len(samples)} samples; give (samples, channels), "
-            "the transpose"
-        )
-    if rate not in RATES:
-        raise AudioError(f"the audio given: a rate of {rate} Hz; give one from {RATES[0]} to {RATES[-1]} Hz")
-    return samples, rate
-
-
-def _open(source, name: str) -> soundfile.SoundFile:
-    try:
-        source = _openable(source, name)
-        file = soundfile.SoundFile(source)
-    except PermissionError as error:
-        raise AudioError(f"{name}: no permission to read it; change its permissions or leave it out") from error
-    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError, OSError) as error:
-        raise AudioError(
-            f"{name}: not readable as audio ({_reason(error)}); WAV, FLAC, OGG/Opus and MP3 are read"
-        ) from error
-    if file.samplerate not in RATES:
-        rate = file.samplerate
-        file.close()
-        raise AudioError(f"{name}: its header claims {rate} Hz; the file is damaged, re-export it")
-    return file
-
-
-def _openable(source, name: str) -> str | bytes | BinaryIO:
-    """What soundfile can open: a path that holds something, or a file object that can be sought in."""
-    if isinstance(source, (str, Path)):
-        path = _existing(Path(source), name)
-        return os.fsencode(path) if os.name == "posix" else str(path)  # a name need not be text
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        source = io.BytesIO(source)
-    if not hasattr(source, "read"):
-        raise AudioError(f"{name}: a {type(source).__name__}; give a path, bytes, a file object or (samples, rate)")
-    if isinstance(source, io.TextIOBase):
-        raise AudioError(f"{name}: a file opened as text; open it with mode 'rb'")
-    source = source if _seekable(source) else _spooled(source)
-    if source.seek(0, io.SEEK_END) == 0:
-        raise AudioError(f"{name}: empty (0 bytes); give it something to hear")
-    source.seek(0)
-    return source
-
-
-def _existing(path: Path, name: str) -> Path:
-    if not path.exists():
-        raise AudioError(f"{name}: no such file; check the path")
-    if path.is_dir():
-        raise AudioError(f"{name}: a folder, not a recording; name a file in it")
-    if not path.is_file():
-        raise AudioError(f"{name}: a pipe or device, not a file; save it first")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{name}: the file is empty (0 bytes); remove it or copy it again")
-    if not os.access(path, os.R_OK):
-        raise PermissionError(name)
-    return path
-
-
-def _seekable(file: BinaryIO) -> bool:
-    return bool(getattr(file, "seekable", bool)())
-
-
-def _spooled(file: BinaryIO) -> BinaryIO:
-    """A copy that can be sought in, on disk where it is long."""
-    copy = SpooledTemporaryFile(_SPOOL)  # noqa: SIM115  (it goes when the reader lets go of it)
-    while part := file.read(1 << 20):
-        copy.write(part)
-    return copy
+    @property
+    def _variances(self) -> np.ndarray:
+        frames = max(1, self._frames)
+        return np.maximum(self._squares / frames - (self._sums / frames) ** 2, 0)
 
 
 def _check_peak(peak: float, name: str) -> None:
@@ -320,7 +273,3 @@ def _check_peak(peak: float, name: str) -> None:
         raise AudioError(f"{name}: has NaN or infinite samples; re-export it")
     if peak > _LARGEST:
         raise AudioError(f"{name}: samples up to {peak:.3g}; scale them to -1 … 1")
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "error_string", None) or str(error) or type(error).__name__

@@ -44,10 +44,18 @@ NO_SECONDS = (math.nan, math.inf, -1, "1", True, np.float32("nan"))
 NO_PROBABILITY = (-0.1, 1.1, math.nan, "high", None)
 NO_THREADS = (-1, 0, 1.5, "2", True, math.nan, math.inf)
 NO_FLAG = (1, "yes", None)
+NO_CHANNEL = (0, -1, 1.0, "middle", True, None)
 ONE_RECORDING = ("a.wav", b"RIFF", io.BytesIO(), CLIP, tone("fear"), 3, None)
 WRONG = {
-    "predict": {"start": NO_SECONDS, "end": NO_SECONDS, "check_speech": NO_FLAG, "min_confidence": NO_PROBABILITY},
+    "predict": {
+        "start": NO_SECONDS,
+        "end": NO_SECONDS,
+        "check_speech": NO_FLAG,
+        "min_confidence": NO_PROBABILITY,
+        "channel": NO_CHANNEL,
+    },
     "segments": {
+        "channel": NO_CHANNEL,
         "hop": (0, -1, 1e-9, math.nan, math.inf, "1"),
         "smoothing": (-1, math.nan, math.inf, "1"),
         "speech_only": NO_FLAG,
@@ -60,9 +68,10 @@ WRONG = {
         "progress": (3,),
         "check_speech": NO_FLAG,
         "min_confidence": NO_PROBABILITY,
+        "channel": NO_CHANNEL,
     },
     "predict_iter": {"sources": ONE_RECORDING, "threads": NO_THREADS, "on_error": ("x",), "check_speech": NO_FLAG},
-    "adapt": {"recordings": (3, None), "threads": NO_THREADS, "told": ("loudly",)},
+    "adapt": {"recordings": (3, None), "threads": NO_THREADS, "told": ("loudly",), "channel": (*NO_CHANNEL, "each")},
     "for_speaker": {"speaker": (3, None, b"x")},
 }
 GIVEN = {
@@ -96,7 +105,7 @@ def test_a_method_refuses_what_an_argument_cannot_be(recognizer, method, name, v
         (lambda: audio.read(CLIP, start=-1), "start"),
         (lambda: audio.read(CLIP, end=math.inf), "end"),
         (lambda: audio.read(CLIP, start=1, end=1), "end"),
-        (lambda: audio.inspect(3), "path"),
+        (lambda: audio.read(CLIP, channel="each"), "channel"),
         (lambda: extract(np.zeros((1, 9)), "fast"), "sample_rate"),
         (lambda: extract(np.zeros((1, 9)), representation=3), "representation"),
         (lambda: extract(np.zeros((1, 9)), settings={}), "settings"),

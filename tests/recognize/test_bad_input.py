@@ -50,7 +50,7 @@ def with_size(size: int) -> bytes:
         ("a\0b.wav", "no such file|not readable"),
         ("x" * 5000 + ".wav", "not readable|no such file"),
         (".", "a folder"),
-        (os.devnull, "a pipe or device"),
+        (os.devnull, "a device, not a file"),
         (io.StringIO("text"), "opened as text"),
         (42, "a int"),
         (None, "a NoneType"),

@@ -21,7 +21,7 @@ class Everywhere:
         return [1.0] * whole
 if sys.argv[3] == "segments": voice.Voice = Everywhere
 recognizer = tembr.load(sys.argv[1])
-getattr(recognizer, sys.argv[3])(sys.argv[2])
+getattr(recognizer, sys.argv[3])(sys.argv[2], channel=sys.argv[4])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
@@ -36,11 +36,11 @@ def noise(path: Path, minutes: int) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is not there")
-@pytest.mark.parametrize("way", ["predict", "segments"])
-def test_twenty_minutes_take_no_more_memory_than_two(bundle, tmp_path, way):
+@pytest.mark.parametrize(("way", "channel"), [("predict", "mix"), ("segments", "mix"), ("predict", "each")])
+def test_twenty_minutes_take_no_more_memory_than_two(bundle, tmp_path, way, channel):
     def peak(minutes: int) -> float:
         path = noise(tmp_path / f"{minutes}.wav", minutes)
-        command = [sys.executable, "-c", PROBE, str(bundle), str(path), way]
+        command = [sys.executable, "-c", PROBE, str(bundle), str(path), way, channel]
         return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     assert peak(20) < peak(2) + 15  # MiB; the longer one decoded is 77

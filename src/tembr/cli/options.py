@@ -10,6 +10,8 @@ from typing import Annotated, get_args
 import click
 import typer
 
+from tembr.arguments import CHANNEL, RULES, Rule
+
 
 class Words(click.ParamType):
     """An option that takes one of a fixed set of words, or several with commas between them where it is `listed`.
@@ -65,6 +67,23 @@ Columns = Annotated[
 ]
 Outside = Annotated[bool | None, typer.Option("--allow-outside", help="A manifest may name files outside its folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only warnings and results.")]
+
+
+def channel_of(value: str) -> str | int:
+    """Callback of an option that takes what `Recognizer.predict` does: mix, left, right, each, or a number from 1."""
+    return _channel(value, RULES["channel"])
+
+
+def one_channel(value: str) -> str | int:
+    """The same without `each`."""
+    return _channel(value, CHANNEL)
+
+
+def _channel(value: str, rule: Rule) -> str | int:
+    channel = int(value) if value.isdecimal() else value
+    if not rule.fits(channel):
+        raise click.BadParameter(f"{value}: give {rule.wanted}")
+    return channel
 
 
 def probability(value: float | None) -> float | None:

@@ -30,6 +30,7 @@ class Request(NamedTuple):
         recursive: folders of folders as well.
         quiet: no progress bar.
         adapt: recordings of the speaker, or the file of one; None is anybody.
+        channel: as in `Recognizer.predict`.
     """
 
     paths: Sequence[str]
@@ -42,6 +43,7 @@ class Request(NamedTuple):
     quiet: bool = False
     min_confidence: float = 0.0
     adapt: str | None = None
+    channel: str | int = "mix"
 
 
 def answer_all(request: Request, bundle: str | None = None, variant: str | None = None) -> int:
@@ -54,12 +56,12 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
     recognizer = load(bundle, variant)
     check_confidence(request.min_confidence, recognizer.labels)
     if request.adapt is not None:
-        recognizer = _adapted(recognizer, request.adapt, request.threads)
+        recognizer = _adapted(recognizer, request)
     complaints = _Complaints()
     files = list(recordings(request.paths, request.recursive, complaints))
     threads = 1 if len(files) == 1 else request.threads
     with _output(request.out) as out, _progress(request, len(files)) as advance:
-        out.write(formats.header(request.form, recognizer.labels))
+        out.write(formats.header(request.form, recognizer.labels, request.channel != "mix"))
         for said in in_order(_work(recognizer, request), files, threads):
             advance()
             if isinstance(said, Failure):
@@ -70,11 +72,12 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
     return complaints.count
 
 
-def _adapted(recognizer: Recognizer, path: str, threads: int | None) -> Recognizer:
-    """A speaker's file is told by its name."""
+def _adapted(recognizer: Recognizer, request: Request) -> Recognizer:
+    """A speaker's file is told by its name; recordings are heard on the channel asked for, where it is one."""
+    path, channel = request.adapt, "mix" if request.channel == "each" else request.channel
     if path.lower().endswith(".json") and not os.path.isdir(path):
         return recognizer.for_speaker(path)
-    return recognizer.adapt(path, threads=threads, told=tell)
+    return recognizer.adapt(path, threads=request.threads, told=tell, channel=channel)
 
 
 def tell(line: str) -> None:
@@ -89,12 +92,16 @@ def _work(recognizer: Recognizer, request: Request) -> Callable[[str], str | Fai
         try:
             source = _stdin() if file == STDIN else file
             if request.segments:
-                found = recognizer.segments(source, min_confidence=request.min_confidence)
+                found = recognizer.segments(source, min_confidence=request.min_confidence, channel=request.channel)
                 return formats.segments(request.form, file, [replace(segment, file=file) for segment in found])
             answer = recognizer.predict(
-                source, check_speech=request.check_speech, min_confidence=request.min_confidence
+                source,
+                check_speech=request.check_speech,
+                min_confidence=request.min_confidence,
+                channel=request.channel,
             )
-            return formats.answer(request.form, replace(answer, file=file))
+            answers = answer if isinstance(answer, list) else [answer]
+            return "".join(formats.answer(request.form, replace(each, file=file)) for each in answers)
         except TembrError as error:
             return Failure(file, error)
 

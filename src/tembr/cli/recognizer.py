@@ -11,7 +11,19 @@ import click
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Columns, CorpusDir, CorpusName, Outside, Quiet, Words, listed, pairs_of, probability
+from tembr.cli.options import (
+    Columns,
+    CorpusDir,
+    CorpusName,
+    Outside,
+    Quiet,
+    Words,
+    channel_of,
+    listed,
+    one_channel,
+    pairs_of,
+    probability,
+)
 
 Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")]
 Variant = Annotated[
@@ -55,6 +67,14 @@ def predict(
             "emotions, or what `tembr adapt` wrote.",
         ),
     ] = None,
+    channel: Annotated[
+        str,
+        typer.Option(
+            metavar="mix|left|right|each|N",
+            callback=channel_of,
+            help="Channel to hear: all mixed, one of them (the left one is 1), or each by itself.",
+        ),
+    ] = "mix",
     threads: Threads = None,
     out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
     recursive: Annotated[bool, typer.Option(help="Also recordings in folders of folders.")] = True,
@@ -72,7 +92,7 @@ def predict(
     from tembr.cli.predicting import Request, answer_all
 
     request = Request(
-        tuple(paths), format, segments, check_speech, threads, out, recursive, quiet, min_confidence, adapt
+        tuple(paths), format, segments, check_speech, threads, out, recursive, quiet, min_confidence, adapt, channel
     )
     if answer_all(request, bundle, variant):
         raise typer.Exit(1)
@@ -175,6 +195,12 @@ def adapt(
     out: Annotated[Path, typer.Option(help="File for what was learnt, to give to `tembr predict --adapt`.")],
     bundle: Bundle = None,
     variant: Variant = None,
+    channel: Annotated[
+        str,
+        typer.Option(
+            metavar="mix|left|right|N", callback=one_channel, help="Channel the speaker is on; all mixed by default."
+        ),
+    ] = "mix",
     threads: Threads = None,
 ) -> None:
     """Learn one speaker's voice from recordings without labels, and keep what was learnt in a small file.
@@ -191,7 +217,7 @@ def adapt(
     from tembr.cli.predicting import tell
     from tembr.recognize.recognizer import load
 
-    speaker = load(bundle, variant).adapt(folder, threads=threads, told=tell).speaker
+    speaker = load(bundle, variant).adapt(folder, threads=threads, told=tell, channel=channel).speaker
     speaker.save(out)
     typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings, weight {speaker.weight:.2f}")
 

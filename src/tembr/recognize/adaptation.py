@@ -24,6 +24,7 @@ import numpy as np
 from tembr.audio import Stream
 from tembr.bundle import BundleError
 from tembr.errors import AudioError
+from tembr.opening import lasting
 from tembr.recognize import quality
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings as files_of
@@ -49,12 +50,17 @@ class Priors(NamedTuple):
 
 
 def adapt(
-    network: Network, recordings, threads: int | None = None, told: Callable[[str], None] = log.warning
+    network: Network,
+    recordings,
+    threads: int | None = None,
+    told: Callable[[str], None] = log.warning,
+    channel: str | int = "mix",
 ) -> Speaker:
     """Learn a speaker from what `Recognizer.adapt` takes.
 
     Args:
         told: gets a line for every recording left out, and one where there are few.
+        channel: as of `audio.Stream`.
 
     Raises:
         AudioError: nothing can be heard.
@@ -64,7 +70,9 @@ def adapt(
     failures: list[AudioError] = []
     sources, name = _sources(recordings, failures.append)
     rate = network.facts.sample_rate
-    speaker = learn(network, [partial(Stream, source, rate) for source in sources], name, threads, failures)
+    speaker = learn(
+        network, [partial(Stream, source, rate, channel=channel) for source in sources], name, threads, failures
+    )
     for error in failures:
         told(f"left out: {error}")
     if speaker.recordings < FEW:
@@ -220,13 +228,7 @@ def _sources(recordings, failed: Callable[[AudioError], None]) -> tuple[list, st
     if isinstance(recordings, (str, Path)):
         path = Path(recordings)
         name = path.resolve().name if path.is_dir() else path.stem
-        return list(files_of([str(path)], True, lambda _, error: failed(error))), name
+        return [lasting(file) for file in files_of([str(path)], True, lambda _, error: failed(error))], name
     one = isinstance(recordings, (bytes, bytearray, memoryview)) or hasattr(recordings, "read")
     pair = isinstance(recordings, tuple) and len(recordings) == 2 and isinstance(recordings[1], (int, np.integer))
-    return [_lasting(source) for source in ([recordings] if one or pair else recordings)], ""
-
-
-def _lasting(source):
-    """`source`, or the bytes of a pipe, which can only be read once."""
-    once = hasattr(source, "read") and not getattr(source, "seekable", bool)()
-    return source.read() if once else source
+    return [lasting(source) for source in ([recordings] if one or pair else recordings)], ""

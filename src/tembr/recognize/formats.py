@@ -13,11 +13,15 @@ from tembr.recognize.prediction import Prediction
 FORMATS = ("text", "json", "csv")
 
 
-def header(form: str, labels: Sequence[str]) -> str:
-    """What precedes the answers: column names for 'csv', nothing else."""
+def header(form: str, labels: Sequence[str], channel: bool = False) -> str:
+    """What precedes the answers: column names for 'csv', nothing else.
+
+    Args:
+        channel: whether the answers are of single channels.
+    """
     if form != "csv":
         return ""
-    columns = ["file", "start", "end", "label", "confidence", "likeliest"]
+    columns = ["file", *(["channel"] if channel else []), "start", "end", "label", "confidence", "likeliest"]
     return _row([*columns, *(f"p_{label}" for label in labels), "warnings"])
 
 
@@ -27,7 +31,7 @@ def answer(form: str, prediction: Prediction) -> str:
         return _json(prediction.as_dict())
     if form == "csv":
         return _cells(prediction)
-    return "  ".join([_plain(prediction.file), _said(prediction), *prediction.warnings]) + "\n"
+    return "  ".join([_plain(prediction.file), *_channel(prediction), _said(prediction), *prediction.warnings]) + "\n"
 
 
 def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
@@ -38,12 +42,16 @@ def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
         return "".join(map(_cells, found))
     if not found:
         return f"{_plain(file)}  -  no_speech: no voice found\n"
-    lines = [_plain(file), *map(_segment, found)]
-    return "\n".join([*lines, *(f"  {warning}" for warning in found[0].warnings)]) + "\n"
+    warnings = dict.fromkeys("  ".join(["", *_channel(s), warning]) for s in found for warning in s.warnings)
+    return "\n".join([_plain(file), *map(_segment, found), *warnings]) + "\n"
 
 
 def _segment(s: Prediction) -> str:
-    return f"  {_clock(s.start)} – {_clock(s.end)}  {_said(s)}"
+    return "  ".join(["", f"{_clock(s.start)} – {_clock(s.end)}", *_channel(s), _said(s)])
+
+
+def _channel(p: Prediction) -> list[str]:
+    return [f"channel {p.channel}"] if p.channel else []
 
 
 def _said(p: Prediction) -> str:
@@ -70,7 +78,16 @@ def _without_file(prediction: Prediction) -> dict:
 
 def _cells(p: Prediction) -> str:
     values = (f"{value:.6f}" for value in p.probabilities.values())
-    given = [p.file, f"{p.start:.3f}", f"{p.end:.3f}", p.label or "", f"{p.confidence:.6f}", p.likeliest or ""]
+    channel = [p.channel] if p.channel else []
+    given = [
+        p.file,
+        *channel,
+        f"{p.start:.3f}",
+        f"{p.end:.3f}",
+        p.label or "",
+        f"{p.confidence:.6f}",
+        p.likeliest or "",
+    ]
     return _row([*given, *values, "; ".join(p.warnings)])
 
 

@@ -21,9 +21,10 @@ class Prediction:
         probabilities: label → probability, in the bundle's order; all equal where there is no label.
         start, end: seconds of what was listened to, within the recording.
         warnings: what speaks against the answer, each as 'code: sentence'; codes are silence, too_short and
-            no_speech (then there is no label), and clipped, low_rate and truncated.
+            no_speech (then there is no label), and clipped, low_rate, truncated and cancelled.
         file: path of the recording, '' where it was not a file.
         likeliest: the most probable emotion, also where the label is 'uncertain'; None where there is no label.
+        channel: number of the channel it is of, from 1; None where the channels were averaged.
     """
 
     label: str | None
@@ -34,6 +35,7 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     file: str = ""
     likeliest: str | None = None
+    channel: int | None = None
 
     @property
     def polish(self) -> str | None:
@@ -53,9 +55,10 @@ class Prediction:
         return replace(self, label=UNCERTAIN)
 
     def as_dict(self) -> dict:
-        """The same as plain dicts, lists and numbers, ready for `json.dumps`."""
+        """The same as plain dicts, lists and numbers, ready for `json.dumps`; `channel` only where it is of one."""
         return {
             "file": self.file,
+            **({"channel": self.channel} if self.channel else {}),
             "start": round(self.start, 3),
             "end": round(self.end, 3),
             "label": self.label,

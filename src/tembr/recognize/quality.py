@@ -23,6 +23,9 @@ CLIPPED = 1e-3
 TELEPHONE = 8_000
 """Hz; at this rate or below half of what the networks listen to is missing."""
 
+CANCELLED = 0.1
+"""Power of the averaged channels against that of channels with nothing in common, below which they cancel (-10 dB)."""
+
 UNANSWERABLE = frozenset({"silence", "too_short", "no_speech"})
 
 
@@ -78,4 +81,6 @@ def damage(stream: Stream) -> tuple[str, ...]:
         found.append(f"low_rate: stored at {stream.stored_rate} Hz, as telephones do; answers are less certain")
     if stream.claimed - stream.seconds > SHORTEST:
         found.append(f"truncated: {stream.seconds:.1f} s are there of {stream.claimed:.1f} s; copy the file again")
+    if stream.mixing and stream.mixing.level >= SOUND and stream.mixing.kept < CANCELLED:
+        found.append("cancelled: the channels cancel each other when averaged; hear one of them, such as channel left")
     return tuple(found)

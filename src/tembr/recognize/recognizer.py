@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from tembr import audio
-from tembr.arguments import PATH, THREADS, checked, either, of_kind, optional
+from tembr.arguments import CHANNEL, PATH, THREADS, checked, either, of_kind, optional
 from tembr.errors import TembrError
+from tembr.opening import lasting, path_of
 from tembr.recognize import quality
 from tembr.recognize.adaptation import adapt, log
 from tembr.recognize.batch import in_order
@@ -19,6 +22,11 @@ from tembr.recognize.network import Network
 from tembr.recognize.prediction import Failure, Prediction, check_confidence
 from tembr.recognize.speaker import Speaker
 from tembr.recognize.windows import outspoken, windows
+
+Channel = Literal["mix", "left", "right", "each"] | int
+"""The channels averaged, one of them (the left one is 1, the right one 2), or each by itself."""
+
+T = TypeVar("T")
 
 
 @checked(path=optional(PATH), threads=THREADS, speaker=optional(either(of_kind(Speaker), PATH)))
@@ -68,8 +76,15 @@ class Recognizer:
         """Emotions it knows, in the order of every answer's probabilities."""
         return tuple(self.facts.labels)
 
-    @checked()
-    def adapt(self, recordings, *, threads: int | None = None, told: Callable[[str], None] | None = None) -> Recognizer:
+    @checked(channel=CHANNEL)
+    def adapt(
+        self,
+        recordings,
+        *,
+        threads: int | None = None,
+        told: Callable[[str], None] | None = None,
+        channel: Channel = "mix",
+    ) -> Recognizer:
         """A recognizer for one speaker, learnt from recordings of theirs without labels; this one stays as it is.
 
         It assumes that the recordings hold a mixture of emotions about as wide as that of the training data: with
@@ -80,12 +95,13 @@ class Recognizer:
             recordings: a folder (with the folders in it), a recording, or any number of them; each is heard twice.
             threads: recordings heard at once; None is one for each core.
             told: gets the warnings, a line each; None is the logger 'tembr'.
+            channel: the speaker's: 'mix' averages the channels; 'left', 'right' or a number, from 1, takes one.
 
         Raises:
             AudioError: none of them can be heard.
             BundleError: the bundle cannot adapt.
         """
-        return self.for_speaker(adapt(self.network, recordings, threads, told or log.warning))
+        return self.for_speaker(adapt(self.network, recordings, threads, told or log.warning, channel))
 
     @checked(speaker=either(of_kind(Speaker), PATH))
     def for_speaker(self, speaker: Speaker | str | Path) -> Recognizer:
@@ -106,7 +122,8 @@ class Recognizer:
         end: float | None = None,
         check_speech: bool = False,
         min_confidence: float = 0.0,
-    ) -> Prediction:
+        channel: Channel = "mix",
+    ) -> Prediction | list[Prediction]:
         """The emotion of a whole recording, or of the part from `start` to `end` seconds.
 
         A recording longer than the bundle's window is heard in windows that overlap by half, and the answer is
@@ -117,20 +134,31 @@ class Recognizer:
         Args:
             check_speech: also give no label where no voice is found; costs more than the recognition itself.
             min_confidence: probability, 0 to 1, below which the label is 'uncertain'.
+            channel: 'mix' averages the channels; 'left', 'right' or a number, from 1, takes one; with 'each' the
+                answer is a list, one `Prediction` a channel, read in turn.
 
         Raises:
-            AudioError: it cannot be read, or has NaN or infinite samples.
+            AudioError: it cannot be read, has NaN or infinite samples, or no such channel.
             ConfigError: an argument is out of range.
         """
         check_confidence(min_confidence, self.labels)
-        return self.heard(source, start, end, check_speech)[0].held_to(min_confidence)
 
-    @checked()
+        def answer(source, channel: str | int) -> Prediction:
+            return self.heard(source, start, end, check_speech, channel)[0].held_to(min_confidence)
+
+        return _each(source, answer) if channel == "each" else answer(source, channel)
+
+    @checked(channel=CHANNEL)
     def heard(
-        self, source, start: float = 0.0, end: float | None = None, check_speech: bool = False
+        self,
+        source,
+        start: float = 0.0,
+        end: float | None = None,
+        check_speech: bool = False,
+        channel: str | int = "mix",
     ) -> tuple[Prediction, np.ndarray]:
         """What `predict` answers, and the network's own posteriors `(labels,)`, which no warning levels out."""
-        with audio.Stream(source, self.facts.sample_rate, start, end) as stream:
+        with audio.Stream(source, self.facts.sample_rate, start, end, channel) as stream:
             meter = quality.Meter(self.facts.sample_rate)
             blocks = meter.watch(stream)
             speech = _Speech(self.facts.sample_rate) if check_speech else None
@@ -138,7 +166,7 @@ class Recognizer:
         warnings = quality.warnings(stream, meter.sound)
         if speech and not warnings and not speech.found:
             warnings = ("no_speech: no voice found; check what was recorded",)
-        return self._answer(posteriors, start, start + stream.seconds, warnings, _file(source)), posteriors
+        return self._answer(posteriors, start, start + stream.seconds, warnings, stream), posteriors
 
     @checked()
     def predict_iter(
@@ -149,8 +177,9 @@ class Recognizer:
         on_error: Literal["report", "raise"] = "report",
         check_speech: bool = False,
         min_confidence: float = 0.0,
-    ) -> Iterator[Prediction | Failure]:
-        """`predict` for any number of recordings: answers in order as they come, in bounded memory.
+        channel: Channel = "mix",
+    ) -> Iterator[Prediction | list[Prediction] | Failure]:
+        """`predict` for any number of recordings: what it returns for each, in order as they come, in bounded memory.
 
         Args:
             sources: taken from as needed; may be endless.
@@ -158,7 +187,7 @@ class Recognizer:
             on_error: 'report' puts a `Failure`, which is false, in the place of the answer; 'raise' stops.
         """
         check_confidence(min_confidence, self.labels)
-        answer = partial(self.predict, check_speech=check_speech, min_confidence=min_confidence)
+        answer = partial(self.predict, check_speech=check_speech, min_confidence=min_confidence, channel=channel)
         return in_order(answer if on_error == "raise" else _reporting(answer), sources, threads)
 
     @checked()
@@ -171,11 +200,17 @@ class Recognizer:
         progress: Callable[[int], None] | None = None,
         check_speech: bool = False,
         min_confidence: float = 0.0,
-    ) -> list[Prediction | Failure]:
+        channel: Channel = "mix",
+    ) -> list[Prediction | list[Prediction] | Failure]:
         """`predict_iter` as a list; `progress` is called with the number of recordings done."""
         answers = []
         each = self.predict_iter(
-            sources, threads=threads, on_error=on_error, check_speech=check_speech, min_confidence=min_confidence
+            sources,
+            threads=threads,
+            on_error=on_error,
+            check_speech=check_speech,
+            min_confidence=min_confidence,
+            channel=channel,
         )
         for answer in each:
             answers.append(answer)
@@ -192,6 +227,7 @@ class Recognizer:
         min_confidence: float = 0.0,
         speech_only: bool = True,
         smoothing: float = 1.0,
+        channel: Channel = "mix",
     ) -> list[Prediction]:
         """The emotions along a recording of any length, each with its start and end.
 
@@ -204,23 +240,31 @@ class Recognizer:
             min_confidence: probability, 0 to 1, below which a segment's label is 'uncertain'.
             speech_only: hear only speech; False hears everything that is not silent.
             smoothing: price of a change in nats of log posterior; 0 takes every window by itself.
+            channel: as in `predict`; with 'each' the segments of all channels are one list, in order of their start.
 
         Raises:
             AudioError, ConfigError: as `predict`.
         """
+        check_confidence(min_confidence, self.labels)
+        along = partial(self._along, hop=hop, speech_only=speech_only, smoothing=smoothing)
+        found = chain(*_each(source, along)) if channel == "each" else along(source, channel)
+        return [answer.held_to(min_confidence) for answer in sorted(found, key=attrgetter("start"))]
+
+    def _along(
+        self, source, channel: str | int, *, hop: float, speech_only: bool, smoothing: float
+    ) -> list[Prediction]:
         from tembr.recognize.segments import listen, merge
         from tembr.recognize.voice import Cutter, Voice
 
-        check_confidence(min_confidence, self.labels)
         rate = self.facts.sample_rate
-        with audio.Stream(source, rate) as stream:
+        with audio.Stream(source, rate, channel=channel) as stream:
             pieces = Cutter(Voice(rate), rate).stretches(stream) if speech_only else ((0, block) for block in stream)
             hear = partial(self.network.posteriors, name=stream.name)
             heard = list(listen(pieces, hear, rate, self._window, max(1, round(hop * rate))))
         warnings = quality.damage(stream)
-        found = merge(heard, smoothing)
-        answers = [self._answer(s.posteriors, s.start, s.end, warnings, _file(source), s.label) for s in found]
-        return [answer.held_to(min_confidence) for answer in answers]
+        if not heard and any(warning.startswith("cancelled") for warning in warnings):
+            log.warning("%s: %s", stream.name, warnings[-1])
+        return [self._answer(s.posteriors, s.start, s.end, warnings, stream, s.label) for s in merge(heard, smoothing)]
 
     @property
     def _steps(self) -> tuple[int, int]:
@@ -230,14 +274,15 @@ class Recognizer:
         """Mean posteriors of the windows that are not faint; the first is always heard."""
         return outspoken(cut, partial(self.network.posteriors, name=name)).mean(axis=0)
 
-    def _answer(self, posteriors, start, end, warnings, file, label: int | None = None) -> Prediction:
+    def _answer(self, posteriors, start, end, warnings, stream, label: int | None = None) -> Prediction:
+        file, channel = stream.path, stream.number
         if quality.UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:
             even = dict.fromkeys(self.labels, 1 / len(self.labels))
-            return Prediction(None, 0.0, even, start, end, warnings, file)
+            return Prediction(None, 0.0, even, start, end, warnings, file, channel=channel)
         label = int(posteriors.argmax()) if label is None else label
         name, confidence = self.labels[label], float(posteriors[label])
         probabilities = dict(zip(self.labels, posteriors.tolist()))
-        return Prediction(name, confidence, probabilities, start, end, warnings, file, name)
+        return Prediction(name, confidence, probabilities, start, end, warnings, file, name, channel)
 
 
 class _Speech:
@@ -260,15 +305,17 @@ class _Speech:
             yield block
 
 
+def _each(source, answer: Callable[..., T]) -> list[T]:
+    """`answer(source, channel)` of every channel of a recording, which is read as often as it has channels."""
+    source = lasting(source)
+    return [answer(source, number) for number in range(1, audio.inspect(source).channels + 1)]
+
+
 def _reporting(answer: Callable[..., Prediction]) -> Callable[..., Prediction | Failure]:
     def answer_or_report(source) -> Prediction | Failure:
         try:
             return answer(source)
         except TembrError as error:
-            return Failure(_file(source), error)
+            return Failure(path_of(source), error)
 
     return answer_or_report
-
-
-def _file(source) -> str:
-    return str(source) if isinstance(source, (str, Path)) else ""
