@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("matplotlib", reason="matplotlib is not installed (tembr[train])")
+pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra train)")
 ROOT = Path(__file__).parents[1]
 
 

@@ -59,7 +59,22 @@ def test_the_default_bundle_is_small_and_sound(environment, wheel):
     run(environment / "bin" / "tembr", "verify", models / "default", cwd=environment)
 
 
-def test_the_laboratory_says_what_it_lacks(environment):
+def test_the_laboratory_says_what_it_lacks(environment, wheel):
     done = subprocess.run([environment / "bin" / "tembr", "study"], cwd=environment, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "pip install 'tembr[train]'" in done.stderr and "Traceback" not in done.stderr
+    assert f"pip install '{wheel}[train]'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_laboratory_in_python_says_what_it_lacks(environment, wheel):
+    probe = """
+import tembr
+for module in ("tembr.features", "tembr.study", "tembr.ensemble", "tembr.export"):
+    try:
+        __import__(module)
+    except ImportError as error:
+        print(isinstance(error, tembr.TembrError), error)
+"""
+    lines = run(environment / "bin" / "python", "-c", probe, cwd=environment).splitlines()
+    assert len(lines) == 4 and all(line.startswith("True tembr.") for line in lines)
+    assert all(line.endswith(f"; pip install '{wheel}[train]'") for line in lines)
+    assert lines[0].startswith("True tembr.features needs torch;")

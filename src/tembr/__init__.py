@@ -12,10 +12,33 @@ from tembr.telemetry import switch_off
 switch_off()
 
 __version__ = "0.1.0"
-__all__ = ["EMOTIONS", "Failure", "Prediction", "Recognizer", "__version__", "load"]
+__all__ = [
+    "EMOTIONS",
+    "AudioError",
+    "BundleError",
+    "ConfigError",
+    "CorpusError",
+    "Failure",
+    "MissingExtraError",
+    "Prediction",
+    "Recognizer",
+    "SpeakerError",
+    "StoreError",
+    "TembrError",
+    "__version__",
+    "load",
+]
 
 _HOMES = {
     "EMOTIONS": "tembr.emotions",
+    "AudioError": "tembr.errors",
+    "BundleError": "tembr.bundle",
+    "ConfigError": "tembr.errors",
+    "CorpusError": "tembr.errors",
+    "MissingExtraError": "tembr.errors",
+    "SpeakerError": "tembr.recognize.speaker",
+    "StoreError": "tembr.errors",
+    "TembrError": "tembr.errors",
     "Failure": "tembr.recognize.prediction",
     "Prediction": "tembr.recognize.prediction",
     "Recognizer": "tembr.recognize.recognizer",

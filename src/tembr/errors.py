@@ -22,5 +22,9 @@ class ConfigError(TembrError):
     """A setting is unknown, ill-typed or out of range."""
 
 
+class MissingExtraError(TembrError, ImportError):
+    """Something is asked for that this installation lacks the packages of."""
+
+
 class StoreError(TembrError):
     """The cache or a result could not be written or read back."""

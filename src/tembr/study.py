@@ -8,9 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from tembr.arguments import checked
+from tembr.extras import needed
+
+with needed("tembr.study", "train"):
+    import pandas as pd
+
 from tembr.config import StudySettings, differences, load_settings, write_settings
 from tembr.corpora import load_corpus, write_table
 from tembr.corpora.corpus import Corpus

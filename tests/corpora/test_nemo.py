@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tembr.corpora import nemo
-from tembr.errors import CorpusError
+from tembr.errors import CorpusError, MissingExtraError
 
 HEADER = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage"
 ROWS = [
@@ -125,7 +125,7 @@ def test_unreachable_hub_is_one_line_that_says_what_to_do(monkeypatch):
 
 def test_hub_without_the_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
-    with pytest.raises(CorpusError, match=r"pip install 'tembr\[train\]'"):
+    with pytest.raises(MissingExtraError, match=r"needs datasets; .*--extra train"):
         nemo.load("some/where")
 
 

@@ -12,6 +12,7 @@ from tests.command import tembr_here
 from tests.recognize.fake_adaptable import PITCH, make_adaptable, voice
 from tests.recognize.fake_bundle import RATE
 
+from tembr import extras
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.emotions import EMOTIONS
 from tembr.errors import CorpusError
@@ -219,6 +220,6 @@ def test_a_bundle_that_cannot_adapt_is_told_before_anything_is_heard(evaluate, b
 
 
 def test_without_scipy_the_line_says_what_to_install(evaluate, monkeypatch):
-    monkeypatch.setattr(adapted, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     done = evaluate("nowhere.csv", "--adapt", 8)
-    assert done.status == 1 and done.one_line_error and "tembr[degrade]" in done.err
+    assert done.status == 1 and done.one_line_error and "--extra degrade" in done.err

@@ -11,11 +11,11 @@ import soundfile
 from tests.command import tembr_here
 from tests.recognize.fake_bundle import RATE
 
+from tembr import extras
 from tembr.cli import evaluating
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.emotions import EMOTIONS
 from tembr.errors import AudioError, ConfigError, CorpusError
-from tembr.recognize import degrade
 from tembr.recognize.degrade import (
     DEGRADATIONS,
     KNOTS,
@@ -284,10 +284,10 @@ def test_an_unknown_degradation_is_told_before_any_work(command):
 
 
 def test_what_is_not_installed_is_told_before_any_work(command, monkeypatch):
-    monkeypatch.setattr(degrade, "find_spec", lambda name: None if name == "pyroomacoustics" else object())
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "pyroomacoustics" else object())
     done = command("--degrade", "room")
     assert done.status == 1 and done.one_line_error
-    assert "pyroomacoustics; pip install 'tembr[degrade]'" in done.err
+    assert f"needs pyroomacoustics; {extras.how_to_install('degrade')}" in done.err
 
 
 def test_a_libsndfile_without_mp3_is_told(crowd, monkeypatch):
@@ -298,4 +298,4 @@ def test_a_libsndfile_without_mp3_is_told(crowd, monkeypatch):
 
 def test_help_says_what_each_degradation_is(capsys):
     said = tembr_here(capsys, "evaluate", "--help").out
-    assert all(name in said for name in DEGRADATIONS) and "tembr[degrade]" in said
+    assert all(name in said for name in DEGRADATIONS) and "extra degrade" in said

@@ -194,6 +194,35 @@ def test_the_public_face_is_there_and_takes_no_time():
         _ = tembr.lode
 
 
+ERRORS = [name for name in tembr.__all__ if name.endswith("Error")]
+
+
+def test_every_error_is_at_the_top_of_the_package():
+    import tembr.bundle
+    import tembr.errors
+    import tembr.recognize.speaker
+
+    def below(kind: type) -> set[type]:
+        return {kind}.union(*map(below, kind.__subclasses__()))
+
+    assert {getattr(tembr, name) for name in ERRORS} == below(tembr.TembrError)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (lambda: tembr.load("nowhere"), "BundleError"),
+        (lambda: tembr.load().predict("nowhere.wav"), "AudioError"),
+        (lambda: tembr.load().predict("nowhere.wav", start=-1), "ConfigError"),
+        (lambda: tembr.load().for_speaker("nowhere.json"), "SpeakerError"),
+    ],
+)
+def test_an_error_is_caught_by_its_name_and_by_that_of_all(call, kind):
+    for name in (kind, "TembrError"):
+        with pytest.raises(getattr(tembr, name)):
+            call()
+
+
 def test_the_recognizer_brings_nothing_of_the_laboratory(bundle, wav):
     heavy = ("torch", "pandas", "librosa", "sklearn", "matplotlib", "datasets", "rich", "pydantic", "onnx")
     probe = (

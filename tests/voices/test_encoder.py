@@ -16,7 +16,7 @@ from tembr.voices.encoder import Encoder, embeddings
 from tembr.voices.experiment import run_experiment
 from tembr.voices.recipe import MemberSettings, Recipe, read_recipe
 
-transformers = pytest.importorskip("transformers", reason="transformers is not installed (tembr[encoders])")
+transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
 
 SMALL = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "conv_dim": (8, 8),

@@ -47,8 +47,10 @@ class _FirstWarning(logging.Handler):
 
 
 def _said(error: Exception) -> str:
-    if isinstance(error, ImportError):
-        return f"this command needs the laboratory ({error.name} is missing); pip install 'tembr[train]'"
+    if isinstance(error, ImportError) and not isinstance(error, TembrError):
+        from tembr.extras import how_to_install
+
+        return f"this command needs the laboratory ({error.name} is missing); {how_to_install('train')}"
     if isinstance(error, OSError):
         what = f"{error.filename}: " if error.filename else ""
         return f"{what}{error.strerror or error}; check the path, its permissions and the free space"

@@ -111,7 +111,7 @@ def evaluate(
             click_type=Words("tembr.recognize.degrade:DEGRADATIONS", listed=True),
             help="Also hear every recording made worse, and say what UAR that costs: phone (300-3,400 Hz, G.711), mp3 "
             "(32 kbit/s), noise (other speakers of the corpus, 10 dB below), room (a small one's echo), "
-            "microphone (an equaliser each). Repeatable. Needs tembr[degrade].",
+            "microphone (an equaliser each). Repeatable. Needs the extra degrade.",
         ),
     ] = None,
     min_confidence: Annotated[
@@ -126,7 +126,7 @@ def evaluate(
             metavar="K",
             min=1,
             help="Adapt to each speaker by K recordings, drawn and without labels, and answer the others without and "
-            "with that. Not with --degrade. Needs tembr[degrade].",
+            "with that. Not with --degrade. Needs the extra degrade.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draw for --adapt.", min=0)] = 0,

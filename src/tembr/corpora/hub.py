@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tembr.corpora.materialize import plain_name
 from tembr.errors import CorpusError
+from tembr.extras import needed
 from tembr.files import cache_root, write_bytes
 
 _BATCH = 64  # rows; audio of one batch is in memory at a time
@@ -147,12 +148,8 @@ def _content(audio: dict | None, where: str) -> bytes:
 
 
 def _import(module: str):
-    try:
+    with needed("reading a Hugging Face data set", "train"):
         return importlib.import_module(module)
-    except ImportError as error:
-        raise CorpusError(
-            "reading a Hugging Face data set needs datasets; install it with pip install 'tembr[train]'"
-        ) from error
 
 
 def _first_line(error: Exception) -> str:

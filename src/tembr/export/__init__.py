@@ -3,8 +3,11 @@
 facts = export_bundle(EnsembleFolder.read("runs/nemo/ensemble"), "bundle", ExportSettings(quantize="static"))
 """
 
-from tembr.ensemble.folder import EnsembleFolder
-from tembr.export.bundling import ExportSettings, export_bundle
-from tembr.export.member import read_member_folder
+from tembr.extras import needed
+
+with needed("tembr.export", "train"):
+    from tembr.ensemble.folder import EnsembleFolder
+    from tembr.export.bundling import ExportSettings, export_bundle
+    from tembr.export.member import read_member_folder
 
 __all__ = ["EnsembleFolder", "ExportSettings", "export_bundle", "read_member_folder"]

@@ -7,14 +7,14 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tembr.audio import Stream
 from tembr.corpora.corpus import Corpus, Utterance
-from tembr.errors import AudioError, ConfigError, CorpusError
+from tembr.errors import AudioError, CorpusError
+from tembr.extras import require
 from tembr.recognize.adaptation import learn, priors
 from tembr.recognize.evaluation import Evaluation, gap
 from tembr.recognize.recognizer import Recognizer
@@ -74,11 +74,10 @@ def check(recognizer: Recognizer) -> None:
 
     Raises:
         BundleError: the bundle cannot adapt.
-        ConfigError: what the comparison needs is not installed.
+        MissingExtraError: what the comparison needs is not installed.
     """
     priors(recognizer.network)
-    if not find_spec("scipy"):
-        raise ConfigError("--adapt needs scipy to compare with and without; pip install 'tembr[degrade]'")
+    require("--adapt", "degrade", "scipy")
 
 
 def draw(corpus: Corpus, recordings: int, seed: int = 0) -> Draw:

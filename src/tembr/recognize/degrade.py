@@ -11,7 +11,6 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from importlib.util import find_spec
 
 import numpy as np
 import soundfile
@@ -19,6 +18,7 @@ import soundfile
 from tembr.audio import fit_length, read, resample
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.errors import ConfigError, CorpusError
+from tembr.extras import require
 
 BAND, TELEPHONE_RATE = (300, 3_400), 8_000  # Hz
 MP3_BITRATE, MP3_RATE = 32, 16_000  # kbit/s, Hz
@@ -45,13 +45,12 @@ def check(name: str, corpus: Corpus) -> None:
     """See before any work whether `prepare` will do.
 
     Raises:
-        ConfigError: no such degradation, or what it needs is not installed.
+        ConfigError: no such degradation; MissingExtraError: what it needs is not installed.
         CorpusError: `noise`, and all of the corpus lies in one file.
     """
     if name not in DEGRADATIONS:
         raise ConfigError(f"--degrade {name}: no such degradation; choose {', '.join(DEGRADATIONS)}")
-    if missing := [package for package in ("scipy", "pyroomacoustics") if not find_spec(package)]:
-        raise ConfigError(f"--degrade needs {' and '.join(missing)}; pip install 'tembr[degrade]'")
+    require("--degrade", "degrade", "scipy", "pyroomacoustics")
     if name == "mp3" and "MP3" not in soundfile.available_formats():
         raise ConfigError("--degrade mp3: the system's libsndfile has no MP3; pip install a wheel of soundfile >= 0.13")
     if name == "noise" and len({u.path for u in corpus.utterances}) < 2:

@@ -18,6 +18,7 @@ import torch
 from tembr.audio import read
 from tembr.corpora.corpus import Utterance
 from tembr.errors import ConfigError
+from tembr.extras import needed
 from tembr.features.shard import digest
 from tembr.files import atomic_write, cache_root
 
@@ -38,15 +39,13 @@ class Encoder:
         name: on the Hugging Face hub, such as 'microsoft/wavlm-base-plus', or a folder.
 
     Raises:
-        ConfigError: `transformers` is not installed, there is no such model, it has no safetensors, or it is no
-            encoder of speech.
+        MissingExtraError: `transformers` is not installed.
+        ConfigError: there is no such model, it has no safetensors, or it is no encoder of speech.
     """
 
     def __init__(self, name: str):
-        try:
+        with needed("a pretrained encoder", "encoders"):
             from transformers import AutoFeatureExtractor, AutoModel
-        except ImportError as error:
-            raise ConfigError("a pretrained encoder needs transformers; pip install 'tembr[encoders]'") from error
         try:
             self.extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
             model = AutoModel.from_pretrained(name, use_safetensors=True, trust_remote_code=False).float()
