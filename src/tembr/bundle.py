@@ -4,6 +4,7 @@ model.onnx      waveform float32 [batch, samples] → probabilities float32 [bat
                 speaker also has the inputs and outputs that `recognize.network.unadaptable` lists
 bundle.json     inputs, labels, rate, window, members, weights, temperature, corpora, licence, metrics, hashes
 MODEL_CARD.md   the same for people
+training_record.npy   which recordings and speakers it learnt from, as digests (`training_record`)
 quantized/      smaller variants, where made
 """
 

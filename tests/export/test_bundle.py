@@ -14,7 +14,10 @@ from tembr.config import load_settings
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.errors import ConfigError, CorpusError, StoreError
 from tembr.export import ExportSettings, bundling, export_bundle
+from tembr.export.recordings import find_recordings
 from tembr.export.verify import torch_posteriors, verify_graph
+from tembr.member import Watch
+from tembr.training_record import read_record, recording_digest, speaker_digest
 from tests.export.conftest import WEIGHTS
 
 
@@ -77,6 +80,15 @@ def test_the_transform_is_in_the_graph_once(bundle):
     model = onnx.load(bundle.folder / "model.onnx")
     groups = [a.i for n in model.graph.node for a in n.attribute if n.op_type == "Conv" and a.name == "group"]
     assert len([g for g in groups if g > 1]) == 1  # the networks' convolutions have one group each
+
+
+def test_what_was_learnt_is_on_record_and_the_test_part_is_not(bundle, ensemble):
+    record = read_record(bundle.folder, read_facts(bundle.folder))
+    recordings = find_recordings(ensemble, None, Watch())
+    assert recordings.unseen and recordings.test
+    assert all(record.has(recording_digest(u)) for u in (*recordings.train, *recordings.validation))
+    assert not any(record.has(recording_digest(u)) for u in recordings.test)
+    assert record.has(speaker_digest(recordings.corpus.name, recordings.train[0].speaker))
 
 
 def test_facts_are_complete(bundle):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from tembr.corpora import load_corpus
 from tembr.errors import ConfigError, StoreError
 from tembr.export.voice_bundle import export_voices
 from tembr.recognize import load
+from tembr.recognize.network import Network
+from tembr.recognize.overlap import overlap
 from tembr.recognize.speaker import Speaker, SpeakerError
 from tembr.recognize.verify import verify
 from tembr.voices.answer import ensemble_of, known, softmax, unknown
@@ -66,6 +69,13 @@ def test_trained_networks_are_not_trained_again(measured, tmp_path, monkeypatch)
     monkeypatch.setattr("tembr.voices.networks.learn", lambda *_: pytest.fail("trained again"))
     again = run_experiment(RECIPE, {}, tmp_path)
     assert [line.uar for line in again] == [line.uar for line in measured[1]]
+
+
+def test_the_bundle_knows_the_corpus_it_was_trained_on(bundle):
+    corpus = load_corpus("demo")
+    found = overlap(Network(bundle[0]), replace(corpus, name="renamed"))
+    assert (found.named, found.recordings) == (False, len(corpus))
+    assert overlap(Network(bundle[0]), corpus).trained_speakers == corpus.speakers
 
 
 def test_the_bundle_is_sound_and_says_what_was_measured(bundle, measured):

@@ -20,6 +20,7 @@ from tembr.recognize import adapted
 from tembr.recognize.adaptation import FEW, few
 from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
 from tembr.recognize.evaluation import Evaluation, choose_labels, compare, evaluate, known_to
+from tembr.recognize.overlap import Overlap, overlap
 from tembr.recognize.recognizer import Recognizer
 
 LISTED = 10
@@ -59,6 +60,13 @@ def measure(
         evaluation = evaluate(recognizer, corpus, threads, follow, effect, own, labels)
     _left_out(list(evaluation.failures.values()))
     return evaluation
+
+
+def trained_on(recognizer: Recognizer, corpus: Corpus, threads: int | None, quiet: bool) -> Overlap:
+    """What of the corpus the bundle was trained on."""
+    with progress_bars() as bars:
+        follow = None if quiet else lambda done, total: bars.count("recordings compared with the training", done, total)
+        return overlap(recognizer.network, corpus, threads, follow)
 
 
 def degrade(
@@ -121,6 +129,8 @@ def show(evaluation: Evaluation) -> None:
     from rich.table import Table
 
     content = evaluation.as_dict()
+    if evaluation.overlap and evaluation.overlap.trained:
+        results.print(evaluation.overlap.said(), "", sep="\n", markup=False)
     measures = Table("measure", "value", "95 % interval", box=None, pad_edge=False)
     for name in ("accuracy", "uar", "macro_f1", "ece"):
         interval = content[name]
@@ -233,10 +243,17 @@ def _draw(evaluation: Evaluation, folder: Path) -> None:
         from tembr.evaluate.reliability import coverage_png, reliability_png
     except ImportError:
         return
-    truth = evaluation.truth
-    coverage_png(truth, evaluation.posteriors, folder / "coverage.png", "most confident first")
-    reliability_png({"answers": evaluation.posteriors}, truth, folder / "reliability.png", "confidence and accuracy")
+    truth, of = evaluation.truth, _title(evaluation)
+    coverage_png(truth, evaluation.posteriors, folder / "coverage.png", f"most confident first, {of}")
+    title = f"confidence and accuracy, {of}"
+    reliability_png({"answers": evaluation.posteriors}, truth, folder / "reliability.png", title)
     if evaluation.degraded:
         uars = {"clean": evaluation.scores.uar} | {one.name: one.evaluation.scores.uar for one in evaluation.degraded}
-        degraded_png(uars, folder / "degraded.png", f"{evaluation.scores.n} recordings")
-    confusion_png(evaluation.scores, folder / "confusion.png", f"{evaluation.scores.n} recordings")
+        degraded_png(uars, folder / "degraded.png", of)
+    confusion_png(evaluation.scores, folder / "confusion.png", of)
+
+
+def _title(evaluation: Evaluation) -> str:
+    """Of a picture that is sent around without its report: how many recordings, and whether they are new."""
+    trained = evaluation.overlap and evaluation.overlap.trained
+    return f"{evaluation.scores.n} recordings" + (", trained on" if trained else "")

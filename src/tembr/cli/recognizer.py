@@ -172,6 +172,7 @@ def evaluate(
         adapted.check(recognizer)
     options = {"columns": pairs_of(column), "allow_outside": bool(allow_outside)}
     known, among = evaluating.open_corpus(recognizer, corpus, corpus_dir, unmapped, listed(labels), **options)
+    overlap = evaluating.trained_on(recognizer, known, threads, quiet)
     worse = list(dict.fromkeys(listed(degrade) or ()))
     for name in worse:
         check(name, known)
@@ -179,7 +180,7 @@ def evaluate(
         evaluation = evaluating.adapt(recognizer, known, adapt, seed, threads, quiet, among)
     else:
         evaluation = evaluating.measure(recognizer, known, threads, quiet, labels=among)
-    evaluation = replace(evaluation, min_confidence=min_confidence)
+    evaluation = replace(evaluation, min_confidence=min_confidence, overlap=overlap)
     if worse:
         evaluation = evaluating.degrade(recognizer, known, evaluation, worse, threads, quiet, among)
     if out:

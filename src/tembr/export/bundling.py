@@ -32,10 +32,12 @@ from tembr.export.verify import Verification, verify_graph
 from tembr.files import write_bytes
 from tembr.member import Watch
 from tembr.train.ensemble import WeightedEnsemble
+from tembr.training_record import write_record
 
 Inputs = Literal["waveform", "features"]
 
 OPTIMIZATION, VERIFICATION = "optimization.json", "verification.json"
+RECORDED = "recordings noted in the training record"
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def export_bundle(
         write_metadata(graph.portable, metadata(facts))
         work.verified(graph.model, folder, out)
         facts = work.measured_variants(graph, facts, folder)
+        write_record(folder, {work.recordings.corpus.name: work.recordings.learnt}, partial(watch.progress, RECORDED))
         write_bytes(folder / CARD, model_card(facts).encode())
         write_facts(facts, folder)
     watch.say(f"{out}: {facts.name} {facts.version}, {(out / facts.default).stat().st_size / 1e6:.1f} MB")

@@ -37,6 +37,11 @@ class Recordings:
     test: tuple[Utterance, ...]
     unseen: bool
 
+    @property
+    def learnt(self) -> tuple[Utterance, ...]:
+        """What the networks were trained on or chosen by: all but a test part that they have not seen."""
+        return self.train + self.validation if self.unseen else self.corpus.utterances
+
     def for_verification(self, count: int) -> list[Utterance]:
         """The test part, and where it has fewer than `count` recordings, of the rest as many as are missing."""
         chosen = list(self.test)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tembr import __version__, audio
 from tembr.bundle import CARD, MODEL, BundleError, Facts, self_test_waveform, write_facts
 from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError, StoreError
-from tembr.export.bundling import VERIFICATION, appearing, refuse_other
+from tembr.export.bundling import RECORDED, VERIFICATION, appearing, refuse_other
 from tembr.export.card import model_card
 from tembr.export.facts import METADATA
 from tembr.export.onnx import WAVEFORM, write_metadata
@@ -40,6 +41,7 @@ from tembr.files import write_bytes
 from tembr.member import Watch
 from tembr.recognize.degrade import DEGRADATIONS
 from tembr.recognize.manner import Own
+from tembr.training_record import write_record
 from tembr.voices.answer import ensemble_for, manner_of
 from tembr.voices.experiment import MODES, RESULTS, corpora_of
 from tembr.voices.network import VoiceEnsemble
@@ -140,6 +142,8 @@ def export_voices(
         write_bytes(folder / VERIFICATION, (json.dumps(report, indent=1) + "\n").encode())
         write_bytes(folder / MODEL, model.SerializeToString())
         facts = replace(facts, self_test=_self_test(model, features.sample_rate))
+        learnt = {corpus.name: corpus.utterances for corpus in corpora}
+        write_record(folder, learnt, partial(watch.progress, RECORDED))
         write_bytes(folder / CARD, model_card(facts).encode())
         write_facts(facts, folder)
     took = _milliseconds(model, features.sample_rate)

@@ -17,6 +17,7 @@ from tembr.evaluate.coverage import HALF, Kept, accuracy_at, coverage_table, kep
 from tembr.evaluate.metrics import Scores, score
 from tembr.recognize.batch import in_order
 from tembr.recognize.degrade import Effect
+from tembr.recognize.overlap import Overlap
 from tembr.recognize.prediction import Prediction
 from tembr.recognize.recognizer import Recognizer
 
@@ -41,6 +42,7 @@ class Evaluation:
         min_confidence: below which answers are withheld, 0 to 1; None where that was not asked.
         adapted: the same recordings heard by recognizers adapted to their speakers; None where that was not asked.
         restricted: whether `labels` were asked for.
+        overlap: what of the corpus the bundle was trained on; None where that was not looked up.
     """
 
     labels: tuple[str, ...]
@@ -53,6 +55,7 @@ class Evaluation:
     min_confidence: float | None = None
     adapted: Adapted | None = None
     restricted: bool = False
+    overlap: Overlap | None = None
 
     @property
     def truth(self) -> np.ndarray:
@@ -72,6 +75,7 @@ class Evaluation:
         warnings = Counter(code for answer in self.answers for code in answer.codes)
         kept = None if self.min_confidence is None else kept_at(self.truth, self.posteriors, self.min_confidence)
         return self.scores.as_dict() | {
+            **(self.overlap.as_dict() if self.overlap else {}),
             **({"restricted_to": list(self.labels)} if self.restricted else {}),
             HALF: asdict(accuracy_at(self.truth, self.posteriors, coverage=0.5)),
             **({"at_min_confidence": asdict(kept)} if kept else {}),
