@@ -75,6 +75,20 @@ def test_show_draws_the_eleven(capsys, tmp_path):
     assert (tmp_path / "b.png").stat().st_size > (tmp_path / "a.png").stat().st_size > 20_000
 
 
+def test_show_says_on_stderr_that_a_part_is_drawn(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("tembr.show.DEFAULT_LENGTH", 0.5)
+    clip = load_corpus("demo").utterances[0].path
+    done = tembr_here(capsys, "show", str(clip), "--out", str(tmp_path / "a.svg"))
+    assert done.status == 0 and "0.0 to 0.5 s of" in done.err
+    assert done.out == f"{tmp_path / 'a.svg'}\n"
+
+
+@pytest.mark.parametrize("wrong", [("--out", "a.jpg"), ("--start", "2", "--end", "1"), ("--end", "3600")])
+def test_show_refuses_what_it_cannot_draw_before_it_reads(capsys, wrong):
+    done = tembr_here(capsys, "show", "there is none.wav", *wrong)
+    assert done.status == 2 and "Traceback" not in done.err
+
+
 def test_cache_list_verify_and_clear(capsys, tmp_path, monkeypatch, folder):
     monkeypatch.setenv("TEMBR_CACHE", str(tmp_path / "cache"))
     assert "nothing is cached" in tembr_here(capsys, "cache", "list").out

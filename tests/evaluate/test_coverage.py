@@ -114,7 +114,7 @@ def test_the_table_is_written_with_its_columns(tmp_path):
 
 def test_the_picture_marks_half_and_chance(monkeypatch):
     figures: list[Figure] = []
-    monkeypatch.setattr(reliability, "save_png", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(reliability, "save_figure", lambda figure, path: figures.append(figure))
     reliability.coverage_png(TRUTH, FOUR, "unused", "four")
     (axes,) = figures[0].axes
     curve, chance, half = axes.lines
@@ -134,7 +134,7 @@ def test_the_picture_is_written_for_one_who_is_never_unsure(tmp_path):
 
 def test_one_reliability_diagram_alone_is_blue(monkeypatch):
     figures: list[Figure] = []
-    monkeypatch.setattr(reliability, "save_png", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(reliability, "save_figure", lambda figure, path: figures.append(figure))
     reliability.reliability_png({"mfcc": FOUR}, TRUTH, "unused", "mfcc")
     assert figures[0].axes[0].lines[1].get_color() == reliability.BLUE
 

@@ -34,7 +34,7 @@ def history(fold: int, best: int) -> pd.DataFrame:
 def drawn(monkeypatch):
     """The figure instead of its file."""
     figures = []
-    monkeypatch.setattr(plots, "save_png", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: figures.append(figure))
     return figures
 
 

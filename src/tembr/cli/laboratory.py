@@ -141,18 +141,32 @@ def compare(
 @app.command()
 def show(
     file: Annotated[Path, typer.Argument(help="Recording: WAV, FLAC, OGG/Opus or MP3.")],
-    out: Annotated[Path | None, typer.Option(help="PNG to write; NAME.representations.png by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG, PDF or SVG to write; NAME.representations.png by default.")
+    ] = None,
+    start: Annotated[float, typer.Option(help="Second of the recording to draw from.", min=0.0)] = 0.0,
+    end: Annotated[
+        float | None, typer.Option(help="Second to draw to; without it at most 30 s are drawn.", min=0.0)
+    ] = None,
     augment: Annotated[bool, typer.Option("--augment", help="Beside each, one draw of its augmentation.")] = False,
     seed: Annotated[int, typer.Option(help="Of that draw.")] = 0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: features.n_mels=64.")] = None,
 ) -> None:
-    """Draw a recording's eleven representations side by side."""
+    """Draw a recording's eleven representations side by side, with hertz, seconds, decibels and beats per minute.
+
+    Example: `tembr show call.wav --start 60 --end 75 --out figure.pdf`
+    """
     from tembr.config import load_settings
+    from tembr.show import check
     from tembr.show import show as draw
 
-    settings = load_settings(overrides=set_ or [])
     path = out or Path(f"{file.stem}.representations.png")
-    draw(file, path, settings.features, settings.augment if augment else None, seed)
+    try:
+        check(path, start, end)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    settings = load_settings(overrides=set_ or [])
+    draw(file, path, settings.features, settings.augment if augment else None, seed, start=start, end=end)
     typer.echo(path)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, ink_on, plain_frame, save_png, two_line_name
+from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, ink_on, plain_frame, save_figure, two_line_name
 from tembr.evaluate.results import PROTOCOLS, MemberResult, by_protocol, comparison_table
 
 PROTOCOL_COLORS = {"random": BLUE, "kfold": GREEN, "speaker": ORANGE}
@@ -34,7 +34,7 @@ def comparison_png(results: Sequence[MemberResult], path: str | os.PathLike, tit
     _draw_seconds(seconds, table, list(grouped))
     protocol = list(grouped)[-1]
     _draw_recall(recall, table, protocol, grouped[protocol])
-    return save_png(figure, path)
+    return save_figure(figure, path)
 
 
 def _draw_accuracy(axes: Axes, table: pd.DataFrame, protocol: str) -> None:

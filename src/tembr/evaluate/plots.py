@@ -11,17 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tembr.emotions import POLISH
+from tembr.errors import ConfigError
 from tembr.evaluate.metrics import Interval, Scores
 from tembr.files import atomic_write
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
 INK = "#1F2937"
 DOTS_PER_INCH = 120
+FORMATS = ("png", "pdf", "svg")
+"""Pictures are written in, by the suffix of their path."""
 
 
 def confusion_png(scores: Scores, path: str | os.PathLike, title: str) -> Path:
@@ -41,7 +45,7 @@ def confusion_png(scores: Scores, path: str | os.PathLike, title: str) -> Path:
         pad=12,
         parse_math=False,
     )
-    return save_png(figure, path)
+    return save_figure(figure, path)
 
 
 def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> Path:
@@ -73,7 +77,7 @@ def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> P
     measures.set_ylim(0, 1.02)
     measures.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     _finish(measures, "share recognised")
-    return save_png(figure, path)
+    return save_figure(figure, path)
 
 
 def degraded_png(uars: dict[str, Interval], path: str | os.PathLike, title: str) -> Path:
@@ -96,7 +100,7 @@ def degraded_png(uars: dict[str, Interval], path: str | os.PathLike, title: str)
     axes.set_xlabel("UAR, 95 % interval", color=INK)
     axes.set_title(title, color=INK, fontsize=12, parse_math=False)
     plain_frame(axes)
-    return save_png(figure, path)
+    return save_figure(figure, path)
 
 
 def draw_confusion(axes: Axes, confusion: np.ndarray, labels: tuple[str, ...]) -> None:
@@ -125,15 +129,30 @@ def ink_on(share: float) -> str:
     return "white" if share > 0.65 else INK
 
 
-def save_png(figure: Figure, path: str | os.PathLike) -> Path:
-    """Write `figure` to `path`, whole or not at all.
+def picture_format(path: str | os.PathLike) -> str:
+    """The format that the suffix of `path` names: 'png', 'pdf' or 'svg'.
 
     Raises:
+        ConfigError: it names none of these.
+    """
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise ConfigError(f"{path}: a picture is written as .png, .pdf or .svg; name the file so")
+    return kind
+
+
+def save_figure(figure: Figure, path: str | os.PathLike) -> Path:
+    """Write `figure` to `path` in the format its suffix names, whole or not at all.
+
+    Raises:
+        ConfigError: the suffix names no format of `FORMATS`.
         StoreError: the file could not be written; an older one is then untouched.
     """
+    kind = picture_format(path)
     FigureCanvasAgg(figure)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, facecolor="white")
+    metadata = {"Title": figure.get_suptitle() or Path(path).stem}
+    with atomic_write(path) as temporary, rc_context({"pdf.fonttype": 42}):  # 42: letters stay letters
+        figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, facecolor="white", metadata=metadata)
     return Path(path)
 
 

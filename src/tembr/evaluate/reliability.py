@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tembr.evaluate.coverage import accuracy_at, coverage_table
 from tembr.evaluate.metrics import expected_calibration_error
-from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, plain_frame, save_png
+from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, plain_frame, save_figure
 
 BINS = 10
 
@@ -54,7 +54,7 @@ def reliability_png(curves: Mapping[str, np.ndarray], truth: np.ndarray, path: s
     plain_frame(axes)
     axes.legend(frameon=False, fontsize=9, loc="upper left")
     axes.set_title(f"{title}\nn = {len(truth)}", color=INK, fontsize=12, parse_math=False)
-    return save_png(figure, path)
+    return save_figure(figure, path)
 
 
 def coverage_png(truth: np.ndarray, probabilities: np.ndarray, path: str | os.PathLike, title: str) -> Path:
@@ -86,7 +86,7 @@ def coverage_png(truth: np.ndarray, probabilities: np.ndarray, path: str | os.Pa
     plain_frame(axes)
     axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, chance))
     axes.set_title(f"{title}\nn = {len(truth)}", color=INK, fontsize=12, parse_math=False)
-    return save_png(figure, path)
+    return save_figure(figure, path)
 
 
 def _draw(axes: Axes, probabilities: np.ndarray, truth: np.ndarray, name: str, color: str) -> None:

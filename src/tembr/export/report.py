@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, plain_frame, save_png
+from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, plain_frame, save_figure
 from tembr.export.measure import ACCURACY_LOSS, Measured
 from tembr.files import atomic_write, write_bytes
 
@@ -81,7 +81,7 @@ def _draw(lines: Sequence[Measured], path: Path, chosen: str, unseen: bool) -> N
     _shares(share, lines)
     time.set_yticks(range(len(lines)), [line.variant for line in lines], fontsize=9, parse_math=False)
     time.set_ylim(len(lines) - 0.5, -0.5)
-    save_png(figure, path)
+    save_figure(figure, path)
 
 
 def _bars(axes: Axes, values: list[float], lines: Sequence[Measured], chosen: str, label: str, form: str) -> None:

@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
+from tembr.features.normalization import normalize_recording
 from tembr.features.registry import Representation
-
-Normalization = Literal["none", "cmn", "cmvn", "minmax"]
 
 
 class PictureSettings(BaseModel):
@@ -20,7 +19,7 @@ class PictureSettings(BaseModel):
 
     Attributes:
         per_recording: 'auto' takes the representation's own way ('cmvn' for the MFCC family, 'minmax' for
-            chroma and the like, 'none' for decibels), or one of `Normalization` for all.
+            chroma and the like, 'none' for decibels), or one of `normalization.Normalization` for all.
         training_statistics: standardise each row by its mean and deviation over the training recordings.
         curve_bands: rows a one-row curve (ZCR, RMS) is repeated over.
         max_bins: rows above which a tall picture (spectrogram, tempogram) is averaged down; 0 for never.
@@ -33,23 +32,6 @@ class PictureSettings(BaseModel):
     training_statistics: bool = True
     curve_bands: int = Field(32, ge=1, le=256)
     max_bins: int = Field(128, ge=0, le=4_096)
-
-
-def normalize_recording(values: torch.Tensor, how: Normalization) -> torch.Tensor:
-    """Normalise each recording by itself, `(batch, bins, frames)`.
-
-    'cmn': every bin to zero mean over time; 'cmvn': to unit deviation too; 'minmax': the whole to 0–1; 'none': as it
-    is. A constant stays at 0.
-    """
-    if how == "cmn":
-        return values - values.mean(-1, keepdim=True)
-    if how == "cmvn":
-        centred = values - values.mean(-1, keepdim=True)
-        return centred / values.std(-1, keepdim=True, correction=0).clamp(min=1e-5)
-    if how == "minmax":
-        low = values.amin((-2, -1), keepdim=True)
-        return (values - low) / (values.amax((-2, -1), keepdim=True) - low).clamp(min=1e-8)
-    return values
 
 
 def curve_picture(curve: torch.Tensor, bands: int, weights: str) -> torch.Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tembr.features import spectral, temporal, tonal
+from tembr.features import axes, spectral, temporal, tonal
 from tembr.features.analysis import Analysis
 from tembr.features.settings import FeatureSettings
 
@@ -20,9 +20,10 @@ class Representation:
         name: as on the command line.
         title: for people and pictures.
         unit: of its values.
-        rows: what its bins are.
+        rows: what its bins are under given settings, as an axis.
         bins: number of bins under given settings.
         compute: from an analysis to `(batch, bins, frames)`, librosa's values.
+        scale: how its values are drawn for people.
         normalization: per recording, by default: 'none', 'cmvn' (each bin over time) or 'minmax' (the whole).
         picture: None, or how a one-row curve becomes a picture: 'linear' or 'exponential' weights.
         augmentation: name of its strategy in `tembr.augment`.
@@ -31,9 +32,10 @@ class Representation:
     name: str
     title: str
     unit: str
-    rows: str
+    rows: Callable[[FeatureSettings], axes.Rows]
     bins: Callable[[FeatureSettings], int]
     compute: Callable[[Analysis], torch.Tensor]
+    scale: axes.Scale = axes.AS_IS
     normalization: str = "none"
     picture: str | None = None
     augmentation: str = "spectrum"
@@ -60,42 +62,51 @@ def _rms(a: Analysis) -> torch.Tensor:
 
 
 _ENTRIES = (
-    Representation("melspectrogram", "Mel spectrogram", "dB", "mel band", lambda s: s.n_mels, _mel),
-    Representation("spectrogram", "Spectrogram", "dB", "frequency bin", lambda s: 1 + s.n_fft // 2, _spectrogram),
+    Representation("melspectrogram", "Mel spectrogram", "dB re maximum", axes.mel_rows, lambda s: s.n_mels, _mel),
     Representation(
-        "mfcc", "MFCC", "dB", "coefficient", lambda s: s.n_mfcc, lambda a: a.mfcc, "cmvn", None, "cepstrum"
+        "spectrogram", "Spectrogram", "dB re maximum", axes.hertz_rows, lambda s: 1 + s.n_fft // 2, _spectrogram
     ),
     Representation(
-        "chroma", "Chroma", "share of maximum", "pitch class", lambda s: s.n_chroma, lambda a: a.chroma,
-        "minmax", None, "harmonic",
+        "mfcc", "MFCC", "dB", axes.coefficient_rows, lambda s: s.n_mfcc, lambda a: a.mfcc, axes.STANDARDISED,
+        "cmvn", None, "cepstrum",
     ),
     Representation(
-        "spectral_contrast", "Spectral contrast", "dB", "octave band", lambda s: s.contrast_bands + 1, _contrast,
-        "minmax", None, "cepstrum",
-    ),
-    Representation("zcr", "Zero-crossing rate", "share", "rate", lambda s: 1, _zcr, "minmax", "linear", "curve"),
-    Representation("rms", "RMS energy", "amplitude", "energy", lambda s: 1, _rms, "minmax", "exponential", "curve"),
-    Representation(
-        "tempogram", "Tempogram", "correlation", "lag (frames)", lambda s: s.tempogram_win, lambda a: a.tempogram,
-        "minmax", None, "rhythm",
+        "chroma", "Chroma", "share of maximum", axes.pitch_class_rows, lambda s: s.n_chroma, lambda a: a.chroma,
+        axes.AS_IS, "minmax", None, "harmonic",
     ),
     Representation(
-        "tonnetz", "Tonnetz", "centroid", "dimension", lambda s: 6,
-        lambda a: tonal.tonnetz(a.chroma, a.constants.tonnetz), "minmax", None, "harmonic",
+        "spectral_contrast", "Spectral contrast", "dB", axes.contrast_rows, lambda s: s.contrast_bands + 1, _contrast,
+        axes.ABOVE_MEAN, "minmax", None, "cepstrum",
     ),
     Representation(
-        "delta_mfcc", "Delta MFCC", "dB per frame", "coefficient", lambda s: s.n_mfcc,
-        lambda a: temporal.delta(a.mfcc, a.settings.delta_width), "cmvn", None, "cepstrum",
+        "zcr", "Zero-crossing rate", "crossings per sample", axes.one_row, lambda s: 1, _zcr, axes.AS_IS,
+        "minmax", "linear", "curve",
     ),
     Representation(
-        "delta_tempogram", "Delta tempogram", "correlation per frame", "lag (frames)", lambda s: s.tempogram_win,
-        lambda a: temporal.delta(a.tempogram, a.settings.delta_width), "minmax", None, "rhythm",
+        "rms", "RMS energy", "amplitude", axes.one_row, lambda s: 1, _rms, axes.LEVEL,
+        "minmax", "exponential", "curve",
+    ),
+    Representation(
+        "tempogram", "Tempogram", "correlation", axes.tempo_rows, lambda s: s.tempogram_win, lambda a: a.tempogram,
+        axes.AS_IS, "minmax", None, "rhythm",
+    ),
+    Representation(
+        "tonnetz", "Tonnetz", "tonal centroid", axes.tonal_rows, lambda s: 6,
+        lambda a: tonal.tonnetz(a.chroma, a.constants.tonnetz), axes.SIGNED, "minmax", None, "harmonic",
+    ),
+    Representation(
+        "delta_mfcc", "Delta MFCC", "dB per frame", axes.coefficient_rows, lambda s: s.n_mfcc,
+        lambda a: temporal.delta(a.mfcc, a.settings.delta_width), axes.STANDARDISED, "cmvn", None, "cepstrum",
+    ),
+    Representation(
+        "delta_tempogram", "Delta tempogram", "correlation per frame", axes.tempo_rows, lambda s: s.tempogram_win,
+        lambda a: temporal.delta(a.tempogram, a.settings.delta_width), axes.SIGNED, "minmax", None, "rhythm",
     ),
 )  # fmt: skip
 
 _CONTOURS = Representation(
-    "contours", "Voice contours", "dB, semitones", "band, pitch, voicing, energy", lambda s: s.n_mels + 3,
-    lambda a: a.contours, "cmn", None, "cepstrum",
+    "contours", "Voice contours", "dB, semitones", axes.contour_rows, lambda s: s.n_mels + 3,
+    lambda a: a.contours, axes.STANDARDISED, "cmn", None, "cepstrum",
 )  # fmt: skip
 
 REPRESENTATIONS: tuple[str, ...] = tuple(entry.name for entry in _ENTRIES)
