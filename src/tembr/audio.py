@@ -20,8 +20,6 @@ SAMPLE_RATE = 16_000
 WINDOW = 3.0
 """Seconds a recording is cut or zero-padded to before its representations are computed."""
 
-EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3")
-
 FULL_SCALE = 0.99
 """Of the range: samples at or above it are clipped."""
 

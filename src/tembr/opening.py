@@ -17,6 +17,7 @@ import soundfile
 
 from tembr.arguments import RATES
 from tembr.errors import AudioError
+from tembr.extensions import UNREAD
 
 UNREADABLE = (soundfile.LibsndfileError, RuntimeError, MemoryError, TypeError, ValueError, OSError)
 """What reading a damaged file can raise."""
@@ -40,14 +41,19 @@ def open_recording(source, name: str) -> soundfile.SoundFile | Samples:
     except PermissionError as error:
         raise AudioError(f"{name}: no permission to read it; change its permissions or leave it out") from error
     except UNREADABLE as error:
-        raise AudioError(
-            f"{name}: not readable as audio ({reason(error)}); WAV, FLAC, OGG/Opus and MP3 are read"
-        ) from error
+        raise AudioError(f"{name}: not readable as audio ({reason(error)}); {_advice(name)}") from error
     if file.samplerate not in RATES:
         rate = file.samplerate
         file.close()
         raise AudioError(f"{name}: its header claims {rate} Hz; the file is damaged, re-export it")
     return file
+
+
+def _advice(name: str) -> str:
+    extension = os.path.splitext(name)[1].lower()
+    if extension in UNREAD:
+        return f"{extension} is not read, convert it: ffmpeg -i NAME{extension} NAME.wav"
+    return "WAV, FLAC, OGG/Opus, MP3, AIFF, AU, CAF and W64 are read"
 
 
 def lasting(source):

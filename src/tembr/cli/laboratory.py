@@ -140,7 +140,7 @@ def compare(
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(help="Recording: WAV, FLAC, OGG/Opus or MP3.")],
+    file: Annotated[Path, typer.Argument(help="Recording: WAV, FLAC, OGG/Opus, MP3, AIFF, …")],
     out: Annotated[
         Path | None, typer.Option(help="PNG, PDF or SVG to write; NAME.representations.png by default.")
     ] = None,

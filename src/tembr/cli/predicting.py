@@ -58,7 +58,7 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
     if request.adapt is not None:
         recognizer = _adapted(recognizer, request)
     complaints = _Complaints()
-    files = list(recordings(request.paths, request.recursive, complaints))
+    files = list(recordings(request.paths, request.recursive, complaints, tell))
     threads = 1 if len(files) == 1 else request.threads
     with _output(request.out) as out, _progress(request, len(files)) as advance:
         out.write(formats.header(request.form, recognizer.labels, request.channel != "mix"))

@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tembr.audio import EXTENSIONS
 from tembr.errors import CorpusError
+from tembr.extensions import EXTENSIONS, Skipped
 
 
-def audio_files(folder: Path) -> list[Path]:
-    """Every recording below `folder`, by extension, sorted by path; hidden files and folders left out."""
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
-    visible = (p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
-    return sorted(p for p in visible if p.is_file())
+def audio_files(folder: Path, left_out: Skipped | None = None) -> list[Path]:
+    """Every recording below `folder`, by extension, sorted by path; hidden files and folders left out.
+
+    Args:
+        left_out: counts links and recordings that are not read.
+    """
+    found = []
+    for path in folder.rglob("*"):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.suffix.lower() in EXTENSIONS and path.is_file():
+            found.append(path)
+        elif left_out:
+            left_out.see(path)
+    return sorted(found)
 
 
 def matching(folder: str | Path, pattern: str, corpus: str, example: str) -> list[tuple[Path, re.Match[str]]]:

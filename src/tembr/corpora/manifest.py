@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 from tembr.corpora.corpus import COLUMNS, Corpus, Utterance, number
 from tembr.corpora.filenames import audio_files, existing_folder
 from tembr.errors import CorpusError
+from tembr.extensions import Skipped
+
+log = logging.getLogger("tembr")
 
 REQUIRED = ("file", "emotion")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -62,12 +66,15 @@ def load_folder(folder: str | Path) -> Corpus:
         CorpusError: no such folder, or no recordings in sub-folders.
     """
     root = existing_folder(folder, "folder")
+    left_out = Skipped()
     labels = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     utterances = tuple(
         Utterance(path.relative_to(root).as_posix(), path, label.name)
         for label in labels
-        for path in audio_files(label)
+        for path in audio_files(label, left_out)
     )
+    if said := left_out.said(root):
+        log.warning(said)
     if not utterances:
         raise CorpusError(f"{root}: no recordings; looked for one sub-folder per emotion, as anger/one.wav")
     return Corpus(root.resolve().name, utterances)

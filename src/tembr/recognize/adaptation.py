@@ -59,7 +59,8 @@ def adapt(
     """Learn a speaker from what `Recognizer.adapt` takes.
 
     Args:
-        told: gets a line for every recording left out, and one where there are few.
+        told: gets a line for every recording left out, one for what a folder holds that is not read, and one where
+            there are few.
         channel: as of `audio.Stream`.
 
     Raises:
@@ -68,7 +69,7 @@ def adapt(
     """
     priors(network)
     failures: list[AudioError] = []
-    sources, name = _sources(recordings, failures.append)
+    sources, name = _sources(recordings, failures.append, told)
     rate = network.facts.sample_rate
     speaker = learn(
         network, [partial(Stream, source, rate, channel=channel) for source in sources], name, threads, failures
@@ -223,12 +224,13 @@ def _float32(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(np.asarray(values, np.float32).tolist())
 
 
-def _sources(recordings, failed: Callable[[AudioError], None]) -> tuple[list, str]:
+def _sources(recordings, failed: Callable[[AudioError], None], told: Callable[[str], None]) -> tuple[list, str]:
     """The single recordings, each of which can be heard twice, and the speaker's name: the folder's or file's."""
     if isinstance(recordings, (str, Path)):
         path = Path(recordings)
         name = path.resolve().name if path.is_dir() else path.stem
-        return [lasting(file) for file in files_of([str(path)], True, lambda _, error: failed(error))], name
+        files = files_of([str(path)], True, lambda _, error: failed(error), told)
+        return [lasting(file) for file in files], name
     one = isinstance(recordings, (bytes, bytearray, memoryview)) or hasattr(recordings, "read")
     pair = isinstance(recordings, tuple) and len(recordings) == 2 and isinstance(recordings[1], (int, np.integer))
     return [lasting(source) for source in ([recordings] if one or pair else recordings)], ""
