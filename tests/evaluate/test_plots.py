@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from tembr.errors import StoreError
-from tembr.evaluate import plots
+from tembr.errors import ConfigError, StoreError
+from tembr.evaluate import panels, plots, reliability
+from tembr.evaluate.metrics import Interval
 
 PNG = b"\x89PNG"
 
@@ -71,8 +72,59 @@ def test_history_draws_a_line_a_fold_and_marks_each_best(drawn):
     folds = pd.concat([history(0, 3), history(1, 6), history(2, 8)], ignore_index=True)
     plots.history_png(folds, "unused", "mfcc")
     loss = drawn[0].axes[0]
-    assert len(loss.lines) == 2 * 3
+    assert len([line for line in loss.lines if line.get_alpha()]) == 2 * 3
     np.testing.assert_allclose(loss.collections[0].get_offsets()[:, 0], [3, 6, 8])
+
+
+def test_the_mean_goes_as_far_as_all_folds_went(drawn):
+    folds = pd.concat([history(0, 3), history(1, 6).iloc[:5]], ignore_index=True)
+    plots.history_png(folds, "unused", "mfcc")
+    (mean,) = [line for line in drawn[0].axes[0].lines if line.get_label() == "validation"]
+    np.testing.assert_array_equal(mean.get_xdata(), [1, 2, 3, 4, 5])
+    np.testing.assert_allclose(mean.get_ydata(), [1.35, 1.25, 1.15, 1.15, 1.15])  # 1 + 0.1 · mean distance to 3 and 6
+
+
+def legends_over_their_axes(figure: Figure) -> list[bool]:
+    figure.canvas.draw()
+    boxes = [(axes.get_window_extent(), axes.get_legend()) for axes in figure.axes]
+    return [legend.get_window_extent().y0 >= box.y1 - 1 for box, legend in boxes if legend]
+
+
+@pytest.mark.parametrize("folds", [1, 7])
+def test_legends_of_a_history_hide_no_curve(drawn, folds):
+    plots.history_png(pd.concat([history(fold, 3) for fold in range(folds)]), "unused", "mfcc")
+    assert legends_over_their_axes(drawn[0]) == [True, True]
+
+
+def test_legends_of_confidence_hide_no_curve(posteriors, monkeypatch):
+    figures = []
+    monkeypatch.setattr(reliability, "save_figure", lambda figure, path: figures.append(figure))
+    truth, probabilities = posteriors(seed=1)
+    reliability.coverage_png(truth, probabilities, "unused", "mfcc")
+    reliability.reliability_png({"a": probabilities, "b": probabilities}, truth, "unused", "mfcc")
+    assert [legends_over_their_axes(figure) for figure in figures] == [[True], [True]]
+
+
+def test_the_legends_of_the_comparison_hide_no_bar(two_protocols, monkeypatch):
+    figures = []
+    monkeypatch.setattr(panels, "save_figure", lambda figure, path: figures.append(figure))
+    panels.comparison_png(two_protocols, "unused", "nEMO")
+    assert legends_over_their_axes(figures[0]) == [True, True]
+
+
+def test_what_degradations_cost_is_written_right_of_the_intervals(drawn):
+    plots.degraded_png({"clean": Interval(0.8, 0.7, 0.9), "phone": Interval(0.5, 0.4, 0.6)}, "unused", "300 recordings")
+    assert [(text.get_text(), text.xy) for text in drawn[0].axes[0].texts] == [("80.0%", (0.9, 0)), ("50.0%", (0.6, 1))]
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", PNG)])
+def test_a_picture_is_written_as_its_suffix_says(scores, tmp_path, suffix, begins):
+    assert plots.confusion_png(scores, tmp_path / f"confusion.{suffix}", "mfcc").read_bytes().startswith(begins)
+
+
+def test_another_suffix_is_refused(scores, tmp_path):
+    with pytest.raises(ConfigError, match=r"confusion\.jpg: .* \.png, \.pdf or \.svg"):
+        plots.confusion_png(scores, tmp_path / "confusion.jpg", "mfcc")
 
 
 def test_history_without_any_finite_loss_is_drawn_unmarked(drawn):

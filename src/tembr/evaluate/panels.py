@@ -59,14 +59,7 @@ def _draw_uar(axes: Axes, table: pd.DataFrame, protocols: list[str], chance: flo
     axes.axvline(chance, color=INK, linewidth=1, linestyle="--", label=f"chance ({chance:.1%})")
     _share_axis(axes, 1.02)
     _member_axis(axes, table)
-    axes.legend(
-        frameon=False,
-        fontsize=9,
-        ncols=len(protocols) + 1,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        borderpad=0,
-    )
+    _legend(axes, len(protocols) + 1)
     _heading(axes, "UAR")
 
 
@@ -93,7 +86,7 @@ def _draw_seconds(axes: Axes, table: pd.DataFrame, protocols: list[str]) -> None
     axes.set_xlabel("seconds, all folds together", color=INK)
     _member_axis(axes, table)
     if len(protocols) > 1:
-        axes.legend(frameon=False, fontsize=9, loc="lower right")
+        _legend(axes, len(protocols))
     _heading(axes, "Training time")
 
 
@@ -153,6 +146,11 @@ def _share_axis(axes: Axes, right: float) -> None:
     axes.set_xlim(0, right)
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+
+
+def _legend(axes: Axes, columns: int) -> None:
+    """Right of the heading."""
+    axes.legend(frameon=False, fontsize=9, ncols=columns, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
 
 
 def _heading(axes: Axes, text: str) -> None:

@@ -34,12 +34,12 @@ def confusion_png(scores: Scores, path: str | os.PathLike, title: str) -> Path:
     Raises:
         StoreError: the file could not be written; an older one is then untouched.
     """
-    size = 2.6 + 0.95 * len(scores.labels)
+    size = max(5.2, 2.6 + 0.95 * len(scores.labels))
     figure = Figure(figsize=(size + 0.4, size), layout="constrained")
     axes = figure.add_subplot()
     draw_confusion(axes, scores.confusion, scores.labels)
     axes.set_title(
-        f"{title}\nUAR {scores.uar.value:.1%}, accuracy {scores.accuracy.value:.1%}, n = {scores.n}",
+        f"{title}\nUAR {scores.uar.value:.1%}, accuracy {scores.accuracy.value:.1%}, n = {scores.n:,}",
         color=INK,
         fontsize=12,
         pad=12,
@@ -53,17 +53,18 @@ def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> P
 
     Args:
         history: columns epoch, train_loss, val_loss, val_accuracy, val_uar, lr, seconds; train_accuracy where
-            known; with a column fold, one faint line a fold.
+            known; with a column fold, one thin line a fold, and their mean as far as all of them went.
         path: the picture to write.
         title: the heading, such as the member's name.
 
     Raises:
         StoreError: the file could not be written; an older one is then untouched.
     """
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    figure.suptitle(title, color=INK, fontsize=13, parse_math=False)
-    loss, measures = figure.subplots(1, 2)
     folds = _folds(history)
+    figure = Figure(figsize=(10, 4.8), layout="constrained")
+    several = f"\n{len(folds)} folds: each thin, their mean thick" if len(folds) > 1 else ""
+    figure.suptitle(title + several, color=INK, fontsize=12, parse_math=False)
+    loss, measures = figure.subplots(1, 2)
     _draw_curves(loss, folds, {"train_loss": (GREY, "training"), "val_loss": (BLUE, "validation")})
     _mark_best(loss, folds, "val_loss", f"best epoch{'s' if len(folds) > 1 else ''}")
     _finish(loss, "loss (cross-entropy)")
@@ -73,7 +74,7 @@ def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> P
         "val_uar": (ORANGE, "validation UAR"),
     }
     _draw_curves(measures, folds, {name: how for name, how in curves.items() if name in history})
-    _mark_best(measures, folds, "val_uar", "at the best epoch")
+    _mark_best(measures, folds, "val_uar", "at the best")
     measures.set_ylim(0, 1.02)
     measures.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     _finish(measures, "share recognised")
@@ -91,11 +92,21 @@ def degraded_png(uars: dict[str, Interval], path: str | os.PathLike, title: str)
     for line, (uar, color) in enumerate(zip(uars.values(), [BLUE] + [ORANGE] * len(uars))):
         axes.plot([uar.low, uar.high], [line, line], color=color, linewidth=2)
         axes.plot(uar.value, line, "o", color=color)
-        axes.text(uar.value, line - 0.15, f"{uar.value:.1%}", ha="center", va="bottom", color=INK, fontsize=9)
+        axes.annotate(
+            f"{uar.value:.1%}",
+            (uar.high, line),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+            fontsize=9,
+            bbox={"color": "white", "pad": 1},
+        )
     axes.axvline(next(iter(uars.values())).value, color=GREY, linewidth=1, linestyle=":")
     axes.set_yticks(range(len(uars)), list(uars))
-    axes.set_ylim(len(uars) - 0.5, -0.7)
-    axes.set_xlim(0, 1.02)
+    axes.set_ylim(len(uars) - 0.5, -0.5)
+    axes.set_xlim(0, 1.12)
+    axes.set_xticks(np.linspace(0, 1, 6))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel("UAR, 95 % interval", color=INK)
     axes.set_title(title, color=INK, fontsize=12, parse_math=False)
@@ -108,8 +119,8 @@ def draw_confusion(axes: Axes, confusion: np.ndarray, labels: tuple[str, ...]) -
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [two_line_name(label) for label in labels]
-    axes.set_xticks(range(len(labels)), names, fontsize=9, parse_math=False)
-    axes.set_yticks(range(len(labels)), names, fontsize=9, parse_math=False)
+    axes.set_xticks(range(len(labels)), names, fontsize=10, color=INK, parse_math=False)
+    axes.set_yticks(range(len(labels)), names, fontsize=10, color=INK, parse_math=False)
     axes.set_xlabel("recognised as", color=INK)
     axes.set_ylabel("spoken emotion", color=INK)
     axes.tick_params(length=0)
@@ -164,6 +175,11 @@ def plain_frame(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def legend_above(axes: Axes, columns: int = 1) -> None:
+    """The legend over the axes, where no curve can be behind it; a title then belongs to the figure."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=9, borderaxespad=0.3)
+
+
 def _folds(history: pd.DataFrame) -> list[pd.DataFrame]:
     if "fold" not in history:
         return [history]
@@ -171,12 +187,14 @@ def _folds(history: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _draw_curves(axes: Axes, folds: list[pd.DataFrame], curves: dict[str, tuple[str, str]]) -> None:
-    several = len(folds) > 1
-    style = {"linewidth": 1, "alpha": 0.45} if several else {"linewidth": 2, "marker": ".", "markersize": 5}
     for column, (color, name) in curves.items():
-        for position, fold in enumerate(folds):
-            label = f"{name}, each fold" if several else name
-            axes.plot(fold["epoch"], fold[column], color=color, label="" if position else label, **style)
+        if len(folds) > 1:
+            for fold in folds:
+                axes.plot(fold["epoch"], fold[column], color=color, linewidth=0.8, alpha=0.35)
+            mean = pd.concat([fold.set_index("epoch")[column] for fold in folds], axis=1, join="inner").mean(axis=1)
+            axes.plot(mean.index, mean, color=color, linewidth=2.4, label=name)
+        else:
+            axes.plot(*folds[0][["epoch", column]].T.to_numpy(), color=color, marker=".", linewidth=2, label=name)
 
 
 def _mark_best(axes: Axes, folds: list[pd.DataFrame], column: str, label: str) -> None:
@@ -194,4 +212,4 @@ def _finish(axes: Axes, ylabel: str) -> None:
     axes.set_ylabel(ylabel, color=INK)
     axes.xaxis.get_major_locator().set_params(integer=True)
     plain_frame(axes)
-    axes.legend(frameon=False, fontsize=9)
+    legend_above(axes, columns=2)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tembr.evaluate.coverage import accuracy_at, coverage_table
 from tembr.evaluate.metrics import expected_calibration_error
-from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, plain_frame, save_figure
+from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, legend_above, plain_frame, save_figure
 
 BINS = 10
 
@@ -42,18 +42,19 @@ def reliability_png(curves: Mapping[str, np.ndarray], truth: np.ndarray, path: s
     Raises:
         StoreError: the file could not be written; an older one is then untouched.
     """
-    figure = Figure(figsize=(5.6, 5.4), layout="constrained")
+    figure = Figure(figsize=(5.6, 6.0), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--", label="confidence = accuracy")
     colors = (GREY, BLUE, ORANGE) if len(curves) > 1 else (BLUE,)
     for (name, probabilities), color in zip(curves.items(), colors):
         _draw(axes, probabilities, truth, name, color)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.set_xlabel("confidence", color=INK)
+    axes.set_box_aspect(1)
+    axes.set_xlabel("confidence (larger dots: more recordings)", color=INK)
     axes.set_ylabel("share recognised", color=INK)
     plain_frame(axes)
-    axes.legend(frameon=False, fontsize=9, loc="upper left")
-    axes.set_title(f"{title}\nn = {len(truth)}", color=INK, fontsize=12, parse_math=False)
+    legend_above(axes)
+    figure.suptitle(f"{title}\nn = {len(truth):,}", color=INK, fontsize=12, parse_math=False)
     return save_figure(figure, path)
 
 
@@ -70,13 +71,13 @@ def coverage_png(truth: np.ndarray, probabilities: np.ndarray, path: str | os.Pa
     """
     table, half = coverage_table(truth, probabilities), accuracy_at(truth, probabilities, 0.5)
     chance = 1 / probabilities.shape[1]
-    figure = Figure(figsize=(5.6, 5.4), layout="constrained")
+    figure = Figure(figsize=(5.6, 6.0), layout="constrained")
     axes = figure.add_subplot()
     accuracies = [kept.accuracy for kept in table]
     axes.plot([kept.coverage for kept in table], accuracies, color=BLUE, linewidth=2, marker=".", markersize=5)
     axes.axhline(chance, color=INK, linewidth=1, linestyle="--", label=f"chance ({chance:.1%})")
     axes.axvline(0.5, color=GREEN, linewidth=1, linestyle=":")
-    said = f"most confident half: {half.value:.1%} of {half.n}"
+    said = f"most confident half: {half.value:.1%} of {half.n:,}"
     axes.scatter([0.5], [half.value], s=48, color=GREEN, edgecolor="white", zorder=5, label=said)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
     for axis in (axes.xaxis, axes.yaxis):
@@ -84,8 +85,8 @@ def coverage_png(truth: np.ndarray, probabilities: np.ndarray, path: str | os.Pa
     axes.set_xlabel("coverage: share answered, the most confident first", color=INK)
     axes.set_ylabel("accuracy of the answers", color=INK)
     plain_frame(axes)
-    axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, chance))
-    axes.set_title(f"{title}\nn = {len(truth)}", color=INK, fontsize=12, parse_math=False)
+    legend_above(axes)
+    figure.suptitle(f"{title}\nn = {len(truth):,}", color=INK, fontsize=12, parse_math=False)
     return save_figure(figure, path)
 
 
