@@ -39,9 +39,6 @@ LEFT, RIGHT = tone(200), tone(700, amplitude=0.25)
 STEREO = np.stack([LEFT, RIGHT], axis=1)
 
 
-# --- samples ---------------------------------------------------------------------------------------------------------
-
-
 def test_samples_at_the_wanted_rate_are_left_alone():
     np.testing.assert_array_equal(audio.read(stored(LEFT)), LEFT)
 
@@ -80,17 +77,11 @@ def test_a_header_says_what_was_written():
     assert audio.inspect((STEREO, RATE)) == audio.Recording(1.0, RATE, 2)
 
 
-# --- parts -----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("start", "end"), [(0.25, 0.5), (0.0, 0.1), (0.75, None), (0.5, 9.0)])
 def test_a_part_is_cut_to_the_sample(start, end):
     cut = LEFT[round(start * RATE) : None if end is None else round(end * RATE)]
     np.testing.assert_array_equal(audio.read(stored(LEFT), start=start, end=end), cut)
     np.testing.assert_array_equal(audio.read((LEFT, RATE), start=start, end=end), cut)
-
-
-# --- channels --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("channel", "expected"), [("left", LEFT), ("right", RIGHT), (1, LEFT), (2, RIGHT)])
@@ -133,9 +124,6 @@ def test_one_channel_is_not_mixed():
     for source, channel in (((LEFT, RATE), "mix"), ((STEREO, RATE), "left")):
         with audio.Stream(source, channel=channel) as stream:
             assert stream.mixing is None
-
-
-# --- pipes -----------------------------------------------------------------------------------------------------------
 
 
 class Pipe(io.BytesIO):
@@ -203,9 +191,6 @@ def test_what_can_be_read_again_is_not_copied(tmp_path):
         assert lasting(source) is source
 
 
-# --- tags ------------------------------------------------------------------------------------------------------------
-
-
 def id3(length: int, claimed: int | None = None, footer: bool = False) -> bytes:
     claimed = length if claimed is None else claimed
     size = bytes(claimed >> shift & 127 for shift in (21, 14, 7, 0))
@@ -232,9 +217,6 @@ def test_a_tag_longer_than_the_file_is_told_as_what_it_is(tmp_path):
     for source in (tmp_path / "tagged.mp3", content):
         with pytest.raises(AudioError, match=said):
             audio.read(source)
-
-
-# --- stderr ----------------------------------------------------------------------------------------------------------
 
 
 def damaged_mp3() -> bytes:

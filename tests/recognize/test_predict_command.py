@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 from tests.command import tembr, tembr_here
 from tests.recognize.fake_bundle import RATE, tone
 
@@ -171,6 +172,16 @@ def test_stdin_is_heard_through_a_pipe(bundle, wav):
     command = [sys.executable, "-m", "tembr.cli", "predict", "-", "--bundle", str(bundle), "--format", "json"]
     done = subprocess.run(command, input=wav("sadness").read_bytes(), capture_output=True)
     assert json.loads(done.stdout)["label"] == "sadness" and done.stderr == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/stdin is not there")
+@pytest.mark.parametrize("form", ["wav", "flac"])
+def test_a_pipe_by_its_path_is_heard_and_named(bundle, tmp_path, form):
+    soundfile.write(tmp_path / f"clip.{form}", tone("sadness"), RATE)
+    command = [sys.executable, "-m", "tembr.cli", "predict", "/dev/stdin", "--bundle", str(bundle), "--format", "json"]
+    done = subprocess.run(command, input=(tmp_path / f"clip.{form}").read_bytes(), capture_output=True)
+    answer = json.loads(done.stdout)
+    assert (answer["file"], answer["label"]) == ("/dev/stdin", "sadness") and done.stderr == b""
 
 
 def test_a_reader_that_leaves_early_is_no_error(bundle, tones):
