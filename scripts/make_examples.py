@@ -1,7 +1,7 @@
-"""Make the clips of `examples/` with espeak-ng's Polish voice: `uv run python scripts/make_examples.py`.
+"""Make the clips of `examples/` with espeak-ng's Polish voices: `uv run python scripts/make_examples.py`.
 
-A synthetic voice has no feelings; pitch, speed and loudness are set as people set theirs, so that a recognizer has
-something to say. The clips show the commands, they measure nothing.
+A synthetic voice has no feelings: its pitch, melody, speed and loudness are set as people set theirs. The clips are named
+after these settings, not after an answer. They show the commands, they measure nothing.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from tembr import audio
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 CLIPS = {
-    # name: (sentence, variant of the voice, pitch 0-99, words a minute, amplitude 0-200)
-    "calm": ("Dzisiaj po południu pojadę do miasta.", "pl+m3", 40, 150, 90),
-    "loud_and_fast": ("Ile razy mam ci to powtarzać!", "pl+m1", 62, 220, 190),
-    "high_and_lively": ("Naprawdę? Nie mogę w to uwierzyć!", "pl+f2", 92, 200, 140),
-    "low_and_slow": ("Nie wiem, co mam teraz zrobić.", "pl+f3", 18, 105, 55),
-    "bright": ("Jak dobrze, że wreszcie jesteś!", "pl+f4", 80, 185, 130),
+    # name: (sentence, voice, pitch 0-99, range of the pitch in % of the voice's, words a minute, amplitude 0-200)
+    "calm": ("Dzisiaj po południu pojadę do miasta.", "pl+klatt2", 40, 40, 145, 60),
+    "high_and_hushed": ("Słyszysz? Ktoś jest za drzwiami.", "pl+steph", 80, 120, 190, 50),
+    "high_and_lively": ("Naprawdę? Nie mogę w to uwierzyć!", "pl+f3", 60, 200, 190, 110),
+    "loud_and_fast": ("Ile razy mam ci to powtarzać!", "pl+klatt2", 62, 150, 210, 150),
+    "low_and_slow": ("Nie wiem, co mam teraz zrobić.", "pl+steph", 25, 30, 110, 45),
 }
-CONVERSATION = ("calm", "loud_and_fast", "low_and_slow", "high_and_lively", "bright")
+CONVERSATION = ("calm", "high_and_lively", "loud_and_fast", "high_and_hushed", "low_and_slow")
 PAUSE = 1.2  # seconds between the sentences of the conversation
 
 
-def speak(sentence: str, voice: str, pitch: int, speed: int, amplitude: int) -> np.ndarray:
+def speak(sentence: str, voice: str, pitch: int, melody: int, speed: int, amplitude: int) -> np.ndarray:
     """One sentence, `(samples,)` at 16 kHz."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "clip.wav"
         options = ["-v", voice, "-p", str(pitch), "-s", str(speed), "-a", str(amplitude), "-w", str(path)]
-        subprocess.run(["espeak-ng", *options, sentence], check=True)
+        marked = f'<speak><prosody range="{melody}%">{sentence}</prosody></speak>'
+        subprocess.run(["espeak-ng", "-m", *options, marked], check=True)
         return audio.read(path)
 
 
