@@ -1,7 +1,7 @@
 """Make the clips of `examples/` with espeak-ng's Polish voices: `uv run python scripts/make_examples.py`.
 
-A synthetic voice has no feelings: its pitch, melody, speed and loudness are set as people set theirs. The clips are named
-after these settings, not after an answer. They show the commands, they measure nothing.
+A synthetic voice has no feelings: its pitch, melody, speed and loudness are set as people set theirs. The clips are
+named after these settings, not after an answer. They show the commands, they measure nothing.
 """
 
 from __future__ import annotations
