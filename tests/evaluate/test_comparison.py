@@ -2,16 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.command import tembr_here
 
+from tembr.config import StudySettings, write_settings
+from tembr.corpora.splits import Protocol
 from tembr.emotions import POLISH
 from tembr.errors import StoreError
 from tembr.evaluate import comparison, panels
+from tembr.evaluate import page as page_module
 from tembr.evaluate.page import comparison_page
+from tembr.evaluate.results import PROTOCOLS, side_by_side
 
 HOSTILE = "<script>alert('mine')</script>"
 
@@ -98,6 +105,45 @@ def test_the_table_has_only_the_protocols_there_are(make_member):
 def test_a_member_twice_under_one_protocol_is_refused(make_member):
     with pytest.raises(StoreError, match="mfcc has two results under the protocol random"):
         comparison.comparison_table([make_member("mfcc"), make_member("mfcc")])
+
+
+def test_a_protocol_that_is_not_known_is_not_passed_over(make_member):
+    with pytest.raises(StoreError, match="mfcc: protocol 'guess' is unknown"):
+        comparison.comparison_table([make_member("rms"), replace(make_member("mfcc"), protocol="guess")])
+
+
+def test_every_protocol_has_its_words_and_its_colour():
+    known = set(get_args(Protocol))
+    assert known == set(PROTOCOLS) == set(panels.PROTOCOL_COLORS) == set(page_module.MEANING)
+
+
+def test_studies_of_the_same_members_have_rows_of_their_own(make_member):
+    first, second = [make_member("mfcc", strength=0.8), make_member("rms")], [make_member("mfcc", strength=0.1)]
+    table = comparison.comparison_table(side_by_side({"first": first, "second": second}))
+    assert list(table["member"])[::2] == ["mfcc (first)", "mfcc (second)"] and set(table["member"]) >= {"rms (first)"}
+
+
+def test_studies_under_different_protocols_share_rows(make_member):
+    results = side_by_side({"a": [make_member("mfcc", "random")], "b": [make_member("mfcc", "speaker")]})
+    assert list(comparison.comparison_table(results)["member"]) == ["mfcc"]
+
+
+def test_compare_sets_two_random_splits_side_by_side(capsys, make_member, tmp_path):
+    """In folders of the same name, and one of them twice."""
+    for place, strength in (("one", 0.8), ("two", 0.1)):
+        folder = tmp_path / place / "runs"
+        folder.mkdir(parents=True)
+        write_settings(StudySettings(protocols=("random",)), folder / "config.toml")
+        write_summary(folder / "mfcc", make_member("mfcc", strength=strength))
+    studies = [str(tmp_path / place / "runs") for place in ("one", "two", "one")]
+    done = tembr_here(capsys, "compare", *studies, "--out", str(tmp_path / "both"))
+    assert done.status == 0, done.err
+    table = pd.read_csv(tmp_path / "both" / "comparison.csv")
+    assert list(table["member"]) == ["mfcc (one/runs)", "mfcc (two/runs)"]
+    assert table["random_uar"][0] > table["random_uar"][1]
+    assert (
+        "| mfcc (two/runs) |" in done.out and "mfcc (one/runs)" in (tmp_path / "both" / "comparison.html").read_text()
+    )
 
 
 def test_nothing_to_compare_is_refused():

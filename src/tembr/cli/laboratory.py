@@ -21,6 +21,7 @@ from tembr.cli.options import (
     Quiet,
     Unmapped,
     listed,
+    names_of,
     pairs_of,
     watching,
 )
@@ -127,11 +128,15 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for comparison.csv, .png, .html and .md.")] = Path("comparison"),
     title: Annotated[str | None, typer.Option(help="Heading of the comparison.")] = None,
 ) -> None:
-    """Set the members of several studies side by side, such as one by `random` and one by `speaker`."""
+    """Set the members of several studies side by side, such as one by `random` and one by `speaker`.
+
+    Studies that have the same members under the same protocol stand in rows of their own, named by their folders.
+    """
     from tembr.evaluate.comparison import comparison_markdown, write_comparison
+    from tembr.evaluate.results import side_by_side
     from tembr.study import Study
 
-    results = [result for folder in studies for result in Study.read(folder).results]
+    results = side_by_side({name: Study.read(folder).results for name, folder in names_of(studies).items()})
     corpora = sorted({str(r.summary.get("corpus", "")) for r in results})
     write_comparison(results, out, title or " and ".join(corpora))
     typer.echo(comparison_markdown(results))

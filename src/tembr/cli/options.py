@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, get_args
 
 import click
@@ -123,3 +124,13 @@ def pairs_of(columns: list[str] | None) -> dict[str, str] | None:
     if not all(pairs.values()):
         raise click.UsageError(f"--column {columns[0]}: write it as OURS=THEIRS, for example emotion=label")
     return pairs
+
+
+def names_of(folders: list[Path]) -> dict[str, Path]:
+    """Short name → folder: the last part of its path, or as many as tell it from the others; each folder once."""
+    whole = {folder.resolve(): folder for folder in folders}
+    for length in range(1, 1 + max(len(path.parts) for path in whole)):
+        names = {"/".join(path.parts[-length:]): folder for path, folder in whole.items()}
+        if len(names) == len(whole):
+            break
+    return names

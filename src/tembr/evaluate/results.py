@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -71,17 +72,38 @@ def by_protocol(results: Sequence[MemberResult]) -> dict[str, dict[str, MemberRe
     """Protocol → member → result, protocols in the order of `PROTOCOLS`, only those with results.
 
     Raises:
-        StoreError: a member comes twice under one protocol.
+        StoreError: a member comes twice under one protocol, or a protocol is unknown.
     """
     grouped: dict[str, dict[str, MemberResult]] = {}
     for result in results:
+        if result.protocol not in PROTOCOLS:
+            known = ", ".join(PROTOCOLS)
+            raise StoreError(
+                f"{result.member}: protocol {result.protocol!r} is unknown; compare results under {known}."
+            )
         members = grouped.setdefault(result.protocol, {})
         if result.member in members:
             raise StoreError(
-                f"{result.member} has two results under the protocol {result.protocol}; compare one study at a time."
+                f"{result.member} has two results under the protocol {result.protocol}; give each a name of its own."
             )
         members[result.member] = result
     return {protocol: grouped[protocol] for protocol in PROTOCOLS if protocol in grouped}
+
+
+def side_by_side(studies: Mapping[str, Sequence[MemberResult]]) -> list[MemberResult]:
+    """Results of several studies for one comparison.
+
+    Studies that measured different things, such as one under each protocol, share their members' rows. Where two have
+    the same member under the same protocol, every member is named with its study: "mfcc (first)".
+
+    Args:
+        studies: name → results.
+    """
+    measured = Counter((one.member, one.protocol) for results in studies.values() for one in results)
+    if all(count == 1 for count in measured.values()):
+        return [one for results in studies.values() for one in results]
+    named = ((study, one) for study, results in studies.items() for one in results)
+    return [replace(one, member=f"{one.member} ({study})") for study, one in named]
 
 
 def comparison_table(results: Sequence[MemberResult]) -> pd.DataFrame:
