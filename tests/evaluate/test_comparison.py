@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from jinja2 import UndefinedError
 from tests.command import tembr_here
 
 from tembr.config import StudySettings, write_settings
@@ -17,7 +18,7 @@ from tembr.emotions import POLISH
 from tembr.errors import StoreError
 from tembr.evaluate import comparison, panels
 from tembr.evaluate import page as page_module
-from tembr.evaluate.page import comparison_page
+from tembr.evaluate.page import comparison_page, render
 from tembr.evaluate.results import PROTOCOLS, side_by_side
 
 HOSTILE = "<script>alert('mine')</script>"
@@ -216,6 +217,56 @@ def test_page_names_emotions_in_polish(page):
 
 def test_page_escapes_its_title(page):
     assert "<h1>nEMO &amp; others</h1>" in page
+
+
+class Boxes(HTMLParser):
+    """Elements by the classes of all that they lie in."""
+
+    VOID = {"meta", "link", "br", "input"}
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.open, self.found = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        names = dict(attributes)
+        around = {name for _, classes in self.open for name in classes}
+        self.found.append((tag, names, around))
+        if tag not in self.VOID:
+            self.open.append((tag, (names.get("class") or "").split()))
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+
+def test_on_a_phone_only_boxes_scroll_sideways(page):
+    """What is wider than 360 px by nature lies in a box of its own that scrolls."""
+    found = Boxes(page).found
+    assert any(tag == "meta" and "width=device-width" in names.get("content", "") for tag, names, _ in found)
+    wide = {"chart-recall", "chart-confusion"}
+    boxed = [around for tag, names, around in found if tag == "table" or names.get("id") in wide]
+    assert len(boxed) == 3
+    assert all("scroll" in around for around in boxed)
+
+
+def test_page_has_colours_for_the_dark(page):
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL).group(1)
+    light, dark = style.split("prefers-color-scheme: dark")
+    named = set(re.findall(r"(--[a-z]+):", light))
+    assert named == set(re.findall(r"(--[a-z]+):", dark)) == set(re.findall(r"var\((--[a-z]+)\)", style))
+
+
+def test_headings_and_cells_of_the_table_agree(page):
+    headings = len(re.findall(r'<th scope="col">', page))
+    rows = re.findall(r'<tr><th scope="row".*?</tr>', page)
+    assert {row.count("<td ") for row in rows} == {headings - 1}
+
+
+def test_without_what_the_template_needs_no_page_is_made():
+    with pytest.raises(UndefinedError):
+        render("tembr.evaluate", "comparison.html.jinja", title="nEMO")
 
 
 def test_a_hostile_member_name_adds_no_script(make_member):

@@ -13,8 +13,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tembr.emotions import POLISH
-from tembr.evaluate.panels import PROTOCOL_COLORS, duration, recall_grid
-from tembr.evaluate.plots import INK
+from tembr.evaluate.panels import PROTOCOL_COLORS, duration, recall_grid, shown_name
+from tembr.evaluate.plots import GREY, INK
 from tembr.evaluate.results import PROTOCOLS, MemberResult
 
 GRID = "#E5E7EB"
@@ -33,18 +33,13 @@ SHARE_AXIS = {
 Grouped = dict[str, dict[str, MemberResult]]
 
 
-def shown_name(member: str, kind: str) -> str:
-    """The member's name for a page: escaped, baselines marked."""
-    return escape(f"{member} (baseline)" if kind == "baseline" else member)
-
-
 def accuracy_chart(table: pd.DataFrame, protocols: Sequence[str]) -> go.Figure:
     """Bars of accuracy with their 95 % intervals, one colour a protocol."""
     bars = [
         go.Bar(
             x=table[f"{protocol}_accuracy"],
-            error_x=_error_bars(table, f"{protocol}_accuracy", "#4B5563"),
-            marker_color=PROTOCOL_COLORS[protocol],
+            error_x=_error_bars(table, f"{protocol}_accuracy", GREY),
+            marker={"color": PROTOCOL_COLORS[protocol], "line": {"width": 0}},
             **_trace_of(table, protocol, "accuracy"),
         )
         for protocol in protocols
@@ -65,8 +60,8 @@ def uar_chart(table: pd.DataFrame, protocols: Sequence[str], chance: float) -> g
         for protocol in protocols
     ]
     figure = _member_figure(points, table, SHARE_AXIS, len(protocols))
-    figure.update_yaxes(showgrid=True, gridcolor="#F3F4F6")
-    dashes = {"color": INK, "width": 1, "dash": "dash"}
+    figure.update_yaxes(showgrid=True, gridcolor=GRID)
+    dashes = {"color": GREY, "width": 1.5, "dash": "dash"}
     figure.add_vline(x=chance, line=dashes, name=f"chance ({chance:.1%})", showlegend=True)
     figure.update_layout(showlegend=True, margin_t=TOP_WITH_LEGEND)
     return figure
@@ -83,14 +78,14 @@ def seconds_chart(table: pd.DataFrame, protocols: Sequence[str]) -> go.Figure:
             text=["" if np.isnan(value) else duration(value) for value in table[f"{protocol}_train_seconds"]],
             textposition="outside",
             cliponaxis=False,
-            marker_color=PROTOCOL_COLORS[protocol],
+            marker={"color": PROTOCOL_COLORS[protocol], "line": {"width": 0}},
             hovertemplate=f"<b>%{{y}}</b><br>{PROTOCOLS[protocol]}: %{{x:,.1f}} s<extra></extra>",
         )
         for protocol in protocols
     ]
     longest = table[[f"{protocol}_train_seconds" for protocol in protocols]].max(axis=None)
-    axis = {"title": {"text": "seconds"}, "gridcolor": GRID, "fixedrange": True, "rangemode": "tozero"}
-    return _member_figure(bars, table, axis | {"range": [0, 1.18 * (longest or 1)]}, len(protocols))
+    axis = {"title": {"text": "seconds"}, "gridcolor": GRID, "zeroline": False, "fixedrange": True}
+    return _member_figure(bars, table, axis | {"range": [0, 1.3 * (longest or 1)]}, len(protocols))
 
 
 def recall_chart(table: pd.DataFrame, grouped: Grouped) -> go.Figure:
@@ -196,7 +191,7 @@ def _finish(figure: go.Figure, height: int) -> None:
         font={"family": FONT, "size": 12, "color": INK},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        hoverlabel={"bgcolor": "white", "font_size": 13},
+        hoverlabel={"bgcolor": "white", "font": {"size": 13, "color": INK}},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         showlegend=with_legend,
     )
@@ -205,7 +200,7 @@ def _finish(figure: go.Figure, height: int) -> None:
 
 
 def _names(table: pd.DataFrame) -> list[str]:
-    return [shown_name(member, kind) for member, kind in zip(table["member"], table["kind"], strict=True)]
+    return [escape(shown_name(member, kind)) for member, kind in zip(table["member"], table["kind"], strict=True)]
 
 
 def _two_line_names(labels: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from tembr.evaluate.page import write_page
-from tembr.evaluate.panels import comparison_png
+from tembr.evaluate.panels import comparison_png, shown_name
 from tembr.evaluate.results import PROTOCOLS, MemberResult, comparison_table, read_study
 from tembr.files import atomic_write
 
@@ -57,7 +57,7 @@ def comparison_markdown(results: Sequence[MemberResult]) -> str:
 
 def _name(row: pd.Series) -> str:
     name = " ".join(row["member"].split()).replace("|", "\\|").replace("<", "&lt;")
-    return f"{name} (baseline)" if row["kind"] == "baseline" else name
+    return shown_name(name, row["kind"])
 
 
 def _with_interval(row: pd.Series, column: str) -> str:

@@ -114,6 +114,11 @@ def recall_grid(names: Sequence[str], members: dict[str, MemberResult], labels: 
     return grid
 
 
+def shown_name(member: str, kind: str) -> str:
+    """The member's name for people, baselines marked."""
+    return f"{member} (baseline)" if kind == "baseline" else member
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: ``'0.4 s'``, ``'35 s'``, ``'12 min'``, ``'3.4 h'``."""
     unit, length = ("s", 1) if seconds < 100 else ("min", 60) if seconds < 6000 else ("h", 3600)
@@ -130,8 +135,7 @@ def _offsets(count: int) -> np.ndarray:
 
 
 def _row_names(table: pd.DataFrame) -> list[str]:
-    kinds = zip(table["member"], table["kind"], strict=True)
-    return [f"{member} (baseline)" if kind == "baseline" else member for member, kind in kinds]
+    return [shown_name(member, kind) for member, kind in zip(table["member"], table["kind"], strict=True)]
 
 
 def _member_axis(axes: Axes, table: pd.DataFrame) -> None:
