@@ -45,7 +45,7 @@ def atomic_write(path: str | os.PathLike, *, flush: bool = True) -> Iterator[Pat
     Raises:
         StoreError: an `OSError` (disk full, no permission) inside the block or in the renaming.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays one
     temporary = target.with_name(f".{target.stem}.{uuid4().hex[:12]}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -155,16 +156,19 @@ def test_not_a_number_does_not_pass(bundle, ensemble, waveforms):
     assert not result.passed and result.difference == float("inf")
 
 
-def test_an_older_bundle_is_replaced_whole(bundle, ensemble, monkeypatch, tmp_path):
+def test_an_older_bundle_is_replaced_whole_and_nothing_else(bundle, ensemble, monkeypatch, tmp_path):
     monkeypatch.setattr(bundling, "waveform_graph", graph_of(bundle))
     out = tmp_path / "bundle"
-    out.mkdir()
-    (out / "bundle.json").write_text("{}")
-    (out / "leftover.onnx").write_text("old")
+    (out / "quantized").mkdir(parents=True)
+    shutil.copy(bundle.folder / "bundle.json", out)
+    for leftover in ("optimization.json", "quantized/int8.onnx"):
+        (out / leftover).write_text("old")
+    (out / "notes.txt").write_text("mine")
     said = []
     facts = export_bundle(ensemble, out, ExportSettings(name="Zwei", recordings=181), bundling.Watch(said.append))
     assert read_facts(out).name == facts.name == "Zwei"
-    assert not (out / "leftover.onnx").exists() and [p.name for p in tmp_path.iterdir()] == ["bundle"]
+    assert [p.name for p in tmp_path.iterdir()] == ["bundle"] and (out / "notes.txt").read_text() == "mine"
+    assert not (out / "quantized").exists() and (out / "optimization.json").read_text() != "old"
     assert "demo has only 180 recordings to verify on, 181 are wanted" in said
     assert facts.variants == {} and facts.default == "model.onnx"
 
@@ -191,7 +195,9 @@ def test_what_is_not_a_bundle_is_not_touched(ensemble, tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.txt").write_text("mine")
-    for name in ("file", "folder"):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "bundle.json").write_text('{"name": "of another kind"}')
+    for name in ("file", "folder", "other"):
         with pytest.raises(StoreError, match="choose another --out"):
             export_bundle(ensemble, tmp_path / name)
     assert (tmp_path / "folder" / "thesis.txt").read_text() == "mine"

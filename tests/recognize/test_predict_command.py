@@ -164,7 +164,8 @@ def test_wrong_commands_are_told(capsys, arguments, status, said):
 
 
 def test_an_output_that_cannot_be_written_is_told(predict, wav, tmp_path):
-    done = predict(wav("fear"), "--out", tmp_path / "no" / "folder.csv")
+    (tmp_path / "file").touch()
+    done = predict(wav("fear"), "--out", tmp_path / "file" / "answers.csv")
     assert done.status == 1 and done.one_line_error
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import PROTOCOLS, REPRESENTATIONS, Quiet, Words, listed, watching
+from tembr.cli.options import PROTOCOLS, REPRESENTATIONS, Force, Quiet, Words, listed, watching
 
 
 @app.command()
@@ -39,6 +39,7 @@ def ensemble(
         str | None, typer.Option(help="URL of Optuna's storage, to share the search among machines; OUT/search.db.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the ensemble; STUDY/ensemble by default.")] = None,
+    force: Force = False,
     combiner: Annotated[
         str,
         typer.Option(
@@ -73,6 +74,7 @@ def ensemble(
     * `tembr ensemble --study runs/nemo --best 3 --refit`
     """
     from tembr.ensemble import EnsembleSettings, run_ensemble
+    from tembr.outputs import ENSEMBLE, require_own_folder
 
     settings = EnsembleSettings.of(
         members=listed(members),
@@ -88,6 +90,8 @@ def ensemble(
         ship=ship,
         track=track,
     )
+    out = out or study / "ensemble"
+    require_own_folder(out, "ensemble.json", ENSEMBLE, force)
     with watching(quiet) as watch:
         made = run_ensemble(study, settings, out, watch)
     typer.echo((made.folder / "comparison.md").read_text(encoding="utf-8"))

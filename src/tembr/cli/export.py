@@ -9,12 +9,14 @@ import click
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import CorpusDir, Quiet, Words, watching
+from tembr.cli.options import CorpusDir, Force, Quiet, Words, watching
 
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Option(help="Folder of the bundle; an older bundle there is replaced.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder of the bundle; an older bundle there is replaced, what else lies there stays.")
+    ],
     ensemble: Annotated[Path | None, typer.Option(help="Folder that `tembr ensemble` wrote.")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder of a study, to export one member of it.")] = None,
     member: Annotated[str | None, typer.Option(help="Of the study: a representation with a trained network.")] = None,
@@ -43,6 +45,7 @@ def export(
     only_default: Annotated[
         bool, typer.Option("--only-default", help="Leave only the variant that opens, as model.onnx.")
     ] = False,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Turn an ensemble, or one member of a study, into a bundle: one verified ONNX file and all it takes to use it.
@@ -59,7 +62,7 @@ def export(
     from tembr.export import EnsembleFolder, ExportSettings, export_bundle, read_member_folder
 
     settings = ExportSettings(
-        inputs, quantize, corpus_dir, name, bundle_version, licence, recordings, keep_default, only_default
+        inputs, quantize, corpus_dir, name, bundle_version, licence, recordings, keep_default, only_default, force
     )
     source = EnsembleFolder.read(ensemble) if ensemble else read_member_folder(study, member)
     with watching(quiet) as watch:

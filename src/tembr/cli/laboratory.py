@@ -17,6 +17,7 @@ from tembr.cli.options import (
     Columns,
     CorpusDir,
     CorpusName,
+    Force,
     Outside,
     Quiet,
     Unmapped,
@@ -36,6 +37,7 @@ def corpus(
     column: Columns = None,
     allow_outside: Outside = False,
     out: Annotated[Path | None, typer.Option(help="CSV file for the table of recordings; none by default.")] = None,
+    force: Force = False,
     window: Annotated[float, typer.Option(help="Seconds a study will cut or pad recordings to.", min=0.0)] = 3.0,
 ) -> None:
     """Describe a corpus before any work: emotions, speakers, durations, and every file that is not as it should be.
@@ -45,7 +47,10 @@ def corpus(
     from tembr.cli.console import progress_bars, results, say
     from tembr.corpora import load_corpus, write_table
     from tembr.corpora.describe import describe, render
+    from tembr.outputs import require_own_file
 
+    if out:
+        require_own_file(out, "corpus", force, inputs=(corpus_dir,) if corpus_dir else ())
     loaded = load_corpus(
         corpus, corpus_dir, unmapped=unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
     )
@@ -79,6 +84,7 @@ def study(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; runs/CORPUS by default.")] = None,
+    force: Force = False,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings, as a study's config.toml.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -113,9 +119,11 @@ def study(
         protocols=listed(protocol),
     )
     from tembr.evaluate.comparison import comparison_markdown
+    from tembr.outputs import STUDY, require_own_folder
     from tembr.study import run_study
 
     folder = out or Path("runs") / settings.corpus.name
+    require_own_folder(folder, "config.toml", STUDY, force)
     with watching(quiet) as watch:
         finished = run_study(settings, folder, watch)
     typer.echo(comparison_markdown(finished.results))
@@ -126,6 +134,7 @@ def study(
 def compare(
     studies: Annotated[list[Path], typer.Argument(help="Folders of finished studies of one corpus.")],
     out: Annotated[Path, typer.Option(help="Folder for comparison.csv, .png, .html and .md.")] = Path("comparison"),
+    force: Force = False,
     title: Annotated[str | None, typer.Option(help="Heading of the comparison.")] = None,
 ) -> None:
     """Set the members of several studies side by side, such as one by `random` and one by `speaker`.
@@ -134,8 +143,10 @@ def compare(
     """
     from tembr.evaluate.comparison import comparison_markdown, write_comparison
     from tembr.evaluate.results import side_by_side
+    from tembr.outputs import COMPARISON, require_own_files
     from tembr.study import Study
 
+    require_own_files(out, COMPARISON, force)
     results = side_by_side({name: Study.read(folder).results for name, folder in names_of(studies).items()})
     corpora = sorted({str(r.summary.get("corpus", "")) for r in results})
     write_comparison(results, out, title or " and ".join(corpora))
@@ -149,6 +160,7 @@ def show(
     out: Annotated[
         Path | None, typer.Option(help="PNG, PDF or SVG to write; NAME.representations.png by default.")
     ] = None,
+    force: Force = False,
     start: Annotated[float, typer.Option(help="Second of the recording to draw from.", min=0.0)] = 0.0,
     end: Annotated[
         float | None, typer.Option(help="Second to draw to; without it at most 30 s are drawn.", min=0.0)
@@ -162,6 +174,7 @@ def show(
     Example: `tembr show call.wav --start 60 --end 75 --out figure.pdf`
     """
     from tembr.config import load_settings
+    from tembr.outputs import require_own_file
     from tembr.show import check
     from tembr.show import show as draw
 
@@ -170,6 +183,7 @@ def show(
         check(path, start, end)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
+    require_own_file(path, "picture", force)
     settings = load_settings(overrides=set_ or [])
     draw(file, path, settings.features, settings.augment if augment else None, seed, start=start, end=end)
     typer.echo(path)

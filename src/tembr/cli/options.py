@@ -67,6 +67,7 @@ Columns = Annotated[
     list[str] | None, typer.Option("--column", help="Column of a manifest, as OURS=THEIRS: emotion=label. Repeatable.")
 ]
 Outside = Annotated[bool | None, typer.Option("--allow-outside", help="A manifest may name files outside its folder.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over what Tembr did not write.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only warnings and results.")]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple, TextIO
 
 from tembr.errors import AudioError, TembrError
+from tembr.files import atomic_write
+from tembr.outputs import require_own_file
 from tembr.recognize import formats
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings
@@ -31,6 +33,7 @@ class Request(NamedTuple):
         quiet: no progress bar.
         adapt: recordings of the speaker, or the file of one; None is anybody.
         channel: as in `Recognizer.predict`.
+        force: `out` may be a file that Tembr did not write.
     """
 
     paths: Sequence[str]
@@ -44,6 +47,7 @@ class Request(NamedTuple):
     min_confidence: float = 0.0
     adapt: str | None = None
     channel: str | int = "mix"
+    force: bool = False
 
 
 def answer_all(request: Request, bundle: str | None = None, variant: str | None = None) -> int:
@@ -51,8 +55,11 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
 
     Raises:
         ConfigError: a confidence out of range; BundleError: no usable bundle, or one that
-            cannot adapt; AudioError, SpeakerError: nobody to adapt to.
+            cannot adapt; AudioError, SpeakerError: nobody to adapt to; StoreError: the answers
+            cannot be written, or would replace what Tembr did not write.
     """
+    if request.out is not None:
+        require_own_file(request.out, "answers", request.force)
     recognizer = load(bundle, variant)
     check_confidence(request.min_confidence, recognizer.labels)
     if request.adapt is not None:
@@ -129,7 +136,7 @@ class _Complaints:
 def _output(path: str | None) -> Iterator[TextIO]:
     """Where answers go; a character the terminal cannot show becomes an escape, not an error."""
     if path is not None:
-        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with _whole(path) as place, open(place, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             yield file
         return
     if sys.stdout is None:  # closed before the start
@@ -139,6 +146,12 @@ def _output(path: str | None) -> Iterator[TextIO]:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     yield sys.stdout
+
+
+def _whole(path: str) -> AbstractContextManager[str | os.PathLike]:
+    """A pipe or a device is written as it is; a file appears when all answers are in it."""
+    stream = path.startswith("/dev/") or (os.path.exists(path) and not os.path.isfile(path))
+    return nullcontext(path) if stream else atomic_write(path)
 
 
 @contextmanager

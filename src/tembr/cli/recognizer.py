@@ -15,6 +15,7 @@ from tembr.cli.options import (
     Columns,
     CorpusDir,
     CorpusName,
+    Force,
     Outside,
     Quiet,
     Words,
@@ -77,6 +78,7 @@ def predict(
     ] = "mix",
     threads: Threads = None,
     out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
+    force: Force = False,
     recursive: Annotated[bool, typer.Option(help="Also recordings in folders of folders.")] = True,
     quiet: Quiet = False,
 ) -> None:
@@ -92,7 +94,18 @@ def predict(
     from tembr.cli.predicting import Request, answer_all
 
     request = Request(
-        tuple(paths), format, segments, check_speech, threads, out, recursive, quiet, min_confidence, adapt, channel
+        tuple(paths),
+        format,
+        segments,
+        check_speech,
+        threads,
+        out,
+        recursive,
+        quiet,
+        min_confidence,
+        adapt,
+        channel,
+        force,
     )
     if answer_all(request, bundle, variant):
         raise typer.Exit(1)
@@ -105,6 +118,7 @@ def evaluate(
     corpus: CorpusName = "nemo",
     corpus_dir: CorpusDir = None,
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json, tables (CSV) and pictures.")] = None,
+    force: Force = False,
     degrade: Annotated[
         list[str] | None,
         typer.Option(
@@ -159,6 +173,7 @@ def evaluate(
     * `tembr evaluate --bundle BUNDLE --corpus manifest --corpus-dir calls.csv --adapt 30`
     """
     from tembr.cli import evaluating
+    from tembr.outputs import EVALUATION, require_own_files
     from tembr.recognize import adapted
     from tembr.recognize.degrade import check
     from tembr.recognize.prediction import check_confidence
@@ -166,6 +181,8 @@ def evaluate(
 
     if adapt and degrade:
         raise click.UsageError("--adapt and --degrade cannot be combined; run them one after the other")
+    if out:
+        require_own_files(out, EVALUATION, force)
     recognizer = load(bundle, variant)
     check_confidence(min_confidence or 0.0, recognizer.labels)
     if adapt:
@@ -194,6 +211,7 @@ def adapt(
         Path, typer.Argument(help="Recordings of one speaker, also in folders within; no labels needed.")
     ],
     out: Annotated[Path, typer.Option(help="File for what was learnt, to give to `tembr predict --adapt`.")],
+    force: Force = False,
     bundle: Bundle = None,
     variant: Variant = None,
     channel: Annotated[
@@ -216,8 +234,10 @@ def adapt(
     * `tembr predict new.wav --adapt anna.json --bundle BUNDLE`
     """
     from tembr.cli.predicting import tell
+    from tembr.outputs import require_own_file
     from tembr.recognize.recognizer import load
 
+    require_own_file(out, "speaker", force)
     speaker = load(bundle, variant).adapt(folder, threads=threads, told=tell, channel=channel).speaker
     speaker.save(out)
     typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings, weight {speaker.weight:.2f}")

@@ -10,7 +10,7 @@ import click
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Quiet, watching
+from tembr.cli.options import Force, Quiet, watching
 
 Corpora = Annotated[
     Path, typer.Option("--corpora", help="Folder that holds the corpora, each in a folder of its short name: nemo, …")
@@ -27,6 +27,7 @@ def experiment(
     out: Annotated[Path, typer.Option(help="Folder for predictions and figures, one folder each.")] = Path(
         "runs/experiments"
     ),
+    force: Force = False,
     journal: Annotated[Path, typer.Option(help="Table the figures are entered in.")] = Path("docs/experiments.csv"),
     jobs: Annotated[int, typer.Option(help="Networks trained at once.", min=1)] = 1,
     quiet: Quiet = False,
@@ -38,11 +39,15 @@ def experiment(
 
     Example: `tembr experiment experiments/functionals.toml --corpora corpora --jobs 2`
     """
-    from tembr.voices.experiment import run_experiment
+    from tembr.outputs import EXPERIMENT, require_own_file, require_own_folder
+    from tembr.voices.experiment import RESULTS, run_experiment
     from tembr.voices.journal import enter
     from tembr.voices.recipe import DEFAULT, read_recipe
 
     recipes = {path: read_recipe(path) for path in recipe or [Path(DEFAULT)]}
+    require_own_file(journal, "journal", force)
+    for path in recipes:
+        require_own_folder(out / path.stem, RESULTS, EXPERIMENT, force)
     with watching(quiet) as watch:
         for path, settings in recipes.items():
             started = time.perf_counter()
@@ -62,6 +67,7 @@ def ship(
         Path, typer.Argument(help="TOML file of the recipe, as in experiments/, or `default`, the default bundle's.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
+    force: Force = False,
     corpora: Corpora = Path("corpora"),
     measured: Annotated[
         list[str] | None,
@@ -90,5 +96,5 @@ def ship(
     folders = {one: str(corpora / one) for one in (settings.corpus, *settings.more)}
     with watching(quiet) as watch:
         found = {protocol: Path(folder) for protocol, folder in pairs.items()}
-        export_voices(settings, folders, found, out, name, version, jobs, watch)
+        export_voices(settings, folders, found, out, name, version, jobs, watch, force)
     typer.echo(str(out))

@@ -13,6 +13,7 @@ from optuna.visualization import matplotlib as pictures
 
 from tembr.evaluate.plots import DOTS_PER_INCH
 from tembr.files import atomic_write
+from tembr.outputs import SOFTWARE, SOFTWARE_FIELD
 
 log = logging.getLogger("tembr")
 
@@ -52,7 +53,8 @@ def _png(plot: Callable, study: optuna.Study, path: Path, title: str) -> None:
             axes.figure.set_size_inches(9, 5)
             axes.figure.suptitle(title, y=1.02, parse_math=False)
             with atomic_write(path, flush=False) as temporary:
-                axes.figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", facecolor="white")
+                look = {"dpi": DOTS_PER_INCH, "bbox_inches": "tight", "facecolor": "white"}
+                axes.figure.savefig(temporary, format="png", metadata={SOFTWARE_FIELD["png"]: SOFTWARE}, **look)
         for number in set(pyplot.get_fignums()) - set(before):
             pyplot.close(number)
         interactive = pyplot.isinteractive()

@@ -20,6 +20,7 @@ from tembr.emotions import POLISH
 from tembr.errors import ConfigError
 from tembr.evaluate.metrics import Interval, Scores
 from tembr.files import atomic_write
+from tembr.outputs import SOFTWARE, SOFTWARE_FIELD
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
 INK = "#1F2937"
@@ -161,7 +162,7 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> Path:
     """
     kind = picture_format(path)
     FigureCanvasAgg(figure)
-    metadata = {"Title": figure.get_suptitle() or Path(path).stem}
+    metadata = {"Title": figure.get_suptitle() or Path(path).stem, SOFTWARE_FIELD[kind]: SOFTWARE}
     with atomic_write(path) as temporary, rc_context({"pdf.fonttype": 42}):  # 42: letters stay letters
         figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, facecolor="white", metadata=metadata)
     return Path(path)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
@@ -31,13 +32,16 @@ from tembr.export.runtime import Feed, make_feed
 from tembr.export.verify import Verification, verify_graph
 from tembr.files import write_bytes
 from tembr.member import Watch
+from tembr.outputs import require_own_folder
 from tembr.train.ensemble import WeightedEnsemble
-from tembr.training_record import write_record
+from tembr.training_record import RECORD, write_record
 
 Inputs = Literal["waveform", "features"]
 
 OPTIMIZATION, VERIFICATION = "optimization.json", "verification.json"
 RECORDED = "recordings noted in the training record"
+PARTS = (MODEL, FACTS, CARD, RECORD, OPTIMIZATION, VERIFICATION, "quantized/*.onnx", "quantized/quantization.*")
+"""Of a bundle; what else lies in its folder is somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class ExportSettings:
         recordings: compared with PyTorch before anything is written.
         keep_default: fp32 stays the default variant whatever is measured.
         only_default: leave the default variant alone in the folder, as `model.onnx`.
+        force: the folder may hold something else than a bundle; what is in it stays.
 
     Raises:
         ConfigError: an unknown word, or no recordings.
@@ -68,6 +73,7 @@ class ExportSettings:
     recordings: int = 200
     keep_default: bool = False
     only_default: bool = False
+    force: bool = False
 
     def __post_init__(self):
         for option, known in (("inputs", Inputs), ("quantize", Quantize)):
@@ -95,7 +101,7 @@ def export_bundle(
         StoreError: `out` is something else than a bundle, cannot be written, or the ensemble has no networks.
     """
     settings, watch, out = settings or ExportSettings(), watch or Watch(), Path(out)
-    refuse_other(out)
+    require_bundle(out, settings.force)
     work = _Work(ensemble, ensemble.load(), settings, find_recordings(ensemble, settings.corpus_dir, watch), watch)
     with appearing(out) as folder:
         facts = gather_facts(ensemble, work.model, settings, work.recordings)
@@ -239,21 +245,23 @@ def _said(line: Measured) -> str:
     )
 
 
-def refuse_other(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise StoreError(f"{out}: is a file; choose another --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / FACTS).is_file():
-        raise StoreError(f"{out}: a folder with something else than a bundle in it; choose another --out")
+def require_bundle(out: Path, force: bool = False) -> None:
+    """Raises StoreError: `out` is a file, or a folder with something else than a bundle in it."""
+    require_own_folder(out, FACTS, {FACTS: "bundle"}, force)
 
 
 @contextmanager
 def appearing(out: Path) -> Iterator[Path]:
-    """A hidden folder beside `out` that takes its place if the block succeeds, and is removed otherwise."""
+    """A hidden folder beside `out` that takes its place if the block succeeds, and is removed otherwise.
+
+    What in `out` is no part of a bundle goes along.
+    """
     folder, old = (out.with_name(f".{out.name}.{uuid4().hex[:12]}") for _ in range(2))
     try:
         folder.mkdir(parents=True)
         yield folder
         if out.exists():
+            _keep_others(out, folder)
             out.replace(old)
         folder.replace(out)
     except OSError as error:
@@ -265,6 +273,19 @@ def appearing(out: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep_others(out: Path, folder: Path) -> None:
+    """Copy to `folder` what lies in `out` and was not written by an export."""
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out)
+        if (
+            path.is_file()
+            and not any(fnmatchcase(name.as_posix(), part) for part in PARTS)
+            and not (folder / name).exists()
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / name)
 
 
 def _json(content) -> bytes:

@@ -17,7 +17,7 @@ from tembr import __version__, audio
 from tembr.bundle import CARD, MODEL, BundleError, Facts, self_test_waveform, write_facts
 from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError, StoreError
-from tembr.export.bundling import RECORDED, VERIFICATION, appearing, refuse_other
+from tembr.export.bundling import RECORDED, VERIFICATION, appearing, require_bundle
 from tembr.export.card import model_card
 from tembr.export.facts import METADATA
 from tembr.export.onnx import WAVEFORM, write_metadata
@@ -90,6 +90,7 @@ def export_voices(
     version: str = "1.0.0",
     jobs: int = 1,
     watch: Watch | None = None,
+    force: bool = False,
 ) -> Facts:
     """Train a recipe's networks on all recordings, nothing kept aside, and write them as a verified bundle.
 
@@ -100,6 +101,7 @@ def export_voices(
             one on unseen speakers through it; 'speaker' gives the temperatures, and all stand in the model card.
         out: folder of the bundle; an older bundle there is replaced once the new one is verified.
         name, version: of the bundle.
+        force: `out` may hold something else than a bundle; what is in it stays.
 
     Raises:
         BundleError: the graph does not answer as PyTorch does.
@@ -107,7 +109,7 @@ def export_voices(
         StoreError: an experiment is missing, or `out` is something else than a bundle.
     """
     watch = watch or Watch()
-    refuse_other(out)
+    require_bundle(out, force)
     unfit = [member.name for member in recipe.members if member.kind not in SHIPPABLE]
     if unfit:
         raise ConfigError(f"{unfit[0]}: a bundle has kinds {', '.join(SHIPPABLE)} alone; this one can be measured only")

@@ -1,0 +1,214 @@
+"""What is in the way of an output: Tembr's own is replaced, anybody else's is not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tembr.errors import StoreError
+from tembr.files import atomic_write
+from tembr.outputs import (
+    COMPARISON,
+    EVALUATION,
+    LOCK,
+    STUDY,
+    is_own,
+    require_own_file,
+    require_own_files,
+    require_own_folder,
+)
+from tests.command import tembr_here
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+FOREIGN = {
+    "letter.txt": "Dear  Anna\nanger (złość)  0.93\n",
+    "prices.txt": "bread  4.50\nmilk  0.99\n",
+    "table.csv": "name,price\nbread,4.50\n",
+    "speaker.csv": "file,start,end,who\na.wav,0,1,anna\n",
+    "data.json": '{"file": "a.wav", "size": 3}\n',
+    "picture.png": "\x89PNG\r\n\x1a\nSoftware\0Matplotlib",
+    "page.html": "<html><head></head></html>",
+    "pyproject.toml": "[project]\nname = 'mine'\n",
+}
+KINDS = (
+    "answers",
+    "corpus",
+    "posteriors",
+    "speaker",
+    "evaluation",
+    "bundle",
+    "picture",
+    "page",
+    "markdown",
+    "settings",
+)
+
+
+@pytest.fixture
+def recording(tmp_path) -> Path:
+    return Path(shutil.copy(EXAMPLES / "calm.flac", tmp_path / "same.wav"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_others_wrote_is_known_as_theirs(tmp_path, name, kind):
+    path = tmp_path / name
+    path.write_text(FOREIGN[name], encoding="latin-1" if name.endswith("png") else "utf-8")
+    with pytest.raises(StoreError, match=f"{name}: not written by Tembr"):
+        require_own_file(path, kind)
+    require_own_file(path, kind, force=True)
+
+
+def test_no_answers_over_the_recording_that_is_asked_about(recording, capsys):
+    before = recording.read_bytes()
+    done = tembr_here(capsys, "predict", str(recording), "--out", str(recording))
+    assert done.status == 1 and done.one_line_error and "--force" in done.err
+    assert recording.read_bytes() == before
+
+
+def test_forced_the_recording_is_read_before_it_gives_way(recording, capsys):
+    done = tembr_here(capsys, "predict", str(recording), "--out", str(recording), "--force")
+    assert done.status == 0 and re.search(r"same\.wav  \w+ \(", recording.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "csv"), ("--format", "json"), ("--segments",)], ids=str)
+def test_the_same_prediction_can_be_written_again(tmp_path, capsys, options):
+    out = str(tmp_path / "answers")
+    for _ in range(2):
+        done = tembr_here(capsys, "predict", str(EXAMPLES / "conversation.flac"), *options, "--out", out)
+        assert done.status == 0, done.err
+    assert tembr_here(capsys, "predict", str(EXAMPLES / "calm.flac"), "--out", out).status == 0
+    assert os.listdir(tmp_path) == ["answers"]
+
+
+def test_answers_stopped_half_way_leave_the_earlier_ones(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "answers.csv"
+    assert tembr_here(capsys, "predict", str(EXAMPLES), "--format", "csv", "--out", str(out)).status == 0
+    before = out.read_text()
+    monkeypatch.setattr("os.fsync", lambda number: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+    monkeypatch.setattr("tembr.files._flush", lambda path: os.fsync(0))
+    done = tembr_here(capsys, "predict", str(EXAMPLES / "calm.flac"), "--format", "csv", "--out", str(out))
+    assert done.status == 1 and done.one_line_error and "disk space" in done.err
+    assert out.read_text() == before and os.listdir(tmp_path) == ["answers.csv"]
+
+
+def test_answers_can_go_into_a_device_and_a_pipe(capsys):
+    assert tembr_here(capsys, "predict", str(EXAMPLES / "calm.flac"), "--out", os.devnull).status == 0
+    assert not os.path.isfile(os.devnull)
+
+
+def test_a_speaker_is_not_replaced_by_answers(tmp_path, capsys):
+    speaker = tmp_path / "anna.json"
+    for _ in range(2):
+        assert tembr_here(capsys, "adapt", str(EXAMPLES), "--out", str(speaker)).status == 0
+    before = speaker.read_bytes()
+    done = tembr_here(
+        capsys,
+        "predict",
+        str(EXAMPLES / "calm.flac"),
+        "--adapt",
+        str(speaker),
+        "--out",
+        str(speaker),
+        "--format",
+        "json",
+    )
+    assert done.status == 1 and speaker.read_bytes() == before
+
+
+def test_a_table_is_not_replaced_by_what_is_read_from_it(tmp_path, capsys):
+    table = tmp_path / "dataset_info.csv"
+    for _ in range(2):
+        assert tembr_here(capsys, "corpus", "--corpus", "demo", "--out", str(table)).status == 0
+    own = ("corpus", "--corpus", "manifest", "--corpus-dir", str(table), "--allow-outside", "--out", str(table))
+    before = table.read_bytes()
+    done = tembr_here(capsys, *own)
+    assert done.status == 1 and "is what is read" in done.err and table.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, suffix):
+    out = tmp_path / f"calm.{suffix}"
+    for _ in range(2):
+        assert tembr_here(capsys, "show", str(EXAMPLES / "calm.flac"), "--out", str(out)).status == 0
+    out.write_bytes(b"\x89PNG\r\n\x1a\nmine")
+    assert tembr_here(capsys, "show", str(EXAMPLES / "calm.flac"), "--out", str(out)).status == 1
+    assert out.read_bytes() == b"\x89PNG\r\n\x1a\nmine"
+
+
+def test_a_comparison_can_be_made_again_beside_what_else_is_there(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    for _ in range(2):
+        assert tembr_here(capsys, "compare", str(RESULTS / "default"), "--out", str(tmp_path)).status == 0
+    assert all(is_own(tmp_path / name, kind) for name, kind in COMPARISON.items())
+    (tmp_path / "comparison.md").write_text("# My comparison\n")
+    done = tembr_here(capsys, "compare", str(RESULTS / "default"), "--out", str(tmp_path))
+    assert done.status == 1 and (tmp_path / "comparison.md").read_text() == "# My comparison\n"
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_an_evaluation_can_be_made_again_and_no_other_picture_is_lost(tmp_path, capsys):
+    for _ in range(2):
+        assert tembr_here(capsys, "evaluate", "--corpus", "demo", "--out", str(tmp_path), "-q").status == 0
+    (tmp_path / "confusion.png").write_bytes(b"\x89PNG\r\n\x1a\nmine")
+    done = tembr_here(capsys, "evaluate", "--corpus", "demo", "--out", str(tmp_path), "-q")
+    assert done.status == 1 and "confusion.png" in done.err
+    assert (tmp_path / "confusion.png").read_bytes() == b"\x89PNG\r\n\x1a\nmine"
+
+
+@pytest.mark.parametrize("command", ["study", "ensemble", "experiment", "export", "ship"])
+def test_a_folder_of_something_else_is_refused_before_any_work(tmp_path, capsys, command):
+    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "x.toml").write_text('base = "default"\n')
+    out, recipe = str(tmp_path), str(tmp_path / "x.toml")
+    arguments = {
+        "study": ("--corpus", "demo"), "ensemble": ("--study", str(RESULTS / "default")),
+        "experiment": (recipe, "--out", str(tmp_path.parent)), "ship": ("default",),
+        "export": ("--study", str(RESULTS / "default"), "--member", "mfcc"),
+    }[command]  # fmt: skip
+    if command == "experiment":
+        (tmp_path.parent / "x").mkdir(exist_ok=True)
+        shutil.copy(recipe, tmp_path.parent / "x")
+    done = tembr_here(capsys, command, "--out", out, *arguments)
+    assert done.status == 1 and done.one_line_error and "something else" in done.err
+
+
+def test_a_folder_of_ours_and_an_empty_one_are_taken(tmp_path):
+    require_own_folder(tmp_path / "absent", "config.toml", STUDY)
+    require_own_folder(tmp_path, "config.toml", STUDY)
+    (tmp_path / LOCK).touch()
+    (tmp_path / "mfcc").mkdir()
+    require_own_folder(tmp_path, "config.toml", STUDY)
+
+
+def test_a_foreign_settings_file_makes_no_study(tmp_path):
+    (tmp_path / "config.toml").write_text("[server]\nport = 1\n")
+    with pytest.raises(StoreError, match=r"config\.toml: not written by Tembr"):
+        require_own_folder(tmp_path, "config.toml", STUDY)
+
+
+def test_the_published_studies_are_known():
+    assert is_own(RESULTS / "default" / "config.toml", "settings")
+    assert is_own(RESULTS / "default" / "splits.csv", "splits")
+
+
+def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="is a file"):
+        require_own_files(tmp_path / "file", EVALUATION, force=True)
+    with pytest.raises(StoreError, match="is a folder"):
+        require_own_file(tmp_path, "answers", force=True)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with atomic_write(tmp_path / "link.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "real.txt").read_text() == "new"
