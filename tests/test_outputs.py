@@ -8,7 +8,9 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tembr.errors import StoreError
 from tembr.files import atomic_write
@@ -26,6 +28,7 @@ from tests.command import tembr_here
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
+FORMS = [(), ("--format", "csv"), ("--format", "json"), ("--segments",)]
 FOREIGN = {
     "letter.txt": "Dear  Anna\nanger (złość)  0.93\n",
     "prices.txt": "bread  4.50\nmilk  0.99\n",
@@ -77,11 +80,21 @@ def test_forced_the_recording_is_read_before_it_gives_way(recording, capsys):
     assert done.status == 0 and re.search(r"same\.wav  \w+ \(", recording.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("options", [(), ("--format", "csv"), ("--format", "json"), ("--segments",)], ids=str)
-def test_the_same_prediction_can_be_written_again(tmp_path, capsys, options):
+@pytest.fixture(scope="module")
+def call(tmp_path_factory) -> str:
+    """A conversation on two channels."""
+    samples, rate = soundfile.read(EXAMPLES / "conversation.flac")
+    path = tmp_path_factory.mktemp("call") / "call.wav"
+    soundfile.write(path, np.stack([samples, samples[::-1]], axis=1), rate)
+    return str(path)
+
+
+@pytest.mark.parametrize("channel", ["mix", "each"])
+@pytest.mark.parametrize("options", FORMS, ids=str)
+def test_the_same_prediction_can_be_written_again(tmp_path, capsys, call, options, channel):
     out = str(tmp_path / "answers")
     for _ in range(2):
-        done = tembr_here(capsys, "predict", str(EXAMPLES / "conversation.flac"), *options, "--out", out)
+        done = tembr_here(capsys, "predict", call, *options, "--channel", channel, "--out", out)
         assert done.status == 0, done.err
     assert tembr_here(capsys, "predict", str(EXAMPLES / "calm.flac"), "--out", out).status == 0
     assert os.listdir(tmp_path) == ["answers"]

@@ -28,7 +28,7 @@ LOCK = ".tembr.lock"
 LARGEST = 64 << 20  # bytes of JSON that are looked into
 HEAD = 1 << 16  # bytes of anything else
 
-ANSWER_CSV = b"file,start,end,label,confidence,"
+ANSWER_CSV = (b"file,start,end,label,confidence,", b"file,channel,start,end,label,confidence,")
 CSV = {
     "corpus": b"file,start,end,speaker,gender,age,emotion,text",
     "posteriors": b"file,speaker,gender,emotion,predicted,fold",
@@ -169,7 +169,7 @@ def _is_settings(head: bytes) -> bool:
 
 _LABEL = "|".join(map(re.escape, map(display_name, POLISH)))
 _ANSWER = re.compile(rf"\S.*  (-|({_LABEL})  [01]\.\d\d)(  .*)?")
-_SEGMENT = re.compile(rf"  [\d:.]+ – [\d:.]+  ({_LABEL})  [01]\.\d\d(  .*)?")
+_SEGMENT = re.compile(rf"  [\d:.]+ – [\d:.]+  (channel \d+  )?({_LABEL})  [01]\.\d\d(  .*)?")
 
 
 def _is_answers(head: bytes) -> bool:

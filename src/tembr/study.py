@@ -28,6 +28,7 @@ from tembr.features.picture import Picture
 from tembr.features.registry import REPRESENTATIONS
 from tembr.features.store import FeatureStore, FeatureTable
 from tembr.files import atomic_write
+from tembr.lock import only_process
 from tembr.member import Member, Run, Watch, make_recipe
 from tembr.train.baselines import BASELINES
 from tembr.train.networks import check_network
@@ -45,7 +46,8 @@ def run_study(settings: StudySettings, folder: Path, watch: Watch | None = None)
         watch: how the work is followed; silent by default.
 
     Raises:
-        TembrError: the corpus, the settings or the disk do not allow it; what was finished stays.
+        TembrError: the corpus, the settings, the disk or another process in `folder` do not allow it; what was finished
+            stays.
     """
     watch = watch or Watch()
     _refuse_other(settings, folder)
@@ -53,17 +55,18 @@ def run_study(settings: StudySettings, folder: Path, watch: Watch | None = None)
     folds = {protocol: make_folds(corpus, protocol, settings.split) for protocol in settings.protocols}
     members = _members(settings)
     _try_networks(settings)
-    tables = _prepare(settings, corpus, members, watch)
-    _claim(settings, folder, corpus, folds)
-    with _tracking(settings, folder) as tracker:
-        for protocol in settings.protocols:
-            for member in members:
-                place = place_of(settings, folder, protocol) / member.folder
-                new = not (place / "summary.json").exists()
-                Run(settings, corpus, tables, protocol, folds[protocol], place, watch).member(member, tracker)
-                if new:
-                    write_comparison(Study.read(folder).results, folder, f"{corpus.name}: {len(corpus)} recordings")
-        tracker.artifacts(folder, skip=(".db", ".db-shm", ".db-wal"))
+    with only_process(folder):
+        tables = _prepare(settings, corpus, members, watch)
+        _claim(settings, folder, corpus, folds)
+        with _tracking(settings, folder) as tracker:
+            for protocol in settings.protocols:
+                for member in members:
+                    place = place_of(settings, folder, protocol) / member.folder
+                    new = not (place / "summary.json").exists()
+                    Run(settings, corpus, tables, protocol, folds[protocol], place, watch).member(member, tracker)
+                    if new:
+                        write_comparison(Study.read(folder).results, folder, f"{corpus.name}: {len(corpus)} recordings")
+            tracker.artifacts(folder, skip=(".db", ".db-shm", ".db-wal"))
     return Study.read(folder)
 
 

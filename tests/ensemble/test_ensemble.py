@@ -25,6 +25,7 @@ from tembr.ensemble.search import search
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.report import read_probabilities
 from tembr.features.store import FeatureStore
+from tembr.lock import only_process
 from tembr.member import Watch, make_recipe, score_predictions
 from tembr.study import Study
 from tembr.train.fit import load_classifier, refit
@@ -289,3 +290,8 @@ def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_pa
 
     assert weight(train) > 0.8
     assert weight(held) == 0.0
+
+
+def test_a_second_process_in_the_folder_is_refused(study, tmp_path):
+    with only_process(tmp_path), pytest.raises(StoreError, match="another process is working there"):
+        run_ensemble(study.folder, SETTINGS, tmp_path)

@@ -20,6 +20,7 @@ from tembr.ensemble.ship import MeasuredProtocol, choose_shipped, ship
 from tembr.ensemble.sources import Division, Source, choose, read_division, study_settings
 from tembr.errors import ConfigError, StoreError
 from tembr.features.shard import digest
+from tembr.lock import only_process
 from tembr.member import Watch
 from tembr.study import place_of
 
@@ -42,18 +43,20 @@ def run_ensemble(
         watch: how the work is followed; silent by default.
 
     Raises:
-        StoreError: a member is not finished, the recordings are others than the study's, or a file cannot be written.
+        StoreError: a member is not finished, the recordings are others than the study's, a file cannot be written, or
+            another process works in `out`.
         ConfigError: the settings ask for what the study does not have.
     """
     settings, watch = settings or EnsembleSettings(), watch or Watch()
     bench = _bench(Path(study_folder), settings, out, watch)
     shipped = choose_shipped(list(bench.divisions), {p: len(d.folds) for p, d in bench.divisions.items()}, settings)
     sources = {p: choose(d, settings, bench.study, bench.folder) for p, d in bench.divisions.items()}
-    measured = {protocol: bench.measured(protocol, sources[protocol]) for protocol in bench.divisions}
-    if any(one.new for one in measured.values()) and list(measured) != [bench.study.protocols[0]]:
-        results = [result for one in measured.values() for result in one.result.results]
-        write_comparison(results, bench.out, f"{results[0].summary['corpus']}: ways of joining")
-    return ship(bench.study, settings, measured, shipped, bench.recordings, bench.out, watch)
+    with only_process(bench.out):
+        measured = {protocol: bench.measured(protocol, sources[protocol]) for protocol in bench.divisions}
+        if any(one.new for one in measured.values()) and list(measured) != [bench.study.protocols[0]]:
+            results = [result for one in measured.values() for result in one.result.results]
+            write_comparison(results, bench.out, f"{results[0].summary['corpus']}: ways of joining")
+        return ship(bench.study, settings, measured, shipped, bench.recordings, bench.out, watch)
 
 
 @dataclass(frozen=True)

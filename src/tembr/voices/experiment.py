@@ -18,6 +18,7 @@ from tembr.errors import ConfigError
 from tembr.evaluate.coverage import accuracy_at
 from tembr.evaluate.metrics import Scores, confusion_matrix, score, uar
 from tembr.files import atomic_write
+from tembr.lock import only_process
 from tembr.member import Watch
 from tembr.recognize.degrade import check
 from tembr.voices.answer import Answers, ensemble_for, fit_temperature, known, softmax, unknown
@@ -81,15 +82,21 @@ def run_experiment(
     """Train what is missing, answer every outer fold once, and write predictions, figures and pictures to `out`.
 
     Raises:
-        TembrError: corpora, settings or disk do not allow it; trained networks stay.
+        TembrError: corpora, settings, disk or another process in `out` do not allow it; trained networks stay.
     """
-    watch, started = watch or Watch(), time.perf_counter()
+    watch = watch or Watch()
     asked = [mode for mode in MODES if _has(recipe, mode)]
     if not asked:
         raise ConfigError("no member can be asked: known speakers need adapt above 0 and another protocol than random")
     corpora = corpora_of(recipe, folders)
     if recipe.degrade:
         check(recipe.degrade, corpora[0])
+    with only_process(out):
+        return _measure(recipe, corpora, asked, out, jobs, watch)
+
+
+def _measure(recipe: Recipe, corpora: list[Corpus], asked: list[str], out: Path, jobs: int, watch: Watch) -> list[Line]:
+    started = time.perf_counter()
     features = recipe.members[0].features
     count = partial(watch.progress, "recordings analysed")
     pool = make_pool(corpora, features, count, recipe.copies, recipe.encoder)
