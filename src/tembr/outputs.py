@@ -76,7 +76,7 @@ def require_own_file(path: str | Path, kind: str, force: bool = False, inputs: t
     """
     path = Path(path)
     if path.is_dir():
-        raise StoreError(f"{path}: is a folder; choose a file's name for --out")
+        raise StoreError(f"{path}: is a folder; choose another --out, a file")
     if force or not path.is_file():
         return
     if any(Path(one).exists() and path.samefile(one) for one in inputs):
@@ -125,7 +125,7 @@ def is_own(path: Path, kind: str) -> bool:
 
 def _require_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder}: is a file; choose a folder for --out")
+        raise StoreError(f"{folder}: is a file; choose another --out, a folder")
 
 
 def _has_marker(folder: Path, marker: str) -> bool:
