@@ -166,7 +166,8 @@ def test_adapting_to_each_channel_is_a_wrong_command(capsys, tmp_path):
 
 
 def test_each_channel_through_stdin(bundle, wav):
-    command = [sys.executable, "-m", "tembr.cli", "predict", "-", "--bundle", str(bundle), "--channel", "each"]
+    command = [sys.executable, "-m", "tembr.cli", "predict", "-", "--no-check-speech"]
+    command += ["--bundle", str(bundle), "--channel", "each"]
     done = subprocess.run(command, input=wav(CALL).read_bytes(), capture_output=True)
     assert [line.split(b"  ")[1] for line in done.stdout.splitlines()] == [b"channel 1", b"channel 2"]
 

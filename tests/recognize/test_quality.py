@@ -50,15 +50,3 @@ def test_a_truncated_file_is_told_beside_the_answer(recognizer, tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     answer = recognizer.predict(path)
     assert answer.label and answer.codes == ("truncated",) and 3 < answer.end < 6
-
-
-def test_a_tone_is_no_speech_where_that_is_asked(recognizer):
-    noise = np.random.default_rng(0).normal(0, 0.1, 2 * RATE)
-    assert recognizer.predict((noise, RATE)).label
-    answer = recognizer.predict((noise, RATE), check_speech=True)
-    assert unanswered(answer) and answer.codes == ("no_speech",)
-
-
-def test_a_voice_is_speech(recognizer, corpora_dir):
-    path = next((corpora_dir / "nemo" / "samples").glob("*neutral*"))
-    assert recognizer.predict(path, check_speech=True).label

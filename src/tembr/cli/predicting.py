@@ -39,7 +39,7 @@ class Request(NamedTuple):
     paths: Sequence[str]
     form: str = "text"
     segments: bool = False
-    check_speech: bool = False
+    check_speech: bool = True
     threads: int | None = None
     out: str | None = None
     recursive: bool = True

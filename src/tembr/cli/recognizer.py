@@ -51,9 +51,9 @@ def predict(
     check_speech: Annotated[
         bool,
         typer.Option(
-            "--check-speech", help="No answer where no voice is found. Takes longer than the recognition itself."
+            "--check-speech/--no-check-speech", help="No answer where nobody speaks, such as in noise or music."
         ),
-    ] = False,
+    ] = True,
     min_confidence: Annotated[
         float,
         typer.Option(

@@ -31,6 +31,7 @@ from tembr.recognize.folders import recordings as files_of
 from tembr.recognize.manner import Manner, learn_manner
 from tembr.recognize.network import Network, optional_inputs
 from tembr.recognize.speaker import Origin, Speaker, plain
+from tembr.recognize.speech import Speech
 from tembr.recognize.windows import outspoken, windows
 
 FEW = 8
@@ -102,7 +103,7 @@ def learn(
         network: with or without a speaker, who makes no difference.
         name: of the speaker.
         threads: recordings heard at once; None is one for each core.
-        failures: gets what was wrong with each recording that cannot be heard: unreadable, silent, too short.
+        failures: gets what was wrong with each recording left out: unreadable, silent, too short, without speech.
 
     Raises:
         AudioError: none can be heard.
@@ -195,18 +196,19 @@ def _listening(network: Network, output: str) -> Callable[[Opened], np.ndarray |
         try:
             with opened() as stream:
                 meter = quality.Meter(network.facts.sample_rate)
+                speech = Speech(network.facts.sample_rate)
                 cut = windows(meter.watch(stream), network.window, network.window // 2)
-                values = outspoken(cut, partial(network.output, output))
-            return _sound(values, stream, meter)
+                values = outspoken(speech.search(cut), partial(network.output, output))
+            return _sound(values, stream, quality.warnings(stream, meter.sound, speech.found))
         except AudioError as error:
             return error
 
     return listen
 
 
-def _sound(values: np.ndarray, stream: Stream, meter: quality.Meter) -> np.ndarray:
+def _sound(values: np.ndarray, stream: Stream, warnings: tuple[str, ...]) -> np.ndarray:
     """`values`, if the recording was one to hear."""
-    for warning in quality.warnings(stream, meter.sound):
+    for warning in warnings:
         if warning.partition(":")[0] in quality.UNANSWERABLE:
             raise AudioError(f"{stream.name}: {warning}")
     if not np.isfinite(values).all():

