@@ -21,6 +21,7 @@ from tembr.corpora.describe import describe, usable
 from tembr.corpora.splits import Fold, make_folds
 from tembr.errors import ConfigError, CorpusError, StoreError
 from tembr.evaluate.comparison import write_comparison
+from tembr.evaluate.frames import read_frame
 from tembr.evaluate.report import read_probabilities
 from tembr.evaluate.results import MemberResult, comparison_table, read_member, read_study
 from tembr.features.extract import find
@@ -30,6 +31,7 @@ from tembr.features.store import FeatureStore, FeatureTable
 from tembr.files import atomic_write
 from tembr.lock import only_process
 from tembr.member import Member, Run, Watch, make_recipe
+from tembr.tables import line
 from tembr.train.baselines import BASELINES
 from tembr.train.networks import check_network
 from tembr.train.track import Silent, Tracker, open_tracker
@@ -113,7 +115,7 @@ class Study:
     @checked()
     def history(self, member: str, protocol: str | None = None) -> pd.DataFrame:
         """Losses and measures of each epoch (and fold) of a network."""
-        return pd.read_csv(self._place(member, protocol) / "history.csv", dtype={"fold": str})
+        return read_frame(self._place(member, protocol) / "history.csv", dtype={"fold": str})
 
     def _place(self, member: str, protocol: str | None) -> Path:
         protocol = protocol or self.settings.protocols[0]
@@ -237,14 +239,14 @@ def _tracking(settings: StudySettings, folder: Path) -> Iterator[Tracker]:
 
 def _write_splits(corpus: Corpus, folds: list[Fold], place: Path) -> None:
     """Write `splits.csv`, or hold this run to the one that is there: another would train on what was tested."""
-    rows = [
+    rows = (
         (u.key, part, fold.name)
         for fold in folds
         for u, part in zip(corpus.utterances, fold.part_of(len(corpus)), strict=True)
-    ]
-    text = pd.DataFrame(rows, columns=["file", "part", "fold"]).to_csv(index=False)
+    )
+    content = "".join(map(line, [("file", "part", "fold"), *rows])).encode(errors="backslashreplace")
     path = place / "splits.csv"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if path.exists() and path.read_bytes() != content:
         raise ConfigError(f"{path}: the recordings are no longer those this study began with; choose another --out")
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)

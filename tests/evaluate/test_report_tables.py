@@ -28,11 +28,15 @@ def answers():
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    def refuse(self, path, **_):
-        path.write_text("half a ta")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    """The header of a table still fits."""
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", refuse)
+    def refuse(cells):
+        cells = list(cells)
+        if "emotion" not in cells:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return ",".join(cells) + "\n"
+
+    monkeypatch.setattr("tembr.tables.line", refuse)
 
 
 def test_report_has_a_row_an_emotion_then_a_row_a_measure(scores, tmp_path):

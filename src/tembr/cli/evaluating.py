@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
+from tembr import tables
 from tembr.cli.console import progress_bars, results, say
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
 from tembr.emotions import display_name
 from tembr.errors import ConfigError
 from tembr.evaluate.coverage import HALF
-from tembr.files import atomic_write, write_bytes
+from tembr.files import write_bytes
 from tembr.recognize import adapted
 from tembr.recognize.adaptation import FEW, few
 from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
@@ -229,12 +230,7 @@ def _side_by_side(evaluation: Evaluation) -> list[dict]:
 
 
 def _write_table(rows: list[dict], path: Path) -> None:
-    import csv
-
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    tables.write(path, list(rows[0]), rows)
 
 
 def _draw(evaluation: Evaluation, folder: Path) -> None:

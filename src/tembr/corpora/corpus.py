@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tembr import tables
 from tembr.emotions import EMOTIONS, canonical, ordered
 from tembr.errors import CorpusError
-from tembr.files import atomic_write
 
 COLUMNS = ("file", "start", "end", "speaker", "gender", "age", "emotion", "text")
 
@@ -135,9 +134,4 @@ def write_table(corpus: Corpus, path: Path) -> None:
     Raises:
         StoreError: it cannot be written there; an older one is untouched.
     """
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for u in corpus.utterances:
-            row = {column: getattr(u, column) for column in COLUMNS}
-            writer.writerow({k: "" if v is None else v for k, v in row.items()})
+    tables.write(path, COLUMNS, ({column: getattr(u, column) for column in COLUMNS} for u in corpus.utterances))

@@ -15,6 +15,7 @@ from tembr.corpora.corpus import COLUMNS, Corpus, Utterance, number
 from tembr.corpora.filenames import audio_files, existing_folder
 from tembr.errors import CorpusError
 from tembr.extensions import Skipped
+from tembr.tables import original
 
 log = logging.getLogger("tembr")
 
@@ -101,7 +102,8 @@ class _Reader:
         for column in (*REQUIRED, *sorted(self.renamed)):
             if self.names[column] not in row:
                 raise CorpusError(self._missing(column, row, where))
-        cell = {column: _text(row.get(name)) for column, name in self.names.items()}
+        written = original if self._is_own(row) else str
+        cell = {column: written(_text(row.get(name))) for column, name in self.names.items()}
         for column in REQUIRED:
             if not cell[column]:
                 raise CorpusError(f"{where}: {self.names[column]} is empty; fill it in or delete the row")
@@ -120,6 +122,10 @@ class _Reader:
             start=start,
             end=end,
         )
+
+    def _is_own(self, row: Mapping[str, object]) -> bool:
+        """Whether `write_table` wrote the table: in another an apostrophe is an apostrophe."""
+        return self.table.suffix.lower() == ".csv" and tuple(row) == COLUMNS
 
     def _missing(self, column: str, row: Mapping[str, object], where: str) -> str:
         name = self.names[column]
@@ -162,7 +168,8 @@ def _rows(table: Path) -> Iterator[_Row]:
     if kind not in DELIMITERS and kind not in JSON_LINES:
         raise CorpusError(f"{table}: not a table tembr reads; name it .csv, .tsv or .jsonl")
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        with table.open(encoding="utf-8-sig", newline="") as file:  # a carriage return in a cell stays one
+            text = file.read()
     except UnicodeDecodeError as error:
         raise CorpusError(f"{table}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
     return _json_rows(table, text) if kind in JSON_LINES else _cell_rows(table, text, DELIMITERS[kind])

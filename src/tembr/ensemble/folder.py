@@ -15,6 +15,7 @@ import pandas as pd
 
 from tembr.config import StudySettings, load_settings, write_settings
 from tembr.errors import ConfigError, StoreError
+from tembr.evaluate.frames import read_frame
 from tembr.files import write_bytes
 from tembr.member import make_recipe
 from tembr.train.ensemble import WeightedEnsemble
@@ -113,7 +114,7 @@ class EnsembleFolder:
             measured = ", ".join(self.facts.metrics)
             raise StoreError(f"{self.folder}: {protocol} is not measured here; choose from {measured}")
         try:
-            return pd.read_csv(place / f"{name}.csv", dtype={"fold": str, "speaker": str}, keep_default_na=False)
+            return read_frame(place / f"{name}.csv", dtype={"fold": str, "speaker": str}, keep_default_na=False)
         except (OSError, ValueError) as error:
             raise StoreError(f"{place / name}.csv: cannot be read ({error}); run `tembr ensemble` again") from error
 

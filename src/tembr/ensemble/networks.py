@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from tembr.config import StudySettings
 from tembr.ensemble.recordings import Recordings
 from tembr.ensemble.sources import Division, Source
 from tembr.errors import StoreError
+from tembr.evaluate.frames import read_frame
 from tembr.features.shard import digest
 from tembr.files import atomic_write
 from tembr.member import Watch, make_recipe
@@ -60,7 +60,7 @@ def epochs_for(study: StudySettings, source: Source) -> int:
         return study.train.epochs
     path = source.folder / "history.csv"
     try:
-        history = pd.read_csv(path, dtype={"fold": str})
+        history = read_frame(path, dtype={"fold": str})
         folds = history.groupby("fold") if "fold" in history else [("", history)]
         best = [int(rows.loc[rows["val_loss"].idxmin(), "epoch"]) for _, rows in folds]
     except (OSError, ValueError, KeyError) as error:

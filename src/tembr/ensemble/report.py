@@ -21,6 +21,7 @@ from tembr.ensemble.weighting import weigh
 from tembr.errors import StoreError
 from tembr.evaluate.comparison import comparison_markdown
 from tembr.evaluate.coverage import coverage_table
+from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import Scores, confusion_matrix, uar
 from tembr.evaluate.panels import comparison_png
 from tembr.evaluate.plots import confusion_png
@@ -255,5 +256,4 @@ def _trials_table(measured: Measured) -> pd.DataFrame:
 
 
 def _csv(table: pd.DataFrame, path: Path) -> None:
-    with atomic_write(path, flush=False) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    write_frame(table, path, "%.6g", flush=False)

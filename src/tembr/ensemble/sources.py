@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from tembr.config import StudySettings, load_settings
 from tembr.corpora.corpus import Utterance
@@ -15,6 +14,7 @@ from tembr.corpora.splits import Fold
 from tembr.emotions import ordered
 from tembr.ensemble.settings import DEFAULT_MEMBERS, EnsembleSettings
 from tembr.errors import ConfigError, StoreError
+from tembr.evaluate.frames import read_frame
 from tembr.evaluate.results import MemberResult, read_member
 from tembr.member import fold_folder
 from tembr.study import place_of
@@ -146,7 +146,7 @@ def _networks(folder: Path, folds: Sequence[Fold]) -> tuple[Path, ...]:
 
 
 def _utterances(path: Path) -> tuple[Utterance, ...]:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_frame(path, dtype=str, keep_default_na=False)
     return tuple(
         Utterance(
             row.file,
@@ -162,7 +162,7 @@ def _utterances(path: Path) -> tuple[Utterance, ...]:
 
 
 def _folds(path: Path, keys: list[str]) -> tuple[Fold, ...]:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_frame(path, dtype=str, keep_default_na=False)
     position = {key: number for number, key in enumerate(keys)}
     table["position"] = [position[key] for key in table["file"]]
     folds = []

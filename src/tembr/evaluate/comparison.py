@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tembr.evaluate.frames import write_frame
 from tembr.evaluate.page import write_page
 from tembr.evaluate.panels import comparison_png, shown_name
 from tembr.evaluate.results import PROTOCOLS, MemberResult, comparison_table, read_study
@@ -25,8 +26,7 @@ def write_comparison(results: Sequence[MemberResult], folder: str | os.PathLike,
     folder = Path(folder)
     table = comparison_table(results)
     paths = [folder / f"comparison.{suffix}" for suffix in ("csv", "png", "html", "md")]
-    with atomic_write(paths[0]) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    write_frame(table, paths[0], "%.6g")
     comparison_png(results, paths[1], title)
     write_page(results, paths[2], title)
     with atomic_write(paths[3]) as temporary:

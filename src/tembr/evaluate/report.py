@@ -12,8 +12,8 @@ import pandas as pd
 from tembr.emotions import POLISH
 from tembr.errors import StoreError
 from tembr.evaluate.coverage import Kept
+from tembr.evaluate.frames import read_frame, write_frame
 from tembr.evaluate.metrics import Scores
-from tembr.files import atomic_write
 
 REPORT_COLUMNS = ("emotion", "polish", "precision", "recall", "f1", "support", "value", "low", "high")
 RECORDING_COLUMNS = ("file", "speaker", "gender", "emotion", "predicted", "fold")
@@ -40,8 +40,7 @@ def write_report(scores: Scores, folder: str | os.PathLike) -> Path:
         StoreError: the file could not be written; an older one is then untouched.
     """
     path = Path(folder) / "report.csv"
-    with atomic_write(path) as temporary:
-        report_table(scores).to_csv(temporary, index=False, float_format="%.4f")
+    write_frame(report_table(scores), path, "%.4f")
     return path
 
 
@@ -52,8 +51,7 @@ def write_coverage(table: Sequence[Kept], folder: str | os.PathLike) -> Path:
         StoreError: the file could not be written; an older one is then untouched.
     """
     path = Path(folder) / "coverage.csv"
-    with atomic_write(path) as temporary:
-        pd.DataFrame([asdict(kept) for kept in table]).to_csv(temporary, index=False, float_format="%.9g")
+    write_frame(pd.DataFrame([asdict(kept) for kept in table]), path, "%.9g")
     return path
 
 
@@ -73,8 +71,7 @@ def write_probabilities(
     path = Path(folder) / "probabilities.csv"
     frame = pd.DataFrame(frame)
     columns = [*RECORDING_COLUMNS, *_checked_columns(frame, path)]
-    with atomic_write(path) as temporary:
-        frame.to_csv(temporary, columns=columns, index=False, float_format="%.9g")
+    write_frame(frame[columns], path, "%.9g")
     return path
 
 
@@ -87,7 +84,7 @@ def read_probabilities(folder: str | os.PathLike) -> pd.DataFrame:
     path = Path(folder) / "probabilities.csv"
     text = dict.fromkeys(("file", "speaker", "gender", "emotion", "predicted", "fold"), str)
     try:
-        frame = pd.read_csv(path, dtype=text, keep_default_na=False)
+        frame = read_frame(path, dtype=text, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path}: {error}; run the study of this member again.") from error
     numbers = frame[_checked_columns(frame, path)].dtypes

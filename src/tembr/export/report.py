@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tembr import tables
 from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, plain_frame, save_figure
 from tembr.export.measure import ACCURACY_LOSS, Measured
-from tembr.files import atomic_write, write_bytes
+from tembr.files import write_bytes
 
 COLUMNS = (
     "variant", "bytes", "milliseconds", "lowest_milliseconds", "agreement", "difference", "accuracy", "accuracy_low",
@@ -30,9 +30,7 @@ def write_report(lines: Sequence[Measured], folder: Path, chosen: str, unseen: b
     Raises:
         StoreError: a file could not be written.
     """
-    with atomic_write(folder / "quantization.csv") as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerows([COLUMNS, *(_row(line) for line in lines)])
+    tables.write(folder / "quantization.csv", COLUMNS, (dict(zip(COLUMNS, _row(line))) for line in lines))
     write_bytes(folder / "quantization.md", markdown(lines, chosen, unseen).encode())
     _draw(lines, folder / "quantization.png", chosen, unseen)
 

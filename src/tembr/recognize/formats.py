@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 
 from tembr.emotions import UNCERTAIN, display_name
 from tembr.recognize.prediction import Prediction
+from tembr.tables import line
 
 FORMATS = ("text", "json", "csv")
 
@@ -22,7 +21,7 @@ def header(form: str, labels: Sequence[str], channel: bool = False) -> str:
     if form != "csv":
         return ""
     columns = ["file", *(["channel"] if channel else []), "start", "end", "label", "confidence", "likeliest"]
-    return _row([*columns, *(f"p_{label}" for label in labels), "warnings"])
+    return line([*columns, *(f"p_{label}" for label in labels), "warnings"])
 
 
 def answer(form: str, prediction: Prediction) -> str:
@@ -88,13 +87,7 @@ def _cells(p: Prediction) -> str:
         f"{p.confidence:.6f}",
         p.likeliest or "",
     ]
-    return _row([*given, *values, "; ".join(p.warnings)])
-
-
-def _row(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    return line([*given, *values, "; ".join(p.warnings)])
 
 
 def _json(content: dict) -> str:

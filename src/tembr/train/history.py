@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import lightning
 
-from tembr.files import atomic_write
+from tembr import tables
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_uar", "lr", "seconds")
 
@@ -61,7 +60,5 @@ class Steps(lightning.Callback):
 
 def write_history(rows: list[dict], path: Path, before: tuple[str, ...] = ()) -> None:
     """Write rows of `COLUMNS`, with the columns `before` in front, as CSV; whole or not at all."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, (*before, *COLUMNS))
-        writer.writeheader()
-        writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    shown = ({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    tables.write(path, (*before, *COLUMNS), shown)

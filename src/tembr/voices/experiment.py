@@ -16,6 +16,7 @@ from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError
 from tembr.evaluate.coverage import accuracy_at
+from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import Scores, confusion_matrix, score, uar
 from tembr.files import atomic_write
 from tembr.lock import only_process
@@ -245,8 +246,7 @@ def _write(recipe: Recipe, pool: Pool, runs: dict, lines: list[Line], out: Path,
     labels = [pool.labels[column] for column in pool.columns]
     frames = [_table(mode, run, pool, labels) for mode, some in runs.items() for run in some]
     predictions = pd.concat(frames)
-    with atomic_write(out / PREDICTIONS) as temporary:
-        predictions.to_csv(temporary, index=False, float_format="%.5f")
+    write_frame(predictions, out / PREDICTIONS, "%.5f")
     draw(predictions, out)
     facts = {
         "recipe": recipe.model_dump(mode="json"),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tembr import __version__
 from tembr.errors import StoreError
-from tembr.files import atomic_write
+from tembr.evaluate.frames import read_frame, write_frame
 from tembr.voices.experiment import Line
 from tembr.voices.recipe import Recipe
 
@@ -30,8 +30,7 @@ def enter(journal: Path, name: str, recipe: Recipe, lines: Sequence[Line], secon
     """
     rows = pd.DataFrame([_row(name, recipe, line, seconds) for line in lines], columns=COLUMNS)
     table = pd.concat([part for part in (read(journal, besides=name), rows) if len(part)])
-    with atomic_write(journal) as temporary:
-        table.to_csv(temporary, index=False)
+    write_frame(table, journal)
 
 
 def read(journal: Path, besides: str | None = None) -> pd.DataFrame:
@@ -39,7 +38,7 @@ def read(journal: Path, besides: str | None = None) -> pd.DataFrame:
     if not journal.exists():
         return pd.DataFrame(columns=COLUMNS)
     try:
-        table = pd.read_csv(journal, keep_default_na=False)
+        table = read_frame(journal, keep_default_na=False)
         return table[table["experiment"] != besides]
     except (ValueError, KeyError) as error:
         raise StoreError(f"{journal}: no table of experiments ({error}); move it away") from error
