@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.command import tembr_here
 
-from tembr.corpora import nemo
+from tembr.corpora import hub, nemo
 from tembr.errors import CorpusError, MissingExtraError
 
 HEADER = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage"
@@ -121,6 +123,35 @@ def test_unreachable_hub_is_one_line_that_says_what_to_do(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
     with pytest.raises(CorpusError, match=r"^some/where: neither a folder.*Couldn't reach[^\n]*network[^\n]*$"):
         nemo.load("some/where")
+
+
+@pytest.mark.parametrize(
+    "source", [Path("corpora/nemo"), "./corpora/nemo", "/corpora/nemo", "a/b/nemo", "nemo", "here/x"]
+)
+def test_what_looks_like_a_path_is_not_asked_of_the_hub(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.setattr(hub, "open_hub", lambda *_: pytest.fail("the hub was asked"))
+    with pytest.raises(CorpusError, match="no such folder"):
+        nemo.load(source)
+
+
+@pytest.mark.parametrize(("source", "asked"), [(None, "amu-cai/nEMO"), ("someone/nEMO", "someone/nEMO")])
+def test_the_hub_is_asked_for_a_name_of_the_hub(source, asked, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = []
+    monkeypatch.setattr(hub, "open_hub", lambda name, *_: names.append(name) or ([], tmp_path))
+    nemo.load(source)
+    assert names == [asked]
+
+
+@pytest.mark.parametrize("command", [("ship", "default", "--out", "bundle"), ("experiment", "--out", "out")])
+def test_a_recipe_asks_for_folders_alone(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub, "open_hub", lambda *_: pytest.fail("the hub was asked"))
+    done = tembr_here(capsys, *command, "-q")
+    assert done.status == 1 and done.one_line_error and "no such folder: corpora/nemo" in done.err
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_hub_without_the_library_says_what_to_install(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,30 @@ def test_what_is_no_encoder_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="cannot be loaded from the hub or a folder") as error:
         Encoder(str(tmp_path))
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Whoever looks up a host or connects fails."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError(f"the network was asked: {arguments}")
+
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def test_a_folder_is_read_without_any_network(encoder, no_network):
+    assert Encoder(encoder).sample_rate == 16_000
+
+
+@pytest.mark.parametrize("name", ["./encoders/whisper", "/models/whisper", "encoders", "a/b/c", "here/whisper"])
+def test_what_looks_like_a_path_is_not_asked_of_a_hub(name, tmp_path, monkeypatch, no_network):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    with pytest.raises(ConfigError, match="no such folder"):
+        Encoder(name)
 
 
 def test_pickled_weights_are_refused(folders, tmp_path):

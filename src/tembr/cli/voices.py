@@ -51,7 +51,7 @@ def experiment(
     with watching(quiet) as watch:
         for path, settings in recipes.items():
             started = time.perf_counter()
-            folders = {name: str(corpora / name) for name in (settings.corpus, *settings.more)}
+            folders = {name: corpora / name for name in (settings.corpus, *settings.more)}
             lines = run_experiment(settings, folders, out / path.stem, jobs, watch)
             enter(journal, path.stem, settings, lines, time.perf_counter() - started)
             for line in lines:
@@ -93,7 +93,7 @@ def ship(
     if not all(pairs.values()):
         raise click.UsageError(f"--measured {measured[0]}: write it as PROTOCOL=FOLDER, such as speaker=runs/x")
     settings = read_recipe(recipe)
-    folders = {one: str(corpora / one) for one in (settings.corpus, *settings.more)}
+    folders = {one: corpora / one for one in (settings.corpus, *settings.more)}
     with watching(quiet) as watch:
         found = {protocol: Path(folder) for protocol, folder in pairs.items()}
         export_voices(settings, folders, found, out, name, version, jobs, watch, force)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from tembr.errors import CorpusError
 from tembr.extras import needed
 from tembr.files import cache_root, write_bytes
 
+_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _BATCH = 64  # rows; audio of one batch is in memory at a time
 
 
@@ -24,6 +26,13 @@ class _Source(Protocol):
     fingerprint: str
 
     def rows(self, columns: Sequence[str]) -> Iterator[dict]: ...
+
+
+def is_hub_name(source: str | Path) -> bool:
+    """Whether `source` is 'owner/name', and no path: no `Path`, nothing that lies here, no misspelt name beside others."""
+    if isinstance(source, Path) or not _NAME.fullmatch(source):
+        return False
+    return not Path(source).exists() and not Path(source).parent.is_dir()
 
 
 def is_saved(folder: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -19,8 +18,6 @@ HUB = "amu-cai/nEMO"
 
 COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender", "age")
 """Columns read, the same in every form."""
-
-_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 def load(source: str | Path | None = None) -> Corpus:
@@ -41,17 +38,12 @@ def load(source: str | Path | None = None) -> Corpus:
     folder = Path(source) if source is not None else None
     if folder is not None and folder.exists():
         rows, samples = _open_folder(folder)
-    elif source is None or _names_a_data_set(str(source)):
+    elif source is None or hub.is_hub_name(source):
         rows, samples = hub.open_hub(str(source or HUB), COLUMNS, NAME)
     else:
         raise CorpusError(f"nemo: no such folder: {folder}; clone https://github.com/amu-cai/nEMO there")
     utterances = tuple(_utterance(row, samples, source or HUB) for row in rows)
     return require_unique(Corpus(NAME, utterances, LICENCE))
-
-
-def _names_a_data_set(source: str) -> bool:
-    mistyped_folder = Path(source).parent.is_dir()
-    return bool(_HUB_NAME.fullmatch(source)) and not mistyped_folder
 
 
 def _open_folder(folder: Path) -> tuple[Iterable[Mapping], Path]:

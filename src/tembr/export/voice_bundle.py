@@ -83,7 +83,7 @@ class Measured:
 
 def export_voices(
     recipe: Recipe,
-    folders: Mapping[str, str],
+    folders: Mapping[str, str | Path],
     measured: Mapping[str, Path],
     out: Path,
     name: str = "",

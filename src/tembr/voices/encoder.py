@@ -17,6 +17,7 @@ import torch
 
 from tembr.audio import read
 from tembr.corpora.corpus import Utterance
+from tembr.corpora.hub import is_hub_name
 from tembr.errors import ConfigError
 from tembr.extras import needed
 from tembr.features.shard import digest
@@ -36,7 +37,7 @@ class Encoder:
     """A pretrained encoder.
 
     Args:
-        name: on the Hugging Face hub, such as 'microsoft/wavlm-base-plus', or a folder.
+        name: on the Hugging Face hub, such as 'microsoft/wavlm-base-plus', or a folder, for which no hub is asked.
 
     Raises:
         MissingExtraError: `transformers` is not installed.
@@ -46,9 +47,12 @@ class Encoder:
     def __init__(self, name: str):
         with needed("a pretrained encoder", "encoders"):
             from transformers import AutoFeatureExtractor, AutoModel
+        if not Path(name).is_dir() and not is_hub_name(name):
+            raise ConfigError(f"encoder {name}: no such folder, and no name on a hub (owner/name); correct it")
+        given = {"trust_remote_code": False, "local_files_only": Path(name).is_dir()}
         try:
-            self.extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
-            model = AutoModel.from_pretrained(name, use_safetensors=True, trust_remote_code=False).float()
+            self.extractor = AutoFeatureExtractor.from_pretrained(name, **given)
+            model = AutoModel.from_pretrained(name, use_safetensors=True, **given).float()
         except Exception as error:  # whatever a damaged folder or the hub's client comes up with
             why = (str(error).strip() or repr(error)).splitlines()[0]
             raise ConfigError(f"encoder {name}: cannot be loaded from the hub or a folder: {why}") from error

@@ -67,8 +67,9 @@ class Line:
     scores: dict
 
 
-def corpora_of(recipe: Recipe, folders: Mapping[str, str]) -> list[Corpus]:
-    """The corpora of a recipe, the one that is asked first; `folders` says where each lies.
+def corpora_of(recipe: Recipe, folders: Mapping[str, str | Path]) -> list[Corpus]:
+    """The corpora of a recipe, the one that is asked first; `folders` says where each lies;
+    a `Path` is never asked of a hub.
 
     Raises:
         CorpusError: one is not there.
@@ -78,7 +79,7 @@ def corpora_of(recipe: Recipe, folders: Mapping[str, str]) -> list[Corpus]:
 
 
 def run_experiment(
-    recipe: Recipe, folders: Mapping[str, str], out: Path, jobs: int = 1, watch: Watch | None = None
+    recipe: Recipe, folders: Mapping[str, str | Path], out: Path, jobs: int = 1, watch: Watch | None = None
 ) -> list[Line]:
     """Train what is missing, answer every outer fold once, and write predictions, figures and pictures to `out`.
 
