@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import json
-import struct
+import shutil
 
 import numpy as np
 import pytest
-import soundfile
+from bench.mutations import FORMS, encoded, mutate, mutate_json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.command import tembr_here
 from tests.recognize.fake_bundle import RATE, tone
 
-from tembr.errors import AudioError
+from tembr.errors import AudioError, TembrError
+from tembr.recognize import load
 
-FORMS = {
-    "wav": {"format": "WAV"},
-    "float": {"format": "WAV", "subtype": "FLOAT"},
-    "adpcm": {"format": "WAV", "subtype": "IMA_ADPCM"},
-    "rf64": {"format": "RF64"},
-    "flac": {"format": "FLAC"},
-    "vorbis": {"format": "OGG", "subtype": "VORBIS"},
-    "opus": {"format": "OGG", "subtype": "OPUS"},
-    "mp3": {"format": "MP3"},
-}
-HEADER = 64  # bytes in which most of what matters lies
-EDGES = (0, 1, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-
-
-def encoded(form: str) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, np.stack([tone("fear", 0.5), tone("anger", 0.5)], axis=1), RATE, **FORMS[form])
-    return file.getvalue()
+CONTENTS = {form: encoded(np.stack([tone("fear", 0.5), tone("anger", 0.5)], axis=1), RATE, form) for form in FORMS}
+OTHERS = list(CONTENTS.values())
 
 
 @st.composite
 def mutated(draw) -> bytes:
-    """A small recording with a few bytes flipped, fields overwritten, pieces cut out or put in."""
-    content = bytearray(CONTENTS[draw(st.sampled_from(sorted(CONTENTS)))])
-    for _ in range(draw(st.integers(1, 4))):
-        end = draw(st.sampled_from([min(HEADER, len(content)), len(content)]))
-        at = draw(st.integers(0, max(0, end - 1)))
-        match draw(st.sampled_from(["flip", "field", "cut", "insert", "end"])):
-            case "flip" if content:
-                content[at] ^= 1 << draw(st.integers(0, 7))
-            case "field":
-                content[at : at + 4] = struct.pack("<I", draw(st.sampled_from(EDGES)))
-            case "cut":
-                del content[at : at + draw(st.integers(1, 200))]
-            case "insert":
-                content[at:at] = draw(st.binary(min_size=1, max_size=40))
-            case "end":
-                del content[at:]
-    return bytes(content)
+    """A small recording with a few bytes flipped, fields overwritten, pieces cut out, put in or of another format."""
+    return mutate(CONTENTS[draw(st.sampled_from(sorted(CONTENTS)))], draw(st.randoms(use_true_random=False)), OTHERS)
 
 
-CONTENTS = {form: encoded(form) for form in FORMS}
 QUICK = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
@@ -89,3 +57,14 @@ def test_mutated_files_on_the_command_line_never_show_a_traceback(bundle, tmp_pa
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_unharmed_they_are_heard(recognizer, form):
     assert recognizer.predict(CONTENTS[form]).label
+
+
+@settings(QUICK, max_examples=100)
+@given(random=st.randoms(use_true_random=False))
+def test_a_bundle_with_mutated_facts_is_opened_or_refused(bundle, tmp_path_factory, random):
+    folder = shutil.copytree(bundle, tmp_path_factory.mktemp("mutated") / "bundle")
+    (folder / "bundle.json").write_bytes(mutate_json((bundle / "bundle.json").read_bytes(), random))
+    try:
+        load(folder).predict((tone("fear"), RATE))
+    except TembrError as error:
+        assert "\n" not in str(error)

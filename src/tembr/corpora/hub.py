@@ -29,7 +29,7 @@ class _Source(Protocol):
 
 
 def is_hub_name(source: str | Path) -> bool:
-    """Whether `source` is 'owner/name', and no path: no `Path`, nothing that lies here, no misspelt name beside others."""
+    """Whether `source` is 'owner/name' and no path: no `Path`, and nothing of that name, or beside it, lies here."""
     if isinstance(source, Path) or not _NAME.fullmatch(source):
         return False
     return not Path(source).exists() and not Path(source).parent.is_dir()
