@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tembr.cli import app
 from tembr.errors import StoreError
 from tembr.files import atomic_write
 from tembr.outputs import (
@@ -209,6 +211,24 @@ def test_a_foreign_settings_file_makes_no_study(tmp_path):
 def test_the_published_studies_are_known():
     assert is_own(RESULTS / "default" / "config.toml", "settings")
     assert is_own(RESULTS / "default" / "splits.csv", "splits")
+
+
+def test_every_command_that_writes_somewhere_can_be_forced():
+    options = {c.callback.__name__: inspect.signature(c.callback).parameters for c in app.registered_commands}
+    writing = {name for name, parameters in options.items() if "out" in parameters}
+    assert writing >= {
+        "predict",
+        "evaluate",
+        "adapt",
+        "corpus",
+        "study",
+        "compare",
+        "show",
+        "ensemble",
+        "export",
+        "ship",
+    }
+    assert [name for name in writing if "force" not in options[name]] == []
 
 
 def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path):
