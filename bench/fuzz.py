@@ -153,8 +153,6 @@ def main() -> None:
         kind, first, count = options.batch
         print(json.dumps(work(kind, options.corpus_dir, options.seed, int(first), int(count))))
         return
-    from machine import write_section  # it imports torch, which what is measured does not
-
     lines = [
         "| damaged | files | answered | refused | foreign exceptions | crashes, hangs | s | slowest, s | peak MiB |"
     ]
@@ -166,6 +164,8 @@ def main() -> None:
         failed += wrong
     lines += ["", f"Seed {options.seed}. Refused: a TembrError, one line that says what to do. {_what(options)}"]
     given = " --corpus-dir DIR" if options.corpus_dir != ROOT / "examples" else ""
+    from machine import write_section  # it imports torch: a process started after that would begin with its peak
+
     write_section("Damaged files", f"uv run --all-extras python bench/fuzz.py{given} --count {options.count}", lines)
     sys.exit(bool(failed))
 
