@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ def drawn(monkeypatch, tmp_path):
         show(recording(tmp_path, seconds), "voice.png", *arguments, **options)
         return figures[-1]
 
+    draw.figures = figures
     return draw
 
 
@@ -103,8 +106,20 @@ def test_a_part_that_cannot_be_drawn_is_refused(tmp_path, start, end):
 
 
 def test_a_part_after_the_end_is_refused(drawn):
-    with pytest.raises(AudioError, match=r"lasts 1.00 s, nothing follows 7 s"):
+    with pytest.raises(AudioError, match=r"ends at 1 s, before the start asked for, 7 s"):
         drawn(1.0, start=7)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_drawn(drawn, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = recording(tmp_path, 1.5).read_bytes()
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,), daemon=True)
+    writer.start()
+    show(pipe, "voice.png", representations=["rms"])
+    writer.join()
+    assert panels(drawn.figures[-1])["RMS energy"].get_xlim() == pytest.approx((0, 1.5))
 
 
 def test_a_recording_too_short_for_a_delta_is_drawn(drawn):

@@ -15,7 +15,7 @@ from matplotlib.gridspec import GridSpec, SubplotSpec
 
 from tembr import audio
 from tembr.augment import AugmentSettings, make_augmentation
-from tembr.errors import AudioError, ConfigError
+from tembr.errors import ConfigError
 from tembr.evaluate.plots import BLUE, GREY, INK, picture_format, save_figure
 from tembr.features.extract import extract_many
 from tembr.features.normalization import normalize_recording
@@ -114,10 +114,15 @@ def show(
 
 
 def _read(file: str | Path, settings: FeatureSettings, start: float, end: float | None) -> Part:
-    duration = audio.inspect(file).duration
-    if start >= duration:
-        raise AudioError(f"{file}: lasts {duration:.2f} s, nothing follows {start:g} s; start earlier")
-    waveform = audio.read(file, settings.sample_rate, start, start + DEFAULT_LENGTH if end is None else end)
+    wanted = DEFAULT_LENGTH if end is None else end - start
+    blocks = []
+    with audio.Stream(file, None, start) as stream:  # opened once: it may be a pipe
+        for block in stream:
+            blocks.append(block)
+            if stream.seconds >= wanted:
+                break
+    rate, duration = stream.stored_rate, start + stream.claimed
+    waveform = audio.resample(np.concatenate(blocks)[: round(wanted * rate)], rate, settings.sample_rate)
     part = Part(waveform, start, start + len(waveform) / settings.sample_rate, duration)
     if end is None and part.end < duration - TOLERANCE:
         log.warning("%s: %s are drawn; start and end choose others", file, _span(part))

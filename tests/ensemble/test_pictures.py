@@ -52,6 +52,11 @@ def test_names_of_coordinates_are_whole(drawn):
     assert {label.get_text() for label in axes.get_xticklabels()} == {"objective (nats)", *NAMES}
 
 
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_said_that_nobody_can_act_on(study, tmp_path):
+    pictures.write_search_pictures(study, tmp_path, "speaker protocol")
+
+
 def test_the_page_fits_a_phone_and_names_whole_parameters(study, tmp_path):
     pictures.write_search_pictures(study, tmp_path, "a <b> protocol")
     page = (tmp_path / "search.html").read_text(encoding="utf-8")

@@ -122,6 +122,7 @@ def _drawn(plot: Callable, study: optuna.Study):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of trials that are all alike; they are drawn all the same
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # not the user's to act on
             return plot(study, target_name=OBJECTIVE)
     except (ValueError, RuntimeError) as error:
         log.info("%s: %s", plot.__name__, error)
