@@ -1,7 +1,7 @@
 """Fit the network that tells speech from other sounds, `src/tembr/recognize/speech.json`.
 
-Speech is of every second speaker of the corpora named, as recorded, cut short and degraded; other sounds are
-synthesised. Whoever is not learnt from is left for `bench/speech.py`.
+Speech is of every second speaker of the corpora named, as recorded, cut short and degraded, and of voices of the demo
+corpus' kind; other sounds are synthesised. Whoever is not learnt from is left for `bench/speech.py`.
 
 uv run --all-extras python bench/fit_speech.py nemo=DIR ravdess=DIR emodb=DIR ased=DIR
 """
@@ -14,11 +14,12 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from tembr import audio
-from tembr.corpora import Corpus, Utterance, load_corpus
+from tembr.corpora import Corpus, Utterance, demo, load_corpus
 from tembr.corpora.sounds import SOUNDS, synthesize
 from tembr.recognize import speech
 from tembr.recognize.degrade import mp3 as through_mp3
@@ -31,6 +32,7 @@ DEGRADED = ("phone", "mp3", "noise", "room")
 CONDITIONS = ("as recorded", "1 s", "0.5 s", "-50 dB", *DEGRADED, "music at 5 dB", "noise at 5 dB")
 DRAWN = 2  # conditions of each recording beside 'as recorded' and '1 s'
 SOUNDS_EACH = 400  # of a kind; bench/speech.py has other seeds
+VOICES, VOICES_SEED = 24, 1  # demo speakers, half of whom are learnt from; the demo corpus itself is of seed 0
 UNITS, DECAY, SEED = 32, 1.0, 0
 
 
@@ -119,14 +121,18 @@ def fit(spoken: np.ndarray, other: np.ndarray) -> dict[str, np.ndarray]:
     return {"mean": mean, "scale": scale, "inner": inner, "bias": bias, "outer": outer[:, 0], "last": last[0]}
 
 
+def jobs_of(name: str, folder: str) -> list[tuple[str, str, int]]:
+    corpus = corpus_of(name, folder)
+    speakers = learnt_from(corpus)
+    return [(name, folder, i) for i, u in enumerate(corpus.utterances) if u.speaker in speakers]
+
+
 def main(arguments: list[str]) -> None:
-    jobs = []
-    for name, folder in (argument.split("=", 1) for argument in arguments):
-        corpus = corpus_of(name, folder)
-        speakers = learnt_from(corpus)
-        jobs += [(name, folder, i) for i, u in enumerate(corpus.utterances) if u.speaker in speakers]
+    corpora = [argument.split("=", 1) for argument in arguments]
     sounds = [(kind, seed) for kind in SOUNDS for seed in range(SOUNDS_EACH)]
-    with ProcessPoolExecutor() as pool:
+    with TemporaryDirectory() as folder, ProcessPoolExecutor() as pool:
+        demo.synthesize(folder, VOICES, seed=VOICES_SEED)
+        jobs = [job for pair in (*corpora, ("demo", folder)) for job in jobs_of(*pair)]
         other = np.stack(list(pool.map(of_sound, sounds, chunksize=50)))
         spoken = np.concatenate(list(pool.map(of_recording, jobs, chunksize=50)))
     weights = {name: np.round(value.astype(float), 5).tolist() for name, value in fit(spoken, other).items()}

@@ -65,6 +65,12 @@ def test_a_synthetic_voice_is_speech(path):
     assert search(audio.read(path)).found
 
 
+def test_the_demo_corpus_is_speech():
+    asked = load_corpus("demo").utterances[::5]
+    refused = [u.key for u in asked if not search(audio.read(u.path)).found]
+    assert not refused
+
+
 @pytest.mark.parametrize("name", ["nemo", "ravdess", "emodb", "ased"])
 def test_recordings_of_people_are_speech(corpora_dir, name):
     corpus = load_corpus(name, corpora_dir / name, unmapped="keep")

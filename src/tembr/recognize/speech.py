@@ -18,7 +18,7 @@ from tembr.recognize.voice import BEGIN, CHUNK, Voice
 PIECE = 3 * SAMPLE_RATE
 """Samples at 16 kHz that are judged at once, at most."""
 
-SURE, HOPELESS = 1.5, -2.0
+SURE, HOPELESS = 1.0, -2.0
 """Logits from which a piece is speech, and below which it is none, whatever Silero's detector would say."""
 
 ENOUGH = 3
