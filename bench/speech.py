@@ -30,7 +30,8 @@ SEEDS = range(10 * SOUNDS_EACH, 10 * SOUNDS_EACH + 100)
 RUNS, ANSWERED = 5, 60  # runs in turn; recordings of nEMO in each
 
 TITLE = "Whether somebody speaks"
-LEGEND = f"""Speech is of every second speaker of each corpus, of whom the network knows nothing; under conditions
+LEGEND = f"""Speech is of every second speaker of each corpus, of whom the network knows nothing (the two limits
+between which the detector is asked were set with a look at them); under conditions
 {SAMPLE} of these recordings each. Sounds are of {len(SEEDS)} seeds that the network was not fitted on, 3 s each.
 Left to the detector: the first 3 s of them.
 Cost: {RUNS} runs over {ANSWERED} recordings of nEMO on one core, with and without in turn;

@@ -1,6 +1,7 @@
 """Whether somebody speaks at all: a small network on a piece's spectra, and Silero's detector where that is in doubt.
 
-The network costs a sixth of an answer, a twentieth of what the detector would. Its weights are in `speech.json`, fitted by `bench/fit_speech.py`.
+The network costs a sixth of an answer, a twentieth of what the detector would. Its weights are in `speech.json`, fitted
+by `bench/fit_speech.py`.
 """
 
 from __future__ import annotations
