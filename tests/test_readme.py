@@ -43,8 +43,10 @@ def test_every_study_command_is_understood(command):
     from tembr.config import load_settings
 
     words = shlex.split(command)
-    overrides = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
-    load_settings(overrides=overrides, corpus__name=words[words.index("--corpus") + 1])
+    after = lambda option: [words[i + 1] for i, word in enumerate(words) if word == option]  # noqa: E731
+    config, corpus = after("--config"), after("--corpus")
+    assert config or corpus
+    load_settings(ROOT / config[0] if config else None, after("--set"), corpus__name=corpus[0] if corpus else None)
 
 
 def test_the_first_command_hears_the_examples(capsys, monkeypatch):

@@ -21,6 +21,7 @@ VOWELS = {
 }
 """First three formants of the Polish vowels, Hz, for a man's vocal tract."""
 
+_TREMBLING = 7.0  # Hz
 _BANDWIDTHS = np.array([80.0, 110.0, 170.0])  # Hz
 _FREQUENCIES = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
 
@@ -58,6 +59,9 @@ class Manner:
         breath: breath noise against voice, 0 to 1.
         tilt: exponent of the glottal slope; lower is brighter, pressed.
         jitter: irregularity of the pitch, as a share of it.
+        tremor: depth of a trembling of pitch and loudness, 0 to 1.
+        stress: how far unstressed syllables are softer than stressed ones, 0 to 1.
+        attack: exponent of a syllable's swell; low is drawn out, high is clipped short.
     """
 
     pitch: float
@@ -68,6 +72,9 @@ class Manner:
     breath: float
     tilt: float
     jitter: float
+    tremor: float
+    stress: float
+    attack: float
 
 
 def speak(vowels: str, speaker: Speaker, manner: Manner, rng: np.random.Generator) -> np.ndarray:
@@ -79,7 +86,7 @@ def speak(vowels: str, speaker: Speaker, manner: Manner, rng: np.random.Generato
     frames = _frame_count(len(vowels), manner.tempo, rng)
     place = np.linspace(0, len(vowels), frames, endpoint=False)  # syllable and part of it, per frame
     pitch = _pitch(place, len(vowels), speaker, manner, rng)
-    loudness = _syllables(place, rng)
+    loudness = _syllables(place, manner, rng)
     source = _harmonics(pitch, manner.tilt) + 0.5 * manner.breath * rng.standard_normal(frames * HOP_LENGTH)
     spoken = _filter(source.astype(np.float32), _envelope(vowels, place, speaker) * loudness[:, None])
     level = 0.06 * 10 ** (manner.level / 20)
@@ -94,19 +101,23 @@ def _frame_count(syllables: int, tempo: float, rng: np.random.Generator) -> int:
 
 
 def _pitch(place, syllables: int, speaker: Speaker, manner: Manner, rng) -> np.ndarray:
-    """Fundamental frequency in Hz, shape `(frames,)`: declination, accents, tremor."""
+    """Fundamental frequency in Hz, shape `(frames,)`: declination, accents, trembling, jitter."""
     accents = rng.uniform(-0.5, 0.5, syllables + 1)
     melody = np.interp(place, np.arange(syllables + 1), accents) * manner.span
     drift = (place / syllables - 0.5) * manner.rise
-    tremor = manner.jitter * rng.standard_normal(len(place))
-    hertz = speaker.pitch * manner.pitch * 2 ** ((melody + drift) / 12) * (1 + tremor)
+    unsteady = manner.jitter * rng.standard_normal(len(place)) + 0.1 * _trembling(len(place), manner.tremor)
+    hertz = speaker.pitch * manner.pitch * 2 ** ((melody + drift) / 12) * (1 + unsteady)
     return np.clip(hertz, 60, 600)
 
 
-def _syllables(place, rng) -> np.ndarray:
+def _trembling(frames: int, depth: float) -> np.ndarray:
+    return min(depth, 1) * np.sin(2 * np.pi * _TREMBLING * np.arange(frames) / FRAME_RATE)
+
+
+def _syllables(place, manner: Manner, rng) -> np.ndarray:
     """Loudness per frame, shape `(frames,)`: a swell in every syllable, silence at both ends."""
-    swell = np.sin(np.pi * (place % 1)) ** 0.6
-    accents = rng.uniform(0.6, 1.0, int(place[-1]) + 1)
+    swell = np.sin(np.pi * (place % 1)) ** manner.attack * (1 + 0.7 * _trembling(len(place), manner.tremor))
+    accents = rng.uniform(1 - min(manner.stress, 1), 1, int(place[-1]) + 1)
     ends = np.minimum(1, np.minimum(np.arange(len(place)), np.arange(len(place))[::-1]) / 6)
     return (0.08 + swell * accents[place.astype(int)]) * ends
 
