@@ -31,7 +31,7 @@ def test_the_ensembles_figures_are_those_that_were_written(readme):
 
 def commands() -> list[str]:
     lines = (ROOT / "README.md").read_text().splitlines()
-    return [line.split("#")[0].strip() for line in lines if re.match(r"uv run .*tembr study", line)]
+    return [line.split("#")[0].strip() for line in lines if re.match(r"(\w+=\w+ )?uv run .*tembr study", line)]
 
 
 def test_there_are_commands_to_check():
