@@ -17,13 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from tembr.recognize.degrade import mp3 as through_mp3
+from tembr.recognize.degrade import phone, prepare
 
 from tembr import audio
 from tembr.corpora import Corpus, Utterance, demo, load_corpus
 from tembr.corpora.sounds import SOUNDS, synthesize
 from tembr.recognize import speech
-from tembr.recognize.degrade import mp3 as through_mp3
-from tembr.recognize.degrade import phone, prepare
 
 WEIGHTS = Path(speech.__file__).with_suffix(".json")
 MUSIC = ("melody", "glide", "organ", "guitar", "drums", "ensemble")

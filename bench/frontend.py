@@ -121,7 +121,7 @@ def whole(names: tuple[str, ...]) -> str:
             self.front_end = FrontEnd(names, FeatureSettings())
 
         def forward(self, waveform):
-            return tuple(self.front_end(waveform).values())
+            return tuple(self.front_end(waveform))
 
     waveform = torch.randn(1, SAMPLES) * 0.1
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

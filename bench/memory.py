@@ -15,27 +15,28 @@ CHILD = """
 import sys, threading, time
 from dataclasses import replace
 from pathlib import Path
-import tembr.study as study
-from tembr.config import load_settings
+import tembr.experiment.recordings as recordings
+from tembr.experiment.run import run_study
+from tembr.experiment.settings import load_settings
 peak = {"RssAnon": 0, "VmRSS": 0}
-def watch():
+def progress():
     while True:
         for line in open("/proc/self/status"):
             name, _, rest = line.partition(":")
             if name in peak:
                 peak[name] = max(peak[name], int(rest.split()[0]))
         time.sleep(0.05)
-threading.Thread(target=watch, daemon=True).start()
-load = study.load_corpus
+threading.Thread(target=progress, daemon=True).start()
+load = recordings.load_corpus
 def fewer(*arguments, **options):
     corpus = load(*arguments, **options)
     return replace(corpus, utterances=corpus.utterances[: int(sys.argv[3])])
-study.load_corpus = fewer
+recordings.load_corpus = fewer
 settings = load_settings(
     None, ["train.epochs=1", "track.enabled=false"], corpus__name="nemo", corpus__folder=sys.argv[1],
-    representations=["melspectrogram"], protocols=["random"],
+    members=["majority", "svm", "melspectrogram"], protocols=["random"],
 )
-study.run_study(settings, Path(sys.argv[2]))
+run_study(settings, Path(sys.argv[2]))
 print(peak["RssAnon"] / 1024, peak["VmRSS"] / 1024)
 """
 

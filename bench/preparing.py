@@ -17,11 +17,13 @@ import resource, sys, time
 from pathlib import Path
 from tembr.corpora import load_corpus
 from tembr.features import REPRESENTATIONS, FeatureSettings
+from tembr.features.inputs import RepresentationInput
 from tembr.features.store import FeatureStore
 utterances = load_corpus("nemo", sys.argv[1]).utterances[: int(sys.argv[3])]
 names = sys.argv[4].split(",") if len(sys.argv) > 4 else REPRESENTATIONS
 started = time.perf_counter()
-FeatureStore(Path(sys.argv[2])).prepare(utterances, names, FeatureSettings())
+inputs = [RepresentationInput(name, FeatureSettings()) for name in names]
+FeatureStore(Path(sys.argv[2])).prepare(utterances, inputs)
 private = next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("RssAnon"))
 print(len(utterances), time.perf_counter() - started, private / 1024)
 """

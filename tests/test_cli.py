@@ -28,7 +28,7 @@ def folder(tmp_path) -> Path:
 
 def study(capsys, folder: Path, out: Path, *more: str):
     options = ("--corpus", "folder", "--corpus-dir", str(folder), "--out", str(out), "--protocol", "random")
-    settings = ("--set", "track.enabled=false", "--representation", "chroma")
+    settings = ("--set", "track.enabled=false", "--member", "chroma")
     return tembr_here(capsys, "study", *QUICK[2:], *options, *settings, *more)
 
 
@@ -105,7 +105,7 @@ def test_cache_list_verify_and_clear(capsys, tmp_path, monkeypatch, folder):
 
 def test_compare_sets_studies_side_by_side(capsys, tmp_path):
     for protocol in ("random", "speaker"):
-        options = ("--representation", "chroma", "--protocol", protocol, "--set", "track.enabled=false")
+        options = ("--member", "chroma", "--protocol", protocol, "--set", "track.enabled=false")
         assert tembr_here(capsys, "study", *QUICK, *options, "--out", str(tmp_path / protocol)).status == 0
     arguments = [str(tmp_path / p) for p in ("random", "speaker")]
     done = tembr_here(capsys, "compare", *arguments, "--out", str(tmp_path / "both"))

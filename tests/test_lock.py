@@ -8,12 +8,12 @@ import subprocess
 import sys
 
 import pytest
+from tembr.voices.experiment import run_experiment
+from tembr.voices.recipe import Recipe
 
 from tembr.errors import StoreError
 from tembr.lock import only_process
 from tembr.outputs import LOCK
-from tembr.voices.experiment import run_experiment
-from tembr.voices.recipe import Recipe
 from tests.command import QUICK, tembr_here
 
 HOLDER = """
@@ -36,7 +36,7 @@ def held(tmp_path):
 
 
 def test_a_second_study_in_a_folder_is_refused_in_a_line(held, capsys):
-    done = tembr_here(capsys, "study", *QUICK, "--representation", "rms", "--out", str(held[0]), "-q")
+    done = tembr_here(capsys, "study", *QUICK, "--member", "rms", "--out", str(held[0]), "-q")
     assert done.status == 1 and done.one_line_error and "another process is working there" in done.err
     assert os.listdir(held[0]) == [LOCK]
 

@@ -8,10 +8,10 @@ from typing import get_args
 import click
 import pytest
 import typer
+from tembr.config import CorpusSettings
 
 from tembr.cli import app
 from tembr.cli.options import Words
-from tembr.config import CorpusSettings
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.export.bundling import Inputs
 from tembr.export.quantize import Quantize
@@ -48,10 +48,9 @@ def test_every_option_of_words_is_one():
         ("corpus", "--corpus"),
         ("corpus", "--unmapped"),
         ("study", "--corpus"),
-        ("study", "--representation"),
+        ("study", "--auxiliary"),
         ("study", "--protocol"),
         ("study", "--unmapped"),
-        ("ensemble", "--members"),
         ("ensemble", "--protocol"),
         ("ensemble", "--combiner"),
         ("ensemble", "--ship"),

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tembr.corpora.splits import Fold
+from tembr.ensemble.sources import _folds, _utterances
+from tembr.study import _write_splits
 
 import tembr
 from tembr.corpora import load_corpus, write_table
 from tembr.corpora.corpus import Corpus, Utterance
-from tembr.corpora.splits import Fold
-from tembr.ensemble.sources import _folds, _utterances
 from tembr.evaluate.frames import read_frame, write_frame
 from tembr.evaluate.report import read_probabilities, write_probabilities
-from tembr.study import _write_splits
 from tembr.tables import cell, line, original, write
 from tests.command import tembr_here
 

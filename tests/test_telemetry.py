@@ -15,7 +15,7 @@ import pytest
 from tests.command import QUICK
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "calm.flac"
-STUDY = ("study", *QUICK, "--set", "train.epochs=1", "--representation", "rms", "--protocol", "random")
+STUDY = ("study", *QUICK, "--set", "train.epochs=1", "--member", "rms", "--protocol", "random")
 COMMANDS = {"predict": ("predict", str(EXAMPLE)), "study": (*STUDY, "--out", "study")}
 WRITTEN = {"predict": r"$^", "study": r"work/study/.*|home/\.cache/tembr/.*|home/\.(cache|config)/matplotlib/.*"}
 """What each command may leave below its folder; Matplotlib keeps its list of fonts."""

@@ -65,6 +65,14 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def digest(*parts: bytes) -> str:
+    """Hexadecimal BLAKE2b-160 of `parts` joined."""
+    hasher = hashlib.blake2b(digest_size=20)
+    for part in parts:
+        hasher.update(part)
+    return hasher.hexdigest()
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's content, hexadecimal."""
     with open(path, "rb") as file:

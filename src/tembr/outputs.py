@@ -36,13 +36,10 @@ CSV = {
     "degraded": b"degradation,n,uar",
     "comparison": b"member,kind,",
     "splits": b"file,part,fold",
-    "journal": b"experiment,title,mode,",
-    "predictions": b"mode,seed,fold,file",
 }
 JSON = {
-    "speaker": {"kind", "origin", "level", "offset"},
+    "speaker": {"kind", "origin", "offset"},
     "evaluation": {"n", "accuracy", "uar", "macro_f1", "per_class"},
-    "experiment": {"recipe", "corpus", "lines"},
     "bundle": {"tembr", "labels", "sample_rate", "self_test"},
 }
 TEXT = {"markdown": b"| member |", "page": b'<meta name="generator" content="Tembr">'}
@@ -55,9 +52,6 @@ EVALUATION = {
 COMPARISON = {
     "comparison.csv": "comparison", "comparison.png": "picture", "comparison.html": "page", "comparison.md": "markdown"
 }  # fmt: skip
-EXPERIMENT = {"results.json": "experiment", "predictions.csv": "predictions"} | {
-    f"{mode}_{name}.png": "picture" for mode in ("unknown", "known") for name in ("reliability", "coverage")
-}
 STUDY = {"config.toml": "settings", "splits.csv": "splits", "dataset_info.csv": "corpus"} | COMPARISON
 ENSEMBLE = dict(COMPARISON)
 """Name in a folder → what it has to be, of those files of each command that can be known."""

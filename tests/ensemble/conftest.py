@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tembr.config import load_settings
 from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
-from tembr.ensemble.evidence import Evidence, FoldEvidence, Part
-from tembr.study import Study, run_study
+from tembr.ensemble.heldout import FoldParts, HeldOut, Part
+from tembr.experiment import Study
+from tembr.experiment.run import run_study
+from tembr.experiment.settings import load_settings
 
 CLASSES = 6
 SETTINGS = EnsembleSettings(members=("chroma", "rms"), trials=8)
@@ -28,13 +29,12 @@ def draw(*strengths: float, n: int = 120, seed: int = 0, speakers: int = 4) -> P
     return Part(logits.astype(np.float32), classes, names, np.arange(n))
 
 
-def draw_evidence(*strengths: float, folds: int = 3, seed: int = 0, n: int = 120) -> Evidence:
+def draw_heldout(*strengths: float, folds: int = 3, seed: int = 0, n: int = 120) -> HeldOut:
     """Folds of made-up members called a, b, c ..."""
     made = [
-        FoldEvidence(f"F{k}", *(draw(*strengths, n=n, seed=seed + 2 * k + part) for part in (0, 1)))
-        for k in range(folds)
+        FoldParts(f"F{k}", *(draw(*strengths, n=n, seed=seed + 2 * k + part) for part in (0, 1))) for k in range(folds)
     ]
-    return Evidence(tuple("abcdef"[: len(strengths)]), tuple(made), np.ones(n), f"made up {strengths} {seed}")
+    return HeldOut(tuple("abcdef"[: len(strengths)]), tuple(made), f"made up {strengths} {seed}")
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +47,8 @@ def study(tmp_path_factory) -> Study:
             "train.network=resnet18_quarter",
             "train.device=cpu",
             "split.folds=2",
-            "baselines=false",
         ],
-        representations=["chroma", "rms"],
+        members=["chroma", "rms"],
     )
     return run_study(settings, tmp_path_factory.mktemp("study"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,21 +13,22 @@ import pytest
 import torch
 from optuna.storages import InMemoryStorage
 
-import tembr.study as study_module
-from tembr.config import load_settings
+import tembr.experiment.recordings as recordings_module
 from tembr.corpora import load_corpus
 from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
 from tembr.ensemble import run as run_module
-from tembr.ensemble.evidence import Part
-from tembr.ensemble.networks import epochs_for
+from tembr.ensemble.heldout import Part
 from tembr.ensemble.search import search
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.report import read_probabilities
+from tembr.experiment import Study
+from tembr.experiment.member import score_predictions
+from tembr.experiment.recordings import load_recordings
+from tembr.experiment.settings import load_settings
 from tembr.features.store import FeatureStore
 from tembr.lock import only_process
-from tembr.member import Watch, make_recipe, score_predictions
-from tembr.study import Study
-from tembr.train.fit import load_classifier, refit
+from tembr.models import fit_member
+from tembr.progress import Progress
 from tests.ensemble.conftest import SETTINGS
 
 RANDOM = SETTINGS.model_copy(update={"protocols": ("random",), "trials": 4})
@@ -44,15 +44,6 @@ TABLES = {
 REPORT = {"confusion.png", "reliability.png", "coverage.png", "comparison.png"}
 PICTURES = REPORT | {"search_history.png", "search_parallel.png"}
 WAYS = {"ensemble", "stacking", "uniform weights", "best member", "chroma", "rms"}
-
-
-@pytest.fixture
-def warnings(caplog, monkeypatch):
-    """What the package warns of, as if the command line had not been here before."""
-    logger = logging.getLogger("tembr")
-    monkeypatch.setattr(logger, "propagate", True)
-    monkeypatch.setattr(logger, "handlers", [])
-    return caplog
 
 
 def test_each_protocols_folder_holds_its_tables_and_pictures(ensemble):
@@ -77,7 +68,7 @@ def test_facts_have_what_an_export_needs(ensemble):
     facts = ensemble.facts
     assert sum(facts.weights.values()) == pytest.approx(1)
     assert set(facts.metrics) == {"random", "speaker"}
-    assert facts.search["part"] == "validation"
+    assert facts.search["part"] == "held-out logits"
     assert (facts.search["recordings"], facts.search["trials"]) == (29, 8)
     (corpus,) = facts.corpora
     assert (corpus["name"], corpus["recordings"], corpus["speakers"]) == ("demo", 115, 6)
@@ -89,13 +80,10 @@ def test_the_loaded_ensemble_answers_as_it_was_measured(ensemble, study):
     """From ensemble.json and the networks alone, on the test recordings."""
     written = read_probabilities(ensemble.folder)
     corpus = [u for u in load_corpus("demo").utterances if u.key in set(written["file"])]
-    module = ensemble.load()
-    tables = FeatureStore().prepare(corpus, module.names, study.settings.features)
-    values = {
-        name: torch.from_numpy(np.stack([table[i] for i in range(len(corpus))])) for name, table in tables.items()
-    }
-    with torch.inference_mode():
-        posteriors = module(values).numpy()
+    joined = ensemble.load()
+    tables = FeatureStore().prepare(corpus, joined.distinct_inputs)
+    values = {one: torch.from_numpy(np.stack([table[i] for i in range(len(corpus))])) for one, table in tables.items()}
+    posteriors = joined.posteriors(values).numpy()
     expected = written[[f"p_{label}" for label in ensemble.facts.labels]].to_numpy()
     np.testing.assert_allclose(posteriors, expected, atol=1e-5)
 
@@ -124,11 +112,10 @@ def test_every_way_stands_beside_the_ensemble(ensemble):
 
 
 def test_members_score_as_in_the_study(ensemble, study):
-    """The study may have predicted in bfloat16: a few labels of the 36 may differ."""
     ours = ensemble.comparison.set_index("member")["random_accuracy"]
     for result in study.results:
         if result.protocol == "random" and result.kind == "network":
-            assert ours[result.member] == pytest.approx(result.summary["accuracy"]["value"], abs=0.1)
+            assert ours[result.member] == pytest.approx(result.summary["accuracy"]["value"], abs=1e-6)
 
 
 def test_weights_of_every_fold_can_be_read_back(ensemble):
@@ -162,7 +149,7 @@ def test_a_protocol_with_a_network_a_fold_has_none_to_ship(ensemble):
 def test_mlflow_has_a_run_for_every_trial(ensemble, study):
     from mlflow import MlflowClient
 
-    from tembr.train.track import local_uri
+    from tembr.experiment.tracking import local_uri
 
     client = MlflowClient(tracking_uri=local_uri(study.folder))
     for protocol, searches in (("random", 1), ("speaker", 3)):
@@ -177,35 +164,32 @@ def test_mlflow_has_a_run_for_every_trial(ensemble, study):
 
 
 def test_a_second_run_computes_nothing(ensemble, study, monkeypatch):
-    for name in ("measure", "open_storage", "open_record"):
+    for name in ("measure", "open_storage", "open_tracking"):
         monkeypatch.setattr(run_module, name, lambda *_, **__: pytest.fail("done again"))
-    monkeypatch.setattr("tembr.ensemble.recordings.usable_corpus", lambda *_: pytest.fail("corpus read again"))
     before = {path: path.read_bytes() for path in ensemble.folder.rglob("*.json")}
     assert run_ensemble(study.folder, SETTINGS).facts == ensemble.facts
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_damaged_logits_are_computed_again(ensemble, untracked, warnings):
-    out = untracked / "ensemble"
-    shutil.copytree(ensemble.folder, out)
-    damaged = out / "logits" / "rms.safetensors"
+def test_damaged_logits_are_said(untracked):
+    damaged = untracked / "rms" / "logits.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:100])
-    assert run_ensemble(untracked, SETTINGS, out).facts.weights == ensemble.facts.weights
-    assert "damaged" in warnings.text and damaged.stat().st_size > 100
-
-
-def test_changed_recordings_are_refused(untracked, monkeypatch):
-    whole = study_module.load_corpus("demo")
-    fewer = replace(whole, utterances=whole.utterances[:-9])
-    monkeypatch.setattr(study_module, "load_corpus", lambda *_, **__: fewer)
-    with pytest.raises(StoreError, match="180 then, 171 now, 171 unchanged.*run a new study"):
+    with pytest.raises(StoreError, match="missing or damaged.*run the study again"):
         run_ensemble(untracked, RANDOM)
 
 
-def test_other_networks_than_the_studys_are_warned_of(untracked, warnings):
-    shutil.copy(next((untracked / "speaker" / "rms").glob("fold-*/model.safetensors")), untracked / "rms")
-    run_ensemble(untracked, RANDOM)
-    assert "answer otherwise than its probabilities.csv" in warnings.text
+def test_changed_recordings_are_refused(untracked, monkeypatch):
+    whole = recordings_module.load_corpus("demo")
+    fewer = replace(whole, utterances=whole.utterances[:-9])
+    monkeypatch.setattr(recordings_module, "load_corpus", lambda *_, **__: fewer)
+    with pytest.raises(StoreError, match="180 then, 171 now.*run a new study"):
+        run_ensemble(untracked, RANDOM)
+
+
+def test_logits_of_other_recordings_are_refused(untracked):
+    shutil.copy(next((untracked / "speaker" / "rms").glob("fold-*/logits.safetensors")), untracked / "rms")
+    with pytest.raises(StoreError, match="answers other recordings"):
+        run_ensemble(untracked, RANDOM)
 
 
 def test_stacking_may_be_called_the_ensemble_but_is_not_shipped(untracked):
@@ -231,8 +215,8 @@ def test_refit_trains_on_everything_once(untracked, ensemble, monkeypatch):
     assert made.facts.corpora[0]["recordings"] == 180
     assert made.facts.search["protocol"] == "speaker" and "all 2 folds" in made.facts.search["part"]
     assert set(made.facts.metrics) == {"random", "speaker"}
-    assert made.load().names == tuple(name for name, weight in made.facts.weights.items() if weight > 0)
-    monkeypatch.setattr("tembr.ensemble.networks.refit", lambda *_, **__: pytest.fail("trained again"))
+    assert list(made.load().inputs) == [name for name, weight in made.facts.weights.items() if weight > 0]
+    monkeypatch.setattr("tembr.ensemble.ship.fit_member", lambda *_, **__: pytest.fail("trained again"))
     assert run_ensemble(untracked, chosen).facts == made.facts
 
 
@@ -245,24 +229,13 @@ def test_another_protocol_can_be_shipped(untracked, ensemble):
         run_ensemble(untracked, SETTINGS.model_copy(update={"ship": "kfold"}))
 
 
-def test_refit_takes_the_median_of_the_best_epochs(tmp_path, study):
-    rows = [(fold, epoch, abs(epoch - best)) for fold, best in (("a", 2), ("b", 9), ("c", 4)) for epoch in range(1, 12)]
-    pd.DataFrame(rows, columns=["fold", "epoch", "val_loss"]).to_csv(tmp_path / "history.csv")
-    source = run_module.Source("rms", tmp_path, (), None)
-    assert epochs_for(study.settings, source) == 4
-    cosine = study.settings.model_copy(
-        update={"train": study.settings.train.model_copy(update={"schedule": "cosine", "epochs": 30})}
-    )
-    assert epochs_for(cosine, source) == 30
-
-
 def test_it_says_what_it_took(study, ensemble):
     lines = []
-    run_ensemble(study.folder, SETTINGS, watch=Watch(lines.append))
+    run_ensemble(study.folder, SETTINGS, progress=Progress(lines.append))
     text = "\n".join(lines)
     assert f"random · chroma: {study.folder / 'chroma'}, resnet18_quarter, accuracy" in text
     assert "speaker · weights chroma " in text
-    assert "found in 8 trials on 29 recordings (validation)" in text
+    assert "found in 8 trials on 29 recordings (held-out logits)" in text
 
 
 def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_path):
@@ -271,19 +244,16 @@ def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_pa
     Beside it a made-up member that is often right. Searched on the training part it would take nearly all.
     """
     changes = ["augment.enabled=false", "train.dropout=0", "train.learning_rate=0.002"]
-    recipe = make_recipe(load_settings(study.folder / "config.toml", changes), "chroma", 6)
-    corpus = study_module.usable_corpus(study.settings, Watch())
-    table = FeatureStore().prepare(corpus.utterances, ["chroma"], study.settings.features)["chroma"]
+    changed = load_settings(study.folder / "config.toml", [*changes, "train.epochs=15", "train.keep=last"])
+    recordings = load_recordings(changed, [changed.members["chroma"]], Progress())
     splits = pd.read_csv(study.folder / "splits.csv")
     train, held = (np.flatnonzero((splits["part"] == "train") == part) for part in (True, False))
-    labels = np.random.default_rng(0).integers(0, 6, len(corpus))
-    refit(recipe, table, labels, train, tmp_path, epochs=15)
-    classifier = load_classifier(recipe, tmp_path / "model.safetensors")
+    labels = np.random.default_rng(0).integers(0, 6, len(recordings.target))
+    data = replace(recordings.data(train, np.empty(0, int), tmp_path), classes=labels)
+    member = fit_member(changed.members["chroma"], changed.features, data, 42, Progress())
 
     def weight(indices: np.ndarray) -> float:
-        values = torch.from_numpy(np.stack([table[index] for index in indices]))
-        with torch.inference_mode():
-            network = classifier(values).numpy()
+        network = member.answer(recordings.tables, indices)[0]
         fair = 2 * np.eye(6)[labels[indices]] + np.random.default_rng(1).normal(size=network.shape)
         part = Part(np.stack([network, fair]).astype(np.float32), labels[indices], labels[indices], indices)
         found = search(("network", "fair"), part, EnsembleSettings(trials=40), InMemoryStorage(), "x")

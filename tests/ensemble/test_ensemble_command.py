@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tembr.ensemble import EnsembleFolder
@@ -57,7 +58,7 @@ def test_a_killed_search_goes_on_where_it_stopped(capsys, study, tmp_path):
     """With MLflow on: the trials of the killed process are in its record as well."""
     from mlflow import MlflowClient
 
-    from tembr.train.track import local_uri
+    from tembr.experiment.tracking import local_uri
 
     folder = Path(shutil.copytree(study.folder, tmp_path / "killed", ignore=shutil.ignore_patterns("ens*", "mlflow*")))
     process = start(folder, "--trials", "25")
@@ -117,9 +118,7 @@ def test_what_cannot_be_done_is_one_line(capsys, untracked, options, message):
 
 def test_a_missing_member_comes_with_the_command_that_trains_it(capsys, untracked):
     done = tembr_here(capsys, "ensemble", "--study", str(untracked), "--quiet")
-    command = (
-        f"train: tembr study --config {untracked}/config.toml --out {untracked} --representation melspectrogram,mfcc"
-    )
+    command = f"train: tembr study --config {untracked}/config.toml --out {untracked} --member melspectrogram,mfcc"
     assert command in done.err
 
 
@@ -136,25 +135,27 @@ def test_an_unfinished_member_counts_as_missing(capsys, untracked):
     assert "no finished rms under random; there is chroma;" in done.err
 
 
-def test_a_lost_network_is_said(capsys, untracked):
-    (untracked / "rms" / "model.safetensors").unlink()
+def test_lost_logits_are_said(capsys, untracked):
+    (untracked / "rms" / "logits.safetensors").unlink()
     done = ensemble(capsys, untracked)
     assert done.one_line_error
     assert f"remove {untracked / 'rms'} and run the study again" in done.err
 
 
-def test_a_damaged_network_is_said(capsys, untracked):
-    (untracked / "rms" / "model.safetensors").write_bytes(b"nothing")
+def test_damaged_logits_are_said(capsys, untracked):
+    (untracked / "rms" / "logits.safetensors").write_bytes(b"nothing")
     done = ensemble(capsys, untracked)
     assert done.one_line_error
-    assert "not the weights of this recipe" in done.err
+    assert "missing or damaged" in done.err
 
 
-def test_a_network_of_nothing_but_nan_is_said(capsys, untracked):
-    from safetensors.torch import load_file, save_file
+def test_logits_that_are_not_numbers_are_said(capsys, untracked):
+    from safetensors.numpy import load_file, save_file
 
-    path = untracked / "rms" / "model.safetensors"
-    save_file({name: t * float("nan") if t.is_floating_point() else t for name, t in load_file(path).items()}, path)
+    path = untracked / "rms" / "logits.safetensors"
+    save_file(
+        {name: t * np.float32("nan") if t.dtype == np.float32 else t for name, t in load_file(path).items()}, path
+    )
     done = ensemble(capsys, untracked)
     assert done.one_line_error
     assert "gives NaN or infinite logits" in done.err

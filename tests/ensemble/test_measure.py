@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
 
-from tembr.ensemble.evidence import Evidence, Part
+from tembr.ensemble.heldout import HeldOut, Part
 from tembr.ensemble.measure import BEST, STACKING, UNIFORM, WEIGHTED, Measured, measure
 from tembr.ensemble.search import search
 from tembr.ensemble.settings import EnsembleSettings
-from tests.ensemble.conftest import draw, draw_evidence
+from tests.ensemble.conftest import draw, draw_heldout
 
 
-def measured(evidence: Evidence, **settings) -> tuple[Measured, list[tuple[str, tuple[str, ...], Part]]]:
+def measured(heldout: HeldOut, **settings) -> tuple[Measured, list[tuple[str, tuple[str, ...], Part]]]:
     """What comes out, and what the searches were shown."""
     chosen, shown, storage = EnsembleSettings(**{"trials": 8} | settings), [], InMemoryStorage()
 
@@ -23,7 +23,7 @@ def measured(evidence: Evidence, **settings) -> tuple[Measured, list[tuple[str, 
         shown.append((fold, tuple(names), part))
         return search(names, part, chosen, storage, fold)
 
-    return measure(evidence, chosen, searcher, by_speaker=True), shown
+    return measure(heldout, chosen, searcher, by_speaker=True), shown
 
 
 def other_test(part: Part) -> Part:
@@ -31,9 +31,9 @@ def other_test(part: Part) -> Part:
     return Part(-5 * part.logits, (part.classes + 1) % 6, part.speakers, part.indices)
 
 
-def with_tests(evidence: Evidence, change, only: str | None = None) -> Evidence:
-    folds = [replace(f, test=change(f.test)) if only in (None, f.name) else f for f in evidence.folds]
-    return replace(evidence, folds=tuple(folds))
+def with_tests(heldout: HeldOut, change, only: str | None = None) -> HeldOut:
+    folds = [replace(f, test=change(f.test)) if only in (None, f.name) else f for f in heldout.folds]
+    return replace(heldout, folds=tuple(folds))
 
 
 def weights(outcome: Measured) -> list:
@@ -41,9 +41,9 @@ def weights(outcome: Measured) -> list:
 
 
 def test_searches_see_validation_parts_and_nothing_else():
-    evidence = draw_evidence(1.0, 0.5)
-    _, shown = measured(evidence)
-    expected = [*(fold.validation for fold in evidence.folds), evidence.pooled]
+    heldout = draw_heldout(1.0, 0.5)
+    _, shown = measured(heldout)
+    expected = [*(fold.heldout for fold in heldout.folds), heldout.pooled]
     assert [fold for fold, _, _ in shown] == ["F0", "F1", "F2", "all folds"]
     for (_, _, part), whole in zip(shown, expected):
         np.testing.assert_array_equal(part.logits, whole.logits)
@@ -52,17 +52,17 @@ def test_searches_see_validation_parts_and_nothing_else():
 
 @pytest.mark.parametrize("best", [0, 2])
 def test_no_test_part_changes_a_weight(best):
-    evidence = draw_evidence(1.5, 1.0, 0.5)
-    plain, _ = measured(evidence, best=best)
-    altered, _ = measured(with_tests(evidence, other_test), best=best)
+    heldout = draw_heldout(1.5, 1.0, 0.5)
+    plain, _ = measured(heldout, best=best)
+    altered, _ = measured(with_tests(heldout, other_test), best=best)
     assert weights(plain) == weights(altered)
     assert [plain.ways[way].uses for way in plain.ways] == [altered.ways[way].uses for way in plain.ways]
 
 
 def test_no_test_label_changes_an_answer():
-    evidence = draw_evidence(1.5, 1.0)
-    relabelled = with_tests(evidence, lambda p: replace(p, classes=(p.classes + 1) % 6))
-    plain, altered = (measured(one)[0] for one in (evidence, relabelled))
+    heldout = draw_heldout(1.5, 1.0)
+    relabelled = with_tests(heldout, lambda p: replace(p, classes=(p.classes + 1) % 6))
+    plain, altered = (measured(one)[0] for one in (heldout, relabelled))
     for way in plain.ways:
         for one, other in zip(plain.ways[way].posteriors, altered.ways[way].posteriors):
             np.testing.assert_array_equal(one, other)
@@ -70,10 +70,10 @@ def test_no_test_label_changes_an_answer():
 
 @pytest.mark.parametrize("kept", [0, 1])
 def test_a_folds_own_validation_alone_decides_its_weights_and_answers(kept):
-    evidence = draw_evidence(1.5, 1.0, folds=2)
-    changed = [f if k == kept else replace(f, validation=draw(0.0, 3.0, seed=50)) for k, f in enumerate(evidence.folds)]
-    plain, altered = (measured(one)[0] for one in (evidence, replace(evidence, folds=tuple(changed))))
-    same = [plain.found[f.name].weighting == altered.found[f.name].weighting for f in evidence.folds]
+    heldout = draw_heldout(1.5, 1.0, folds=2)
+    changed = [f if k == kept else replace(f, heldout=draw(0.0, 3.0, seed=50)) for k, f in enumerate(heldout.folds)]
+    plain, altered = (measured(one)[0] for one in (heldout, replace(heldout, folds=tuple(changed))))
+    same = [plain.found[f.name].weighting == altered.found[f.name].weighting for f in heldout.folds]
     assert same == [k == kept for k in (0, 1)]
     for way in (WEIGHTED, STACKING, UNIFORM, BEST):
         np.testing.assert_array_equal(plain.ways[way].posteriors[kept], altered.ways[way].posteriors[kept])
@@ -81,26 +81,26 @@ def test_a_folds_own_validation_alone_decides_its_weights_and_answers(kept):
 
 def test_a_memorising_member_gets_no_weight_in_any_fold():
     """Its training answers are perfect, but nothing here is given them."""
-    outcome, _ = measured(draw_evidence(2.0, 0.0, n=600), trials=60)
+    outcome, _ = measured(draw_heldout(2.0, 0.0, n=600), trials=60)
     assert all(weighting.weights == {"a": 1.0, "b": 0.0} for _, weighting in weights(outcome))
 
 
 def test_one_fold_ships_what_it_was_measured_with():
-    outcome, shown = measured(draw_evidence(1.0, 0.5, folds=1))
+    outcome, shown = measured(draw_heldout(1.0, 0.5, folds=1))
     assert len(shown) == 1
     assert outcome.shipped is outcome.found["F0"]
 
 
 def test_every_way_is_measured_on_every_fold():
-    outcome, _ = measured(draw_evidence(1.0, 0.5))
+    outcome, _ = measured(draw_heldout(1.0, 0.5))
     assert list(outcome.ways) == [WEIGHTED, STACKING, UNIFORM, BEST, "a", "b"]
     assert all([p.shape for p in way.posteriors] == [(120, 6)] * 3 for way in outcome.ways.values())
 
 
 def test_the_best_so_many_are_chosen_fold_by_fold():
-    evidence = draw_evidence(2.0, 1.5, 0.0)
-    last = replace(evidence.folds[2], validation=draw(0.0, 1.5, 2.0, seed=7))
-    outcome, shown = measured(replace(evidence, folds=(*evidence.folds[:2], last)), best=2)
+    heldout = draw_heldout(2.0, 1.5, 0.0)
+    last = replace(heldout.folds[2], heldout=draw(0.0, 1.5, 2.0, seed=7))
+    outcome, shown = measured(replace(heldout, folds=(*heldout.folds[:2], last)), best=2)
     assert [names for _, names, _ in shown[:3]] == [("a", "b"), ("a", "b"), ("b", "c")]
     assert outcome.ways[UNIFORM].uses[2] == {"b", "c"}
     assert outcome.ways["a"].uses[2] == {"a"}
@@ -108,6 +108,6 @@ def test_the_best_so_many_are_chosen_fold_by_fold():
 
 def test_the_best_member_is_chosen_on_validation():
     """On the test part the other one is better; that must not be known."""
-    evidence = draw_evidence(2.0, 0.5, folds=1)
-    misleading = with_tests(evidence, lambda part: draw(0.0, 4.0, seed=9))
+    heldout = draw_heldout(2.0, 0.5, folds=1)
+    misleading = with_tests(heldout, lambda part: draw(0.0, 4.0, seed=9))
     assert measured(misleading)[0].ways[BEST].members == {"a"}

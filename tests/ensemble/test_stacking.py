@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tembr.ensemble.evidence import Part
+from tembr.ensemble.heldout import Part
 from tembr.ensemble.stacking import fit_stacking
 from tests.ensemble.conftest import draw
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from jinja2 import UndefinedError
-from tests.command import tembr_here
-
 from tembr.config import StudySettings, write_settings
 from tembr.corpora.splits import Protocol
+from tests.command import tembr_here
+
 from tembr.emotions import POLISH
 from tembr.errors import StoreError
 from tembr.evaluate import comparison, panels

@@ -9,19 +9,18 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tembr.bundle import Facts
-from tembr.config import StudySettings, load_settings
 from tembr.corpora import load_corpus
 from tembr.ensemble.folder import EnsembleFacts, EnsembleFolder
 from tembr.evaluate.metrics import score
+from tembr.experiment.settings import StudySettings, load_settings, write_settings
 from tembr.export import ExportSettings, bundling, export_bundle
 from tembr.export.recordings import read_waveforms
 from tembr.features import extract_many
-from tembr.features.shard import digest
-from tembr.files import write_bytes
-from tembr.member import Watch
-from tembr.train.fit import save_classifier
+from tembr.files import digest, write_bytes
+from tembr.progress import Progress
 
 WEIGHTS = {"melspectrogram": 0.7, "chroma": 0.3, "rms": 0.0}
 
@@ -58,8 +57,9 @@ def ensemble(settings, waveforms, tmp_path_factory) -> EnsembleFolder:
 def write_network(ensemble: EnsembleFolder, name: str, waveforms: list[np.ndarray], path: Path | None = None) -> None:
     """A network with random weights, whose picture and batch normalisation have seen `waveforms`."""
     torch.manual_seed(len(name))
-    classifier = ensemble.recipe(name).classifier()
-    features = ensemble.settings.features
+    settings, features = ensemble.settings.members[name], ensemble.settings.features
+    module = settings.build(features, len(ensemble.facts.labels))
+    classifier = module.classifier
     batch = np.stack([np.resize(w, features.window_samples) for w in waveforms])
     values = extract_many(batch, [name], features.sample_rate, settings=features)[name]
     classifier.picture.fit([values])
@@ -68,7 +68,9 @@ def write_network(ensemble: EnsembleFolder, name: str, waveforms: list[np.ndarra
             classifier.train()(values)
         layer = next(m for m in classifier.modules() if isinstance(m, torch.nn.Linear))
         layer.weight *= 3
-    save_classifier(classifier, path or ensemble.weights_path(name))
+    target = path or ensemble.weights_path(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, target)
 
 
 def scores(seed: int) -> dict:
@@ -101,15 +103,13 @@ def bundle(ensemble, tmp_path_factory) -> Exported:
     out, said = tmp_path_factory.mktemp("exported") / "bundle", []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundling, "CALIBRATION", 24)
-        facts = export_bundle(ensemble, out, ExportSettings(quantize="static", recordings=40), Watch(said.append))
+        facts = export_bundle(ensemble, out, ExportSettings(quantize="static", recordings=40), Progress(said.append))
     return Exported(out, facts, said)
 
 
 @pytest.fixture(scope="session")
 def study(ensemble, waveforms, tmp_path_factory) -> Path:
     """A folder as a study leaves it, with one network."""
-    from tembr.config import write_settings
-
     folder = tmp_path_factory.mktemp("study")
     write_settings(ensemble.settings, folder / "config.toml")
     summary = scores(2) | {"member": "rms", "kind": "network", "protocol": "random", "corpus": "demo", "folds": 1}

@@ -11,19 +11,19 @@ import pytest
 import torch
 
 from tembr.bundle import BundleError, altered, read_facts, self_test_waveform
-from tembr.config import load_settings
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.errors import ConfigError, CorpusError, StoreError
+from tembr.experiment.settings import load_settings
 from tembr.export import ExportSettings, bundling, export_bundle
 from tembr.export.recordings import find_recordings
 from tembr.export.verify import torch_posteriors, verify_graph
-from tembr.member import Watch
+from tembr.progress import Progress
 from tembr.training_record import read_record, recording_digest, speaker_digest
 from tests.export.conftest import WEIGHTS
 
 
 def test_the_graph_answers_as_pytorch(bundle, ensemble, waveforms):
-    expected = torch_posteriors(ensemble.load(), ensemble.settings.features, waveforms)
+    expected = torch_posteriors(ensemble.load(), waveforms)
     found = np.concatenate([bundle.run(waveform[None]) for waveform in waveforms])
     assert len(set(expected.argmax(1))) > 1  # networks that answer the same to all would prove nothing
     assert np.abs(found - expected).max() <= 1e-4
@@ -85,7 +85,7 @@ def test_the_transform_is_in_the_graph_once(bundle):
 
 def test_what_was_learnt_is_on_record_and_the_test_part_is_not(bundle, ensemble):
     record = read_record(bundle.folder, read_facts(bundle.folder))
-    recordings = find_recordings(ensemble, None, Watch())
+    recordings = find_recordings(ensemble, None, Progress())
     assert recordings.unseen and recordings.test
     assert all(record.has(recording_digest(u)) for u in (*recordings.train, *recordings.validation))
     assert not any(record.has(recording_digest(u)) for u in recordings.test)
@@ -152,7 +152,7 @@ def test_not_a_number_does_not_pass(bundle, ensemble, waveforms):
     model = onnx.load(bundle.folder / "model.onnx")
     tensor = max(model.graph.initializer, key=lambda t: len(t.raw_data))
     tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) * np.float32("nan"), tensor.name))
-    result = verify_graph(model, ensemble.load(), ensemble.settings.features, waveforms[:2])
+    result = verify_graph(model, ensemble.load(), waveforms[:2])
     assert not result.passed and result.difference == float("inf")
 
 
@@ -165,7 +165,7 @@ def test_an_older_bundle_is_replaced_whole_and_nothing_else(bundle, ensemble, mo
         (out / leftover).write_text("old")
     (out / "notes.txt").write_text("mine")
     said = []
-    facts = export_bundle(ensemble, out, ExportSettings(name="Zwei", recordings=181), bundling.Watch(said.append))
+    facts = export_bundle(ensemble, out, ExportSettings(name="Zwei", recordings=181), bundling.Progress(said.append))
     assert read_facts(out).name == facts.name == "Zwei"
     assert [p.name for p in tmp_path.iterdir()] == ["bundle"] and (out / "notes.txt").read_text() == "mine"
     assert not (out / "quantized").exists() and (out / "optimization.json").read_text() != "old"
@@ -213,7 +213,7 @@ def test_a_missing_corpus_is_said(ensemble, tmp_path):
 
 def test_networks_that_are_not_there_are_said(ensemble, tmp_path):
     lost = EnsembleFolder(tmp_path / "empty", ensemble.facts, ensemble.settings)
-    with pytest.raises(StoreError, match="no network of melspectrogram, chroma"):
+    with pytest.raises(StoreError, match="no weights of melspectrogram, chroma"):
         export_bundle(lost, tmp_path / "bundle")
 
 

@@ -48,7 +48,7 @@ def test_its_features_give_what_the_waveform_gives(exported, study, batch):
     waveforms = [np.resize(w, 16_000) for w in read_waveforms(load_corpus("demo").utterances[:batch], 16_000)]
     values = extract(np.stack(waveforms), 16_000, "rms", settings=features).numpy()
     session = onnxruntime.InferenceSession(exported / "model.onnx", providers=["CPUExecutionProvider"])
-    expected = torch_posteriors(ensemble.load(), features, waveforms)
+    expected = torch_posteriors(ensemble.load(), waveforms)
     assert np.abs(session.run(None, {"rms": values})[0] - expected).max() <= 1e-4
 
 
@@ -61,7 +61,7 @@ def test_the_card_says_how_features_are_given(exported):
     [
         (["--ensemble", "EMPTY"], "no ensemble.json there"),
         (["--study", "EMPTY", "--member", "rms"], "config.toml"),
-        (["--study", "STUDY", "--member", "mfcc"], "no network 'mfcc'; it has rms"),
+        (["--study", "STUDY", "--member", "mfcc"], "no member 'mfcc'; it has rms"),
     ],
 )
 def test_bad_input_is_one_line(capsys, study, ensemble: EnsembleFolder, tmp_path, arguments, said):

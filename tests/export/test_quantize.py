@@ -15,7 +15,7 @@ from tembr.export.measure import Measured, best
 from tembr.export.quantize import VARIANTS, network_layers, variants
 from tembr.export.recordings import find_recordings
 from tembr.export.report import markdown
-from tembr.member import Watch
+from tembr.progress import Progress
 from tests.export.conftest import identity
 
 NAMES = [variant.name for variant in VARIANTS]
@@ -71,7 +71,7 @@ def test_static_variants_compute_in_eight_bits(bundle):
 
 
 def test_calibration_sees_training_recordings_alone(ensemble):
-    found = find_recordings(ensemble, None, Watch())
+    found = find_recordings(ensemble, None, Progress())
     chosen = {u.key for u in found.for_calibration(10_000)}
     assert chosen == {u.key for u in found.train}
     assert not chosen & {u.key for u in found.test} and len(found.for_calibration(16)) == 16
@@ -89,7 +89,7 @@ def test_the_quantiser_is_fed_training_recordings_alone(bundle, ensemble, monkey
     monkeypatch.setattr(bundling, "CALIBRATION", 24)
     monkeypatch.setattr(bundling, "waveform_graph", lambda *_: onnx.load(bundle.folder / "model.onnx"))
     bundling.export_bundle(ensemble, tmp_path / "b", bundling.ExportSettings(quantize="static", recordings=5))
-    found = find_recordings(ensemble, None, Watch())
+    found = find_recordings(ensemble, None, Progress())
     rate = ensemble.settings.features.sample_rate
     train, test = ({identity(w) for w in bundling.read_waveforms(part, rate)} for part in (found.train, found.test))
     given = {identity(feed["waveform"][0]) for feed in fed}
@@ -141,5 +141,5 @@ def test_the_report_says_whether_recordings_were_seen():
 
 def test_networks_trained_on_all_recordings_are_not_measured_on_unseen_ones(ensemble):
     refitted = replace(ensemble, facts=replace(ensemble.facts, trained_on="all 180 recordings of demo"))
-    assert find_recordings(ensemble, None, Watch()).unseen
-    assert not find_recordings(refitted, None, Watch()).unseen
+    assert find_recordings(ensemble, None, Progress()).unseen
+    assert not find_recordings(refitted, None, Progress()).unseen

@@ -21,7 +21,8 @@ from tembr.corpora import Utterance, load_corpus
 from tembr.errors import AudioError, StoreError
 from tembr.features import FeatureSettings, extract
 from tembr.features import store as store_module
-from tembr.features.store import WAVEFORM, FeatureStore
+from tembr.features.inputs import WAVEFORM, RepresentationInput
+from tembr.features.store import FeatureStore
 
 NAMES = ("melspectrogram", "mfcc", "rms")
 SETTINGS = FeatureSettings(window=1.0)
@@ -32,18 +33,24 @@ from pathlib import Path
 from tembr.corpora import load_corpus
 from tembr.features import FeatureSettings
 from tembr.features import store
+from tembr.features.inputs import RepresentationInput
 store.SHARD_SIZE = 8
 if len(sys.argv) > 2:
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
-    store.FeatureStore(Path(sys.argv[1])).prepare(
-        load_corpus("demo").utterances, ("melspectrogram", "mfcc", "rms"), FeatureSettings(window=1.0)
-    )
+    inputs = [RepresentationInput(n, FeatureSettings(window=1.0)) for n in ("melspectrogram", "mfcc", "rms")]
+    store.FeatureStore(Path(sys.argv[1])).prepare(load_corpus("demo").utterances, inputs)
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}")
 """
+
+
+def prepared(store: FeatureStore, utterances, names, settings) -> dict:
+    """Tables of representations, by name."""
+    inputs = [RepresentationInput(name, settings) for name in names]
+    return {one.name: table for one, table in store.prepare(utterances, inputs).items()}
 
 
 @pytest.fixture(autouse=True)
@@ -72,21 +79,21 @@ def undisturbed(tmp_path_factory) -> dict[str, bytes]:
 
 
 def test_values_are_those_of_extract(tmp_path, utterances):
-    table = FeatureStore(tmp_path).prepare(utterances, ["mfcc"], SETTINGS)["mfcc"]
-    waveform = FeatureStore(tmp_path).prepare(utterances, [WAVEFORM], SETTINGS)[WAVEFORM][11]
+    table = prepared(FeatureStore(tmp_path), utterances, ["mfcc"], SETTINGS)["mfcc"]
+    waveform = prepared(FeatureStore(tmp_path), utterances, [WAVEFORM], SETTINGS)[WAVEFORM][11]
     expected = extract(np.array(waveform), 16_000, "mfcc", settings=SETTINGS)[0].numpy()
     np.testing.assert_allclose(table[11], expected, atol=1e-3)
 
 
 def test_tables_are_memory_mapped(tmp_path, utterances):
-    table = FeatureStore(tmp_path).prepare(utterances, ["mfcc"], SETTINGS)["mfcc"]
+    table = prepared(FeatureStore(tmp_path), utterances, ["mfcc"], SETTINGS)["mfcc"]
     assert isinstance(table[0].base, np.memmap) or isinstance(table[0], np.memmap)
 
 
 def test_a_second_opening_computes_nothing(tmp_path, utterances, monkeypatch):
-    FeatureStore(tmp_path).prepare(utterances, NAMES, SETTINGS)
-    monkeypatch.setattr(store_module, "_compute", lambda *_: pytest.fail("computed again"))
-    FeatureStore(tmp_path).prepare(utterances, NAMES, SETTINGS)
+    prepared(FeatureStore(tmp_path), utterances, NAMES, SETTINGS)
+    monkeypatch.setattr(store_module, "_waveforms", lambda *_: pytest.fail("computed again"))
+    prepared(FeatureStore(tmp_path), utterances, NAMES, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +101,9 @@ def test_a_second_opening_computes_nothing(tmp_path, utterances, monkeypatch):
 )
 def test_another_parameter_is_another_entry(tmp_path, utterances, change):
     store = FeatureStore(tmp_path)
-    store.prepare(utterances[:4], ["melspectrogram"], SETTINGS)
+    prepared(store, utterances[:4], ["melspectrogram"], SETTINGS)
     before = set(contents(tmp_path))
-    store.prepare(utterances[:4], ["melspectrogram"], SETTINGS.model_copy(update=change))
+    prepared(store, utterances[:4], ["melspectrogram"], SETTINGS.model_copy(update=change))
     assert len(set(contents(tmp_path)) - before) == 2
 
 
@@ -104,27 +111,27 @@ def test_changed_audio_under_the_same_name_is_computed_again(tmp_path, utterance
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.zeros(16_000), 16_000)
     clip = Utterance("clip.wav", path, "neutral")
-    first = FeatureStore(tmp_path / "s").prepare([clip], ["rms"], SETTINGS)["rms"][0].max()
+    first = prepared(FeatureStore(tmp_path / "s"), [clip], ["rms"], SETTINGS)["rms"][0].max()
     soundfile.write(path, np.full(16_000, 0.5), 16_000)
-    assert FeatureStore(tmp_path / "s").prepare([clip], ["rms"], SETTINGS)["rms"][0].max() > first + 0.4
+    assert prepared(FeatureStore(tmp_path / "s"), [clip], ["rms"], SETTINGS)["rms"][0].max() > first + 0.4
 
 
 def test_parts_of_one_file_are_told_apart(tmp_path, utterances):
     whole = utterances[0]
     part = replace(whole, start=0.3, end=0.6)
-    table = FeatureStore(tmp_path).prepare([whole, part], ["rms"], SETTINGS)["rms"]
+    table = prepared(FeatureStore(tmp_path), [whole, part], ["rms"], SETTINGS)["rms"]
     assert not np.array_equal(table[0], table[1])
 
 
 def test_recordings_keep_their_own_length_without_a_window(tmp_path, utterances):
-    table = FeatureStore(tmp_path).prepare(utterances[:5], ["mfcc"], FeatureSettings(window=0))["mfcc"]
+    table = prepared(FeatureStore(tmp_path), utterances[:5], ["mfcc"], FeatureSettings(window=0))["mfcc"]
     lengths = [1 + soundfile.info(u.path).frames // 512 for u in utterances[:5]]
     assert [table[i].shape[1] for i in range(5)] == lengths
 
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "manifest", "missing"])
 def test_damage_is_noticed_said_and_mended(tmp_path, utterances, damage, caplog):
-    FeatureStore(tmp_path).prepare(utterances, NAMES, SETTINGS)
+    prepared(FeatureStore(tmp_path), utterances, NAMES, SETTINGS)
     sound = contents(tmp_path)
     victim = sorted(tmp_path.glob("mfcc/*.npy"))[0]
     content = bytearray(victim.read_bytes())
@@ -138,14 +145,14 @@ def test_damage_is_noticed_said_and_mended(tmp_path, utterances, damage, caplog)
     else:
         victim.unlink()
     with caplog.at_level(logging.WARNING, "tembr"):
-        FeatureStore(tmp_path).prepare(utterances, NAMES, SETTINGS)
+        prepared(FeatureStore(tmp_path), utterances, NAMES, SETTINGS)
     assert "computing it again" in caplog.text
     assert contents(tmp_path) == sound
 
 
 def test_verify_finds_the_damaged_one(tmp_path, utterances):
     store = FeatureStore(tmp_path)
-    store.prepare(utterances, NAMES, SETTINGS)
+    prepared(store, utterances, NAMES, SETTINGS)
     assert store.verify() == []
     victim = sorted(tmp_path.glob("rms/*.npy"))[1]
     victim.write_bytes(victim.read_bytes()[:-1])
@@ -154,7 +161,7 @@ def test_verify_finds_the_damaged_one(tmp_path, utterances):
 
 def test_clear_removes_one_representation_and_leftovers(tmp_path, utterances):
     store = FeatureStore(tmp_path)
-    store.prepare(utterances, NAMES, SETTINGS)
+    prepared(store, utterances, NAMES, SETTINGS)
     (tmp_path / "rms" / ".half.123.npy").write_bytes(b"x")
     assert store.clear("rms") > 0
     assert {e.representation for e in store.entries()} == {"melspectrogram", "mfcc"}
@@ -163,7 +170,7 @@ def test_clear_removes_one_representation_and_leftovers(tmp_path, utterances):
 
 def test_entries_count_recordings_and_bytes(tmp_path, utterances):
     store = FeatureStore(tmp_path)
-    store.prepare(utterances, ["rms"], SETTINGS)
+    prepared(store, utterances, ["rms"], SETTINGS)
     (entry,) = store.entries()
     assert (entry.recordings, entry.bytes > 20 * 32 * 4) == (20, True)
 
@@ -200,17 +207,17 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
 def test_an_unwritable_cache_is_said(tmp_path, utterances):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="cannot write"):
-        FeatureStore(tmp_path / "file").prepare(utterances[:2], ["rms"], SETTINGS)
+        prepared(FeatureStore(tmp_path / "file"), utterances[:2], ["rms"], SETTINGS)
 
 
 def test_a_missing_recording_is_named(tmp_path):
     with pytest.raises(AudioError, match="gone.wav"):
-        FeatureStore(tmp_path).prepare([Utterance("gone.wav", tmp_path / "gone.wav", "fear")], ["rms"], SETTINGS)
+        prepared(FeatureStore(tmp_path), [Utterance("gone.wav", tmp_path / "gone.wav", "fear")], ["rms"], SETTINGS)
 
 
 def test_a_short_recording_begins_anew_where_that_is_asked_for(tmp_path, utterances):
     waveform = audio.read(utterances[0].path)
     settings = FeatureSettings(window=6.0, padding="repeat")
-    kept = FeatureStore(tmp_path).prepare(utterances[:1], [WAVEFORM], settings)[WAVEFORM][0][0]
+    kept = prepared(FeatureStore(tmp_path), utterances[:1], [WAVEFORM], settings)[WAVEFORM][0][0]
     assert len(waveform) < len(kept) == 96_000
     np.testing.assert_array_equal(kept[len(waveform) : 2 * len(waveform)], waveform[: len(kept) - len(waveform)])

@@ -1,8 +1,7 @@
 """A tiny bundle that can adapt to a speaker, with all it computes known: loudness tells the emotion, pitch the speaker.
 
-Its level has two rows: the pitch in units of `PITCH`, and the emotion's number. A voice of another pitch than `PITCH`
-biases the logits by `BIAS` for each unit; `TILT` is what the pitch relative to the level does, nothing while no
-speaker is known.
+Its embedding is the pitch in units of `PITCH`, and the number of the emotion. A voice of another pitch biases the
+logits by `BIAS` for each unit; `TEMPERATURE` is that of adapted answers.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from tembr.emotions import EMOTIONS
 PITCH = 220.0
 GAIN, TEMPERATURE = 6.0, 2.0
 BIAS = np.array([5, -5, 0, 0, 0, 0], np.float32)
-TILT = np.array([0, 0, 3, 0, -3, 0], np.float32)
-PRIORS = {"recordings": 30, "level_prior": 1.0, "offset_prior": 4.0}
+PRIORS = {"recordings": 30, "offset_prior": 4.0, "temperature": TEMPERATURE}
+SPEAKER = ("speaker_weight", "speaker_offset", "speaker_means", "speaker_precisions")
 
 
 def voice(emotion: str, pitch: float = PITCH, seconds: float = 1.0) -> np.ndarray:
@@ -30,30 +29,33 @@ def voice(emotion: str, pitch: float = PITCH, seconds: float = 1.0) -> np.ndarra
 
 
 def units(pitch: float) -> float:
-    """The level's first row for a voice of `pitch` Hz."""
+    """The embedding's first number for a voice of `pitch` Hz."""
     return float(np.sin(np.pi * pitch / RATE) / np.sin(np.pi * PITCH / RATE))
 
 
-def logits(emotion: str, pitch: float, level: float = 0.0, weight: float = 0.0) -> np.ndarray:
-    """What the network says before softmax and temperature, `(labels,)`."""
+def logits(emotion: str, pitch: float) -> np.ndarray:
+    """What the network says of any voice before softmax, `(labels,)`."""
     apart = 2 * np.pi / len(EMOTIONS) * (EMOTIONS.index(emotion) - np.arange(len(EMOTIONS)))
-    own = units(pitch)
-    relative = own - (weight * level + (1 - weight) * own)
-    return GAIN * np.cos(apart) + BIAS * (own - 1) + TILT * relative
+    return GAIN * np.cos(apart) + BIAS * (units(pitch) - 1)
 
 
-def softmax(values: np.ndarray) -> np.ndarray:
-    powers = np.exp(values / TEMPERATURE - (values / TEMPERATURE).max())
+def embedding(emotion: str, pitch: float) -> np.ndarray:
+    """The network's embedding, `(2,)`."""
+    return np.array([units(pitch), EMOTIONS.index(emotion)])
+
+
+def softmax(values: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    powers = np.exp(values / temperature - (values / temperature).max())
     return powers / powers.sum()
 
 
 def make_adaptable(folder: Path, **changes) -> Path:
     """Write the bundle; `changes` replace its facts."""
-    facts = {"name": "adaptable", "temperature": TEMPERATURE, "adaptation": PRIORS}
+    facts = {"name": "adaptable", "adaptation": PRIORS}
     return make_bundle(folder, make_model(), **(facts | changes))
 
 
-def make_model(optional: tuple[str, ...] = ("speaker_level", "speaker_weight", "speaker_offset")):
+def make_model(optional: tuple[str, ...] = SPEAKER):
     """The network; what is not in `optional` is a constant nobody can change."""
     node, size = helper.make_node, len(EMOTIONS)
     constants = {
@@ -71,11 +73,15 @@ def make_model(optional: tuple[str, ...] = ("speaker_level", "speaker_weight", "
         "turn": np.array(2 * np.pi / size, np.float32),
         "gain": np.array(GAIN, np.float32),
         "bias": BIAS[None],
-        "tilt": np.stack([TILT, np.zeros_like(TILT)]),
         "temperature": np.array(TEMPERATURE, np.float32),
-        "speaker_level": np.zeros(2, np.float32),
+        "zero": np.array(0, np.float32),
+        "half": np.array(0.5, np.float32),
+        "second": np.array([1], np.int64),
+        "last": np.array([2], np.int64),
         "speaker_weight": np.zeros(1, np.float32),
         "speaker_offset": np.zeros(size, np.float32),
+        "speaker_means": np.zeros((size, 2), np.float32),
+        "speaker_precisions": np.zeros((size, 2), np.float32),
     }
     nodes = [
         node("Pad", ["waveform", "pads"], ["padded"]),
@@ -96,29 +102,31 @@ def make_model(optional: tuple[str, ...] = ("speaker_level", "speaker_weight", "
         node("Add", ["sum", "tiny"], ["total"]),
         node("Div", ["way", "total"], ["ratio"]),
         node("Mul", ["ratio", "pitch"], ["units"]),
-        node("Concat", ["units", "emotion"], ["level"], axis=1),
-        node("Mul", ["speaker_level", "speaker_weight"], ["known"]),
-        node("Sub", ["one", "speaker_weight"], ["unknown"]),
-        node("Mul", ["level", "unknown"], ["own"]),
-        node("Add", ["own", "known"], ["reference"]),
-        node("Sub", ["level", "reference"], ["relative"]),
-        node("MatMul", ["relative", "tilt"], ["tilted"]),
+        node("Concat", ["units", "emotion"], ["embedding"], axis=1),
         node("Sub", ["emotion", "numbers"], ["apart"]),
         node("Mul", ["apart", "turn"], ["angles"]),
         node("Cos", ["angles"], ["likeness"]),
         node("Mul", ["likeness", "gain"], ["base"]),
         node("Sub", ["units", "one"], ["foreign"]),
         node("Mul", ["foreign", "bias"], ["biased"]),
-        node("Add", ["base", "biased"], ["both"]),
-        node("Add", ["both", "tilted"], ["logits"]),
+        node("Add", ["base", "biased"], ["logits"]),
+        node("Unsqueeze", ["embedding", "second"], ["place"]),
+        node("Sub", ["place", "speaker_means"], ["from_means"]),
+        node("Mul", ["from_means", "from_means"], ["squares"]),
+        node("Mul", ["squares", "speaker_precisions"], ["weighed"]),
+        node("ReduceSum", ["weighed", "last"], ["sums"], keepdims=0),
+        node("Mul", ["sums", "half"], ["unlikely"]),
         node("Add", ["logits", "speaker_offset"], ["shifted"]),
-        node("Div", ["shifted", "temperature"], ["cooled"]),
+        node("Sub", ["shifted", "unlikely"], ["told_apart"]),
+        node("Greater", ["speaker_weight", "zero"], ["known"]),
+        node("Where", ["known", "temperature", "one"], ["divided_by"]),
+        node("Div", ["told_apart", "divided_by"], ["cooled"]),
         node("Softmax", ["cooled"], ["probabilities"], axis=1),
     ]
     floats = TensorProto.FLOAT
     inputs = [helper.make_tensor_value_info("waveform", floats, ["batch", "samples"])]
     inputs += [helper.make_tensor_value_info(name, floats, list(constants[name].shape)) for name in optional]
-    outputs = {"probabilities": size, "level": 2, "logits": size}
+    outputs = {"probabilities": size, "logits": size, "embedding": 2}
     graph = helper.make_graph(
         nodes,
         "adaptable",

@@ -16,6 +16,9 @@ from tests.recognize.fake_adaptable import (
     BIAS,
     PITCH,
     PRIORS,
+    SPEAKER,
+    TEMPERATURE,
+    embedding,
     logits,
     make_adaptable,
     make_model,
@@ -25,12 +28,13 @@ from tests.recognize.fake_adaptable import (
 )
 from tests.recognize.fake_bundle import RATE, make_bundle
 
+from tembr.adaptation.fitting import offset_of, weight_of
 from tembr.audio import Stream
 from tembr.bundle import BundleError
 from tembr.emotions import EMOTIONS
 from tembr.errors import AudioError
 from tembr.recognize import Recognizer, load
-from tembr.recognize.adaptation import learn, offset_of, weight_of
+from tembr.recognize.adaptation import learn
 from tembr.recognize.speaker import LARGEST_FILE, Speaker, SpeakerError
 from tembr.recognize.verify import verify
 
@@ -89,40 +93,64 @@ def test_a_constant_bias_of_a_speaker_is_corrected(listener, anna):
     assert not all(right(listener)) and all(right(anna))
 
 
-def test_what_is_learnt_is_level_weight_and_offset(anna):
+def test_what_is_learnt_is_the_offset(anna):
     speaker = anna.speaker
-    assert (speaker.name, speaker.recordings) == ("anna", 12)
-    assert speaker.level == pytest.approx([units(FOREIGN), 2.5], rel=0.01)
-    assert speaker.weight == pytest.approx(12 / 13)
+    assert (speaker.name, speaker.recordings, speaker.means) == ("anna", 12, ())
     assert speaker.offset == pytest.approx(-BIAS * (units(FOREIGN) - 1) * 12 / 16, abs=0.05)
 
 
-def test_the_answer_is_the_one_with_level_weight_and_offset(listener):
-    """A speaker of two pitches: what is relative to the level, and only then, is a part of the logits."""
+def test_the_answer_is_the_one_with_the_offset_at_the_adapted_temperature(listener):
     recognizer = listener.adapt(clips(PITCH, 1) + clips(FOREIGN, 1))
-    level, weight = (units(PITCH) + units(FOREIGN)) / 2, 12 / 13
-    heard = {(e, p): logits(e, p, level, weight) for e in EMOTIONS for p in (PITCH, FOREIGN)}
-    mean = np.mean(list(heard.values()), axis=0)
+    answers = {(e, p): logits(e, p) for e in EMOTIONS for p in (PITCH, FOREIGN)}
+    mean = np.mean(list(answers.values()), axis=0)
     offset = -(mean - mean.mean()) * 12 / 16
-    for (emotion, pitch), said in heard.items():
+    for (emotion, pitch), values in answers.items():
         answer = recognizer.predict((voice(emotion, pitch), RATE))
-        assert probabilities(answer) == pytest.approx(softmax(said + offset), abs=0.01)
+        assert probabilities(answer) == pytest.approx(softmax(values + offset, TEMPERATURE), abs=0.01)
 
 
-def test_every_recording_counts_once_in_the_offset_and_every_window_in_the_level(listener):
+TWO_COVARIANCE = {
+    "means": [[0.0, k - 2.5] for k in range(6)], "spread": [0.5, 0.5], "share": 0.4, "prior": 1.0
+}  # fmt: skip
+
+
+def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
+    from tembr.adaptation.fitting import Knowledge, fit_to_speaker
+    from tembr.adaptation.two_covariance import TwoCovariance
+
+    facts = PRIORS | {"two_covariance": TWO_COVARIANCE}
+    recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=facts)).adapt(clips(FOREIGN))
+    known = TwoCovariance(*(np.array(TWO_COVARIANCE[name]) for name in TwoCovariance._fields))
+    own = np.stack([logits(emotion, FOREIGN) for emotion in EMOTIONS * 2])
+    places = np.stack([embedding(emotion, FOREIGN) for emotion in EMOTIONS * 2])
+    fitted = fit_to_speaker(Knowledge(4.0, known), own, places)
+    np.testing.assert_allclose(recognizer.speaker.means, fitted.means, atol=0.02)
+    for emotion in EMOTIONS:
+        values = logits(emotion, FOREIGN) + fitted.added(embedding(emotion, FOREIGN)[None])[0]
+        answer = recognizer.predict((voice(emotion, FOREIGN), RATE))
+        assert probabilities(answer) == pytest.approx(softmax(values, TEMPERATURE), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"spread": [0.5]}, {"spread": [0.5, -1]}, {"means": [[0.0]]}, {"share": "x"}, {"prior": -1}]
+)
+def test_a_two_covariance_model_that_is_none_is_told(tmp_path, changes):
+    recognizer = load(make_adaptable(tmp_path / "b", adaptation=PRIORS | {"two_covariance": TWO_COVARIANCE | changes}))
+    with pytest.raises(BundleError, match="two_covariance in bundle.json is none"):
+        recognizer.adapt(clips(PITCH))
+
+
+def test_every_recording_counts_once_however_long_it_is(listener):
     long, short = (voice("anger", FOREIGN, 9.0), RATE), (voice("sadness", PITCH, 1.0), RATE)
     speaker = listener.adapt([long, short]).speaker
-    level = (5 * units(FOREIGN) + units(PITCH)) / 6  # windows of 3 s from 0, 1.5, 3, 4.5, 6 s, and one
-    assert speaker.level[0] == pytest.approx(level, rel=0.01)
-    said = np.stack([logits("anger", FOREIGN, level, 2 / 3), logits("sadness", PITCH, level, 2 / 3)])
-    assert speaker.offset == pytest.approx(offset_of(said, 4.0), abs=0.03)
+    own = np.stack([logits("anger", FOREIGN), logits("sadness", PITCH)])
+    assert speaker.offset == pytest.approx(offset_of(own, 4.0), abs=0.03)
 
 
 def test_faint_windows_teach_nothing(listener):
     spoken, faint = voice("anger", FOREIGN, 3.0), 0.01 * voice("anger", PITCH, 9.0)
     speaker = listener.adapt([(np.concatenate([spoken, faint]), RATE)]).speaker
-    # two windows: all of it spoken, and half
-    assert speaker.level[0] == pytest.approx(units(FOREIGN), rel=0.02)
+    assert speaker.offset == pytest.approx(listener.adapt([(spoken, RATE)]).speaker.offset, abs=0.5)
 
 
 def test_the_offset_is_the_mean_logit_shrunk():
@@ -177,7 +205,7 @@ class Pipe(io.BytesIO):
 @pytest.mark.parametrize("kind", range(6))
 def test_recordings_are_what_predict_takes_or_a_folder(listener, anna, foreign, kind):
     speaker = listener.adapt(list(kinds(foreign))[kind]).speaker
-    assert (speaker.level, speaker.offset) == (anna.speaker.level, anna.speaker.offset)
+    assert speaker.offset == anna.speaker.offset
     assert speaker.name == ("anna" if kind == 0 else "")
 
 
@@ -249,10 +277,12 @@ def test_the_speaker_of_another_model_of_the_bundle_is_refused(anna, tmp_path):
         load(make_bundle(tmp_path / "other", model, **facts), speaker=anna.speaker)
 
 
-@pytest.mark.parametrize("field", ["level", "offset"])
-def test_a_speaker_of_another_size_is_refused(listener, anna, field):
-    other = Speaker(**vars(anna.speaker) | {field: (0.0, 1.0, 2.0)})
-    with pytest.raises(SpeakerError, match="the bundle has 2 and 6"):
+@pytest.mark.parametrize(
+    "changes", [{"offset": (0.0, 1.0, 2.0)}, {"means": ((0.0,),) * 6, "precisions": ((0.0,),) * 6}]
+)
+def test_a_speaker_of_another_size_is_refused(listener, anna, changes):
+    other = Speaker(**vars(anna.speaker) | changes)
+    with pytest.raises(SpeakerError, match="is not the bundle's"):
         listener.for_speaker(other)
 
 
@@ -261,22 +291,21 @@ BAD = {
     "no text": b"\xff\xfe{",
     "no object": b"[]",
     "deep": b"[" * 100_000,
-    "of a later format": {"format": 2},
+    "of another format": {"format": 1},
     "of another kind": {"kind": "tembr bundle"},
-    "without level": {"level": None},
-    "level no list": {"level": "11"},
-    "level of text": {"level": ["1", "2"]},
-    "level of truth": {"level": [True, False]},
-    "level empty": {"level": []},
-    "level infinite": {"level": [1e999, 0.0]},
-    "level huge": {"level": [1e30, 0.0]},
-    "level beyond floats": {"level": [10**400, 0]},
+    "without offset": {"offset": None},
+    "offset no list": {"offset": "11"},
+    "offset of text": {"offset": ["1", "2"]},
+    "offset of truth": {"offset": [True, False]},
+    "offset empty": {"offset": []},
+    "offset infinite": {"offset": [1e999, 0.0]},
+    "offset huge": {"offset": [1e30, 0.0]},
+    "offset beyond floats": {"offset": [10**400, 0]},
     "offset not a number": {"offset": [float("nan")] * 6},
     "offset nested": {"offset": [[0.0]] * 6},
-    "weight above one": {"weight": 1.5},
-    "weight below zero": {"weight": -0.1},
-    "weight not a number": {"weight": float("nan")},
-    "weight of text": {"weight": "1"},
+    "means without precisions": {"means": [[0.0]] * 6},
+    "precisions below zero": {"means": [[0.0]] * 6, "precisions": [[-1.0]] * 6},
+    "means of several lengths": {"means": [[0.0], [0.0, 1.0]], "precisions": [[0.0], [0.0, 1.0]]},
     "no recordings": {"recordings": 0},
     "recordings of text": {"recordings": "12"},
     "recordings in parts": {"recordings": 1.5},
@@ -300,7 +329,7 @@ def test_a_bad_file_is_one_line(anna, tmp_path, case):
     assert str(caught.value).startswith(f"{path}: ") and len(str(caught.value)) < 600
 
 
-@pytest.mark.parametrize("missing", ["name", "origin", "recordings", "level", "weight", "offset"])
+@pytest.mark.parametrize("missing", ["name", "origin", "recordings", "offset"])
 def test_a_file_that_lacks_something_is_told(anna, tmp_path, missing):
     path = tmp_path / "speaker.json"
     anna.speaker.save(path)
@@ -348,7 +377,7 @@ def test_facts_that_say_nothing_of_adaptation_are_read(bundle):
     assert load(bundle).facts.adaptation == {}
 
 
-@pytest.mark.parametrize("priors", [{"level_prior": -1.0}, {"offset_prior": "4"}, {"offset_prior": float("nan")}])
+@pytest.mark.parametrize("priors", [{"offset_prior": -1.0}, {"offset_prior": "4"}, {"offset_prior": float("nan")}])
 def test_priors_that_are_no_numbers_are_told(tmp_path, priors):
     recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=PRIORS | priors))
     with pytest.raises(BundleError, match="is no number; export the bundle again"):
@@ -360,10 +389,11 @@ def test_facts_of_adaptation_that_are_no_object_are_told(tmp_path):
         load(make_adaptable(tmp_path / "bundle", adaptation=[1]))
 
 
-@pytest.mark.parametrize("lacking", ["speaker_level", "speaker_weight", "speaker_offset"])
+@pytest.mark.parametrize("lacking", SPEAKER)
 def test_a_model_that_is_not_what_the_facts_say_is_told(tmp_path, lacking):
-    names = [name for name in ("speaker_level", "speaker_weight", "speaker_offset") if name != lacking]
-    folder = make_bundle(tmp_path / "bundle", make_model(tuple(names)), adaptation=PRIORS)
+    names = [name for name in SPEAKER if name != lacking]
+    facts = PRIORS | {"two_covariance": TWO_COVARIANCE}
+    folder = make_bundle(tmp_path / "bundle", make_model(tuple(names)), adaptation=facts)
     with pytest.raises(BundleError, match=f"without {lacking}"):
         load(folder).adapt(clips(PITCH))
     (check,) = [check for check in verify(folder) if check.subject == "model.onnx adaptation"]
@@ -391,7 +421,7 @@ def test_a_folder_is_adapted_to_before_the_answers(command, listener, anna, fore
 def test_a_speaker_is_kept_and_used(command, anna, foreign, tmp_path):
     made = command("adapt", foreign, "--out", tmp_path / "anna.json")
     assert (made.status, made.err) == (0, "")
-    assert made.out == f"{tmp_path / 'anna.json'}: anna, 12 recordings, weight 0.92\n"
+    assert made.out == f"{tmp_path / 'anna.json'}: anna, 12 recordings\n"
     assert Speaker.load(tmp_path / "anna.json") == anna.speaker
     once = command("predict", foreign, "--adapt", foreign)
     kept = command("predict", foreign, "--adapt", tmp_path / "anna.json")

@@ -104,7 +104,7 @@ def test_each_speaker_is_adapted_to_by_itself_and_on_what_was_drawn_alone(adapta
     assert set(heard) == {u.path for each in drawn.adapting.values() for u in each} and failures == []
     for speaker, utterances in drawn.adapting.items():
         alone = recognizer.adapt([u.path for u in utterances]).speaker
-        assert (own[speaker].speaker.level, own[speaker].speaker.offset) == (alone.level, alone.offset)
+        assert own[speaker].speaker.offset == alone.offset
         assert own[speaker].speaker.name == speaker
     assert recognizer.speaker is None
 

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+from tembr.study import Study
 from tests.recognize.fake_bundle import RATE, tone
 
 import tembr
@@ -16,7 +17,6 @@ from tembr import audio
 from tembr.arguments import checked, number, optional
 from tembr.errors import ConfigError, TembrError
 from tembr.features import extract, extract_many
-from tembr.study import Study
 
 CLIP = (tone("fear"), RATE)
 PUBLIC = {

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tembr.errors import ConfigError
+from tembr.models.torchvision import build_network
 from tembr.train.mixstyle import MixStyle, mix_styles
-from tembr.train.networks import build_network
 
 
 def statistics(maps: torch.Tensor) -> torch.Tensor:

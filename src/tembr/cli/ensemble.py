@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import PROTOCOLS, REPRESENTATIONS, Force, Quiet, Words, listed, watching
+from tembr.cli.options import PROTOCOLS, Force, Quiet, Words, following, listed
 
 
 @app.command()
@@ -17,8 +17,7 @@ def ensemble(
     members: Annotated[
         list[str] | None,
         typer.Option(
-            click_type=REPRESENTATIONS,
-            help="Representations to join (comma-separated); melspectrogram,mfcc,chroma by default.",
+            help="Members to join (comma-separated); melspectrogram,mfcc,chroma by default, else all but baselines.",
         ),
     ] = None,
     best: Annotated[
@@ -47,13 +46,17 @@ def ensemble(
             help="What the report calls the ensemble: weighted or stacking. Only the first is exported.",
         ),
     ] = "weighted",
+    adapt: Annotated[
+        int,
+        typer.Option(help="Recordings of each unseen speaker to adapt to, drawn and unlabelled; 0 for none.", min=0),
+    ] = 30,
     refit: Annotated[
         bool, typer.Option("--refit", help="Train the members again on all recordings, for a bundle to ship.")
     ] = False,
     ship: Annotated[
         str | None,
         typer.Option(
-            click_type=Words("tembr.corpora.splits:Protocol"),
+            click_type=Words("tembr.splits:Protocol"),
             help="Protocol whose weights are shipped; speaker with --refit, else the first.",
         ),
     ] = None,
@@ -86,14 +89,15 @@ def ensemble(
         l1=l1,
         storage=storage,
         combiner=combiner,
+        adapt=adapt,
         refit=refit,
         ship=ship,
         track=track,
     )
     out = out or study / "ensemble"
     require_own_folder(out, "ensemble.json", ENSEMBLE, force)
-    with watching(quiet) as watch:
-        made = run_ensemble(study, settings, out, watch)
+    with following(quiet) as progress:
+        made = run_ensemble(study, settings, out, progress)
     typer.echo((made.folder / "comparison.md").read_text(encoding="utf-8"))
     for measured in made.facts.metrics:
         typer.echo(_significance(made, measured))

@@ -10,16 +10,17 @@ from pathlib import Path
 import click
 
 from tembr import tables
+from tembr.adaptation.fitting import FEW
 from tembr.cli.console import progress_bars, results, say
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
+from tembr.degrade.effects import DEGRADATIONS, Effect, prepare
 from tembr.emotions import display_name
 from tembr.errors import ConfigError
 from tembr.evaluate.coverage import HALF
 from tembr.files import write_bytes
 from tembr.recognize import adapted
-from tembr.recognize.adaptation import FEW, few
-from tembr.recognize.degrade import DEGRADATIONS, Effect, prepare
+from tembr.recognize.adaptation import few
 from tembr.recognize.evaluation import Evaluation, choose_labels, compare, evaluate, known_to
 from tembr.recognize.overlap import Overlap, overlap
 from tembr.recognize.recognizer import Recognizer

@@ -9,7 +9,7 @@ import click
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import CorpusDir, Force, Quiet, Words, watching
+from tembr.cli.options import CorpusDir, Force, Quiet, Words, following
 
 
 @app.command()
@@ -39,9 +39,10 @@ def export(
     bundle_version: Annotated[str, typer.Option(help="Of the bundle, as you count.")] = "1.0.0",
     licence: Annotated[str, typer.Option(help="Of the weights; by default that of the corpus.")] = "",
     recordings: Annotated[int, typer.Option(help="Compared with PyTorch before a bundle is written.", min=1)] = 200,
-    keep_default: Annotated[
-        bool, typer.Option("--keep-default", help="Single precision stays what opens, whatever is measured.")
-    ] = False,
+    default: Annotated[
+        str | None,
+        typer.Option(help="Variant that opens, such as fp32 or weights-int8; otherwise the best measured one."),
+    ] = None,
     only_default: Annotated[
         bool, typer.Option("--only-default", help="Leave only the variant that opens, as model.onnx.")
     ] = False,
@@ -62,9 +63,9 @@ def export(
     from tembr.export import EnsembleFolder, ExportSettings, export_bundle, read_member_folder
 
     settings = ExportSettings(
-        inputs, quantize, corpus_dir, name, bundle_version, licence, recordings, keep_default, only_default, force
+        inputs, quantize, corpus_dir, name, bundle_version, licence, recordings, default, only_default, force
     )
     source = EnsembleFolder.read(ensemble) if ensemble else read_member_folder(study, member)
-    with watching(quiet) as watch:
-        facts = export_bundle(source, out, settings, watch)
+    with following(quiet) as progress:
+        facts = export_bundle(source, out, settings, progress)
     typer.echo(out / facts.default)

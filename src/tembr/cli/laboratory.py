@@ -11,9 +11,9 @@ import typer
 
 from tembr.cli.app import app
 from tembr.cli.options import (
+    AUXILIARY,
     CORPORA,
     PROTOCOLS,
-    REPRESENTATIONS,
     Columns,
     CorpusDir,
     CorpusName,
@@ -21,10 +21,10 @@ from tembr.cli.options import (
     Outside,
     Quiet,
     Unmapped,
+    following,
     listed,
     names_of,
     pairs_of,
-    watching,
 )
 from tembr.errors import ConfigError
 
@@ -69,63 +69,76 @@ def study(
         typer.Option(click_type=CORPORA, help="nemo, ravdess, emodb, ased, demo, manifest (your table) or folder."),
     ] = None,
     corpus_dir: CorpusDir = None,
-    representation: Annotated[
+    auxiliary: Annotated[
+        list[str] | None,
+        typer.Option(click_type=AUXILIARY, help="Corpora that are only learnt from (repeatable, or comma-separated)."),
+    ] = None,
+    corpora: Annotated[
+        Path | None, typer.Option(help="Folder that holds the corpora, each in a folder of its short name.")
+    ] = None,
+    member: Annotated[
         list[str] | None,
         typer.Option(
-            click_type=REPRESENTATIONS, help="Train this one (repeatable, or comma-separated); all eleven by default."
+            help="Fit this one (repeatable, or comma-separated): a representation, a kind (majority, svm, "
+            "discriminants, encoder), or a name that the recipe has. By default the eleven and two baselines."
         ),
     ] = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
             click_type=PROTOCOLS,
-            help="random (the field's 64/16/20 split), speaker (leave one speaker out), kfold; repeatable. "
-            "By default random and speaker, so that the report shows both.",
+            help="random (the field's 64/16/20 split), speaker (leave one speaker out), sentence (speakers and "
+            "sentences), kfold; repeatable. By default random and speaker, so that the report shows both.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; runs/CORPUS by default.")] = None,
     force: Force = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings, as a study's config.toml.")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="TOML file of settings, as a study's config.toml; or a recipe: classic, default.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change one setting, as KEY=VALUE: train.epochs=5. Repeatable."),
+        typer.Option("--set", help="Change one setting, as KEY=VALUE: train.epochs=5, members.mfcc.train.epochs=9."),
     ] = None,
     unmapped: Unmapped = None,
     column: Columns = None,
     allow_outside: Outside = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network on each representation, measure them all, and compare them with the baselines.
+    """Fit members, a network on each representation by default, measure them all, and compare them with the baselines.
 
     Interrupted at any point, the same command goes on where it stopped. The folder then holds the comparison
-    (`comparison.html` to look at, `.csv`, `.png`, `.md`) and one folder for each representation.
+    (`comparison.html` to look at, `.csv`, `.png`, `.md`) and one folder for each member.
 
     Examples:
 
     * `tembr study --corpus demo --set train.epochs=5`
-    * `tembr study --corpus nemo --corpus-dir nEMO --representation mfcc,chroma --protocol speaker`
+    * `tembr study --corpus nemo --corpus-dir nEMO --member mfcc,chroma --protocol speaker`
+    * `tembr study --config default --corpora corpora --out runs/default`
     """
-    from tembr.config import load_settings
+    from tembr.experiment.settings import load_settings
 
     settings = load_settings(
         config,
         set_ or [],
+        members=listed(member),
+        auxiliary=listed(auxiliary),
+        corpora=corpora,
         corpus__name=corpus,
         corpus__folder=corpus_dir,
         corpus__unmapped=unmapped,
         corpus__columns=pairs_of(column),
         corpus__allow_outside=allow_outside,
-        representations=listed(representation),
         protocols=listed(protocol),
     )
     from tembr.evaluate.comparison import comparison_markdown
+    from tembr.experiment.run import run_study
     from tembr.outputs import STUDY, require_own_folder
-    from tembr.study import run_study
 
     folder = out or Path("runs") / settings.corpus.name
     require_own_folder(folder, "config.toml", STUDY, force)
-    with watching(quiet) as watch:
-        finished = run_study(settings, folder, watch)
+    with following(quiet) as progress:
+        finished = run_study(settings, folder, progress)
     typer.echo(comparison_markdown(finished.results))
     typer.echo(f"\n{folder / 'comparison.html'}")
 
@@ -143,8 +156,8 @@ def compare(
     """
     from tembr.evaluate.comparison import comparison_markdown, write_comparison
     from tembr.evaluate.results import side_by_side
+    from tembr.experiment.study import Study
     from tembr.outputs import COMPARISON, require_own_files
-    from tembr.study import Study
 
     require_own_files(out, COMPARISON, force)
     results = side_by_side({name: Study.read(folder).results for name, folder in names_of(studies).items()})
@@ -173,7 +186,7 @@ def show(
 
     Example: `tembr show call.wav --start 60 --end 75 --out figure.pdf`
     """
-    from tembr.config import load_settings
+    from tembr.experiment.settings import load_settings
     from tembr.outputs import require_own_file
     from tembr.show import check
     from tembr.show import show as draw
@@ -196,7 +209,7 @@ def track(
     host: Annotated[str, typer.Option(help="Address the page is served on.")] = "127.0.0.1",
 ) -> None:
     """Open MLflow's page on the runs of a study. Ctrl-C closes it."""
-    from tembr.train.track import local_uri
+    from tembr.experiment.tracking import local_uri
 
     if not (folder / "mlflow.db").exists():
         raise ConfigError(f"{folder}: no mlflow.db there; name the folder of a study that was tracked")

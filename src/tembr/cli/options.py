@@ -43,8 +43,8 @@ class Words(click.ParamType):
 
 
 CORPORA = Words("tembr.corpora:CORPORA")
-PROTOCOLS = Words("tembr.corpora.splits:Protocol", listed=True)
-REPRESENTATIONS = Words("tembr.features.registry:REPRESENTATIONS", listed=True)
+PROTOCOLS = Words("tembr.splits:Protocol", listed=True)
+AUXILIARY = Words("tembr.corpora:CORPORA", listed=True)
 
 CorpusName = Annotated[
     str,
@@ -96,17 +96,17 @@ def probability(value: float | None) -> float | None:
 
 
 @contextmanager
-def watching(quiet: bool) -> Iterator:
-    """A `Watch` that says every step on stderr; silent where `quiet`."""
+def following(quiet: bool) -> Iterator:
+    """A `Progress` that says every step on stderr; silent where `quiet`."""
     from tembr.cli.console import progress_bars, say
-    from tembr.member import Watch
+    from tembr.progress import Progress
 
     if quiet:
-        yield Watch()
+        yield Progress()
         return
     try:
         with progress_bars() as bars:
-            yield Watch(say, bars.count)
+            yield Progress(say, bars.count)
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
         raise

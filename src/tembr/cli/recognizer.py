@@ -122,7 +122,7 @@ def evaluate(
     degrade: Annotated[
         list[str] | None,
         typer.Option(
-            click_type=Words("tembr.recognize.degrade:DEGRADATIONS", listed=True),
+            click_type=Words("tembr.degrade.effects:DEGRADATIONS", listed=True),
             help="Also hear every recording made worse, and say what UAR that costs: phone (300-3,400 Hz, G.711), mp3 "
             "(32 kbit/s), noise (other speakers of the corpus, 10 dB below), room (a small one's echo), "
             "microphone (an equaliser each). Repeatable. Needs the extra degrade.",
@@ -173,9 +173,9 @@ def evaluate(
     * `tembr evaluate --bundle BUNDLE --corpus manifest --corpus-dir calls.csv --adapt 30`
     """
     from tembr.cli import evaluating
+    from tembr.degrade.effects import check
     from tembr.outputs import EVALUATION, require_own_files
     from tembr.recognize import adapted
-    from tembr.recognize.degrade import check
     from tembr.recognize.prediction import check_confidence
     from tembr.recognize.recognizer import load
 
@@ -240,7 +240,7 @@ def adapt(
     require_own_file(out, "speaker", force)
     speaker = load(bundle, variant).adapt(folder, threads=threads, told=tell, channel=channel).speaker
     speaker.save(out)
-    typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings, weight {speaker.weight:.2f}")
+    typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings")
 
 
 @app.command()

@@ -7,7 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tembr import tables
+import numpy as np
+
+from tembr import audio, tables
 from tembr.emotions import EMOTIONS, canonical, ordered
 from tembr.errors import CorpusError
 
@@ -43,6 +45,20 @@ class Utterance:
     def key(self) -> str:
         """Name of the utterance in tables: the file, with its start where the file holds several."""
         return self.file if not self.start and self.end is None else f"{self.file}@{self.start:.10g}"
+
+    @property
+    def degradation(self) -> str:
+        """What it is a copy through; '' where it is the recording itself."""
+        return ""
+
+    @property
+    def identity(self) -> str:
+        """What tells its samples from others of the same file."""
+        return f"{self.start}:{self.end}"
+
+    def read(self, sample_rate: int) -> np.ndarray:
+        """Its samples at `sample_rate` Hz, `(samples,)` float32; raises AudioError as `audio.read` does."""
+        return audio.read(self.path, sample_rate, self.start, self.end)
 
 
 @dataclass(frozen=True)

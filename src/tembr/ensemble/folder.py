@@ -2,7 +2,8 @@
 
 ensemble.json              members with their weights, temperature, labels, how they were found, metrics
 config.toml                settings of the study
-members/NAME.safetensors   one network a member; absent where a protocol has a network a fold
+members/NAME.safetensors   one a member; absent where a protocol has a fitting a fold
+speakers.safetensors       how speakers differ, see `SpeakerSpace`; only where a member has an embedding
 """
 
 from __future__ import annotations
@@ -11,17 +12,41 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
-from tembr.config import StudySettings, load_settings, write_settings
+from tembr.ensemble.joined import Ensemble, join
+from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.frames import read_frame
-from tembr.files import write_bytes
-from tembr.member import make_recipe
-from tembr.train.ensemble import WeightedEnsemble
-from tembr.train.fit import Recipe, load_classifier
+from tembr.experiment.settings import StudySettings, load_settings, write_settings
+from tembr.files import atomic_write, write_bytes
+from tembr.models import Member, load_member
 
-FILE = "ensemble.json"
+FILE, SPEAKERS = "ensemble.json", "speakers.safetensors"
+
+
+@dataclass(frozen=True)
+class AdaptationFacts:
+    """How an ensemble adapts to a speaker.
+
+    Attributes:
+        recordings: that its metrics were adapted to.
+        offset_prior, speaker_prior, speaker_share: see `EnsembleSettings`.
+        temperature: adapted logits are divided by it.
+        metrics: protocol → scores of adapted answers.
+    """
+
+    recordings: int
+    offset_prior: float
+    speaker_prior: float
+    speaker_share: float
+    temperature: float
+    metrics: dict[str, dict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,10 +58,11 @@ class EnsembleFacts:
         temperature: the members' logits are divided by it.
         labels: of the classes, in order.
         corpora: a dict each with name, licence, recordings, speakers, hours: what the members in `members/` learnt
-            from.
-        trained_on: words: which recordings the networks in `members/` have seen.
+            from, the target first.
+        trained_on: words: which recordings the members in `members/` have seen.
         search: what weights and temperature were found on: protocol, part, recordings, trials, seed, l1, objective.
         metrics: protocol → the scores of this recipe under it (`Scores.as_dict()` and folds), on test parts.
+        adaptation: how it adapts to a speaker; None where that was not measured.
     """
 
     weights: dict[str, float]
@@ -46,6 +72,7 @@ class EnsembleFacts:
     trained_on: str = ""
     search: dict = field(default_factory=dict)
     metrics: dict[str, dict] = field(default_factory=dict)
+    adaptation: AdaptationFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -74,25 +101,26 @@ class EnsembleFolder:
             content = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name for f in fields(EnsembleFacts)}
             facts = EnsembleFacts(**{name: value for name, value in content.items() if name in known})
-            WeightedEnsemble({}, facts.weights, facts.temperature)
+            if facts.adaptation:
+                facts = EnsembleFacts(**vars(facts) | {"adaptation": AdaptationFacts(**facts.adaptation)})
+            WeightedEnsemble(facts.weights, facts.temperature)
         except FileNotFoundError as error:
             raise StoreError(f"{folder}: no {FILE} there; name a folder that `tembr ensemble` wrote") from error
         except (OSError, ValueError, TypeError, AttributeError, KeyError, ConfigError) as error:
             raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error
         return EnsembleFolder(Path(folder), facts, load_settings(Path(folder) / "config.toml"))
 
-    def write(self) -> None:
-        """Write settings and facts; the networks are written by who has them (`weights_path`)."""
+    def write(self, space: SpeakerSpace | None = None) -> None:
+        """Write settings, speaker space and facts; the members are written by who has them (`weights_path`)."""
         write_settings(self.settings, self.folder / "config.toml")
+        (self.folder / SPEAKERS).unlink(missing_ok=True)
+        if space is not None:
+            write_space(space, self.folder / SPEAKERS)
         write_bytes(self.folder / FILE, (json.dumps(asdict(self.facts), indent=1, ensure_ascii=False) + "\n").encode())
 
     def weights_path(self, member: str) -> Path:
-        """Where a member's network lies."""
+        """Where a member's weights lie."""
         return self.folder / "members" / f"{member}.safetensors"
-
-    def recipe(self, member: str) -> Recipe:
-        """How a member was made."""
-        return make_recipe(self.settings, member, len(self.facts.labels))
 
     @property
     def comparison(self) -> pd.DataFrame:
@@ -100,7 +128,7 @@ class EnsembleFolder:
         return self.table("comparison")
 
     def table(self, name: str, protocol: str | None = None) -> pd.DataFrame:
-        """A table of the folder: 'comparison', 'weights', 'mcnemar', 'trials', 'report' or 'probabilities'.
+        """A table of the folder: 'comparison', 'weights', 'mcnemar', 'trials', 'report', 'probabilities', 'adapted'.
 
         Args:
             protocol: of the measured ones; by default that of the folder's own tables.
@@ -118,15 +146,50 @@ class EnsembleFolder:
         except (OSError, ValueError) as error:
             raise StoreError(f"{place / name}.csv: cannot be read ({error}); run `tembr ensemble` again") from error
 
-    def load(self) -> WeightedEnsemble:
-        """The ensemble with the networks of all members whose weight is above 0, in evaluation mode.
+    def space(self) -> SpeakerSpace | None:
+        """How speakers differ; None where no member has an embedding, or adapting was not measured."""
+        path = self.folder / SPEAKERS
+        return read_space(path) if self.facts.adaptation and path.exists() else None
+
+    def load(self) -> Ensemble:
+        """The ensemble of all members whose weight is above 0.
 
         Raises:
-            StoreError: the networks are not there: the protocol has one a fold; `tembr ensemble --refit` trains one.
+            StoreError: members are not there: the protocol has a fitting a fold; `tembr ensemble --refit` fits one.
         """
         weights = {name: weight for name, weight in self.facts.weights.items() if weight > 0}
         missing = [name for name in weights if not self.weights_path(name).exists()]
         if missing:
-            raise StoreError(f"{self.folder}: no network of {', '.join(missing)}; run `tembr ensemble` with --refit")
-        members = {name: load_classifier(self.recipe(name), self.weights_path(name)) for name in weights}
-        return WeightedEnsemble(members, weights, self.facts.temperature).eval()
+            raise StoreError(f"{self.folder}: no weights of {', '.join(missing)}; run `tembr ensemble` with --refit")
+        space = self.space()
+        weighted = WeightedEnsemble(weights, self.facts.temperature)
+        return join([self.member(name) for name in weights], weighted, space.projection if space else None)
+
+    def member(self, name: str) -> Member:
+        """A member; raises StoreError as `load` does."""
+        settings = self.settings.members[name]
+        return load_member(settings, self.settings.features, self.facts.labels, self.weights_path(name))
+
+
+def write_space(space: SpeakerSpace, path: Path) -> None:
+    """Write a speaker space as safetensors."""
+    values = {name: tensor.numpy() for name, tensor in space.projection.state_dict().items()}
+    values |= {"means": space.means, "spread": space.spread}
+    with atomic_write(path) as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in values.items()}, temporary)
+
+
+def read_space(path: Path) -> SpeakerSpace:
+    """Read what `write_space` left.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    try:
+        values = load_file(path)
+        means, spread = values.pop("means"), values.pop("spread")
+        projection = Projection(*values["directions"].shape)
+        projection.load_state_dict({name: torch.from_numpy(array) for name, array in values.items()})
+    except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error
+    return SpeakerSpace(projection.eval(), means, spread)

@@ -1,4 +1,4 @@
-"""Every way of joining the members, found on validation predictions and applied once to test predictions."""
+"""Every way of joining the members, found on held-out logits and applied once to test logits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tembr.ensemble.evidence import Evidence, Part
+from tembr.ensemble.heldout import HeldOut, Part
 from tembr.ensemble.search import Found
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.stacking import fit_stacking
@@ -19,7 +19,7 @@ Posteriors = Callable[[np.ndarray], np.ndarray]
 """Logits `(members, n, classes)` → posteriors `(n, classes)`."""
 
 Searcher = Callable[[str, Sequence[str], Part], Found]
-"""Name of a fold, members and the validation part to search on → what was found."""
+"""Name of a fold, members and the held-out part to search on → what was found."""
 
 ALL_FOLDS = "all folds"
 
@@ -49,7 +49,7 @@ class Measured:
     Attributes:
         ways: name → way: `WEIGHTED`, `STACKING`, `UNIFORM`, `BEST` and each member.
         found: fold → its search, in order of the folds.
-        shipped: the search whose weights the ensemble gets: the only fold's, or one over validation predictions of
+        shipped: the search whose weights the ensemble gets: the only fold's, or one over held-out logits of
             all folds.
     """
 
@@ -63,8 +63,8 @@ class Measured:
         return self.found | ({ALL_FOLDS: self.shipped} if len(self.found) > 1 else {})
 
 
-def measure(evidence: Evidence, settings: EnsembleSettings, search: Searcher, by_speaker: bool) -> Measured:
-    """Find each way of joining on the validation part of every fold by itself; apply it to that fold's test part.
+def measure(heldout: HeldOut, settings: EnsembleSettings, search: Searcher, by_speaker: bool) -> Measured:
+    """Find each way of joining on the held-out part of every fold by itself; apply it to that fold's test part.
 
     Nothing found in one fold is used in another, and no test part is seen before all is found for its fold.
 
@@ -72,35 +72,35 @@ def measure(evidence: Evidence, settings: EnsembleSettings, search: Searcher, by
         by_speaker: inner folds of stacking keep speakers apart.
     """
     found, ways = {}, []
-    for fold in evidence.folds:
-        names, validation = _chosen(evidence.members, fold.validation, settings.best)
-        found[fold.name] = search(fold.name, names, validation)
-        fitted = _fitted(names, validation, found[fold.name], settings.seed, by_speaker)
-        test = fold.test.of([evidence.members.index(name) for name in names])
-        alone = {name: _alone(name, fold.test, evidence.members) for name in evidence.members}
+    for fold in heldout.folds:
+        names, part = _chosen(heldout.members, fold.heldout, settings.best)
+        found[fold.name] = search(fold.name, names, part)
+        fitted = _fitted(names, part, found[fold.name], settings.seed, by_speaker)
+        test = fold.test.of([heldout.members.index(name) for name in names])
+        alone = {name: _alone(name, fold.test, heldout.members) for name in heldout.members}
         ways.append({way: (use(test.logits), uses) for way, (use, uses) in fitted.items()} | alone)
     shipped = next(iter(found.values()))
-    if len(evidence.folds) > 1:
-        shipped = search(ALL_FOLDS, *_chosen(evidence.members, evidence.pooled, settings.best))
+    if len(heldout.folds) > 1:
+        shipped = search(ALL_FOLDS, *_chosen(heldout.members, heldout.pooled, settings.best))
     return Measured({way: Way(*zip(*[fold[way] for fold in ways])) for way in ways[0]}, found, shipped)
 
 
-def _chosen(members: Sequence[str], validation: Part, best: int) -> tuple[list[str], Part]:
-    names = best_members(members, validation, best) if best else list(members)
-    return names, validation.of([members.index(name) for name in names])
+def _chosen(members: Sequence[str], part: Part, best: int) -> tuple[list[str], Part]:
+    names = best_members(members, part, best) if best else list(members)
+    return names, part.of([members.index(name) for name in names])
 
 
 def _fitted(
-    names: list[str], validation: Part, found: Found, seed: int, by_speaker: bool
+    names: list[str], part: Part, found: Found, seed: int, by_speaker: bool
 ) -> dict[str, tuple[Posteriors, frozenset[str]]]:
-    equal, best = dict.fromkeys(names, 1.0), best_member(names, validation)
+    equal, best = dict.fromkeys(names, 1.0), best_member(names, part)
     single = {name: float(name == best) for name in names}
     used = frozenset(name for name, weight in found.weighting.weights.items() if weight > 0)
     return {
         WEIGHTED: (found.weighting.posteriors, used),
-        STACKING: (fit_stacking(validation, seed, by_speaker), frozenset(names)),
-        UNIFORM: (weigh(equal, 1.0, validation, 0.0).posteriors, frozenset(names)),
-        BEST: (weigh(single, 1.0, validation, 0.0).posteriors, frozenset([best])),
+        STACKING: (fit_stacking(part, seed, by_speaker), frozenset(names)),
+        UNIFORM: (weigh(equal, 1.0, part, 0.0).posteriors, frozenset(names)),
+        BEST: (weigh(single, 1.0, part, 0.0).posteriors, frozenset([best])),
     }
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tembr.config import StudySettings
-from tembr.ensemble.evidence import Evidence
+from tembr.ensemble.adapted import AdaptedFold, shipped_temperature
+from tembr.ensemble.heldout import HeldOut
 from tembr.ensemble.measure import WEIGHTED, Measured, Way
+from tembr.ensemble.members import StudyMember, StudyProtocol
 from tembr.ensemble.pictures import write_search_pictures
 from tembr.ensemble.search import weighting_of
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.sources import Division, Source
 from tembr.ensemble.weighting import weigh
 from tembr.errors import StoreError
 from tembr.evaluate.comparison import comparison_markdown
@@ -29,8 +29,9 @@ from tembr.evaluate.reliability import coverage_png, reliability_png
 from tembr.evaluate.report import write_coverage, write_probabilities, write_report
 from tembr.evaluate.results import MemberResult, comparison_table
 from tembr.evaluate.significance import holm, mcnemar
+from tembr.experiment.member import confident_half, prediction_table, score_predictions, truth_and_posteriors
+from tembr.experiment.settings import StudySettings
 from tembr.files import atomic_write, write_bytes
-from tembr.member import confident_half, prediction_table, score_predictions, truth_and_posteriors
 
 ENSEMBLE = "ensemble"
 
@@ -45,6 +46,8 @@ class ProtocolResult:
         weighted: name among the results of the weighted one, the only one that is exported.
         weights, temperature: found to ship.
         search: how they were found.
+        adapted: scores of answers adapted to each scored speaker, with `recordings`, `temperatures` of the folds and
+            `shipped_temperature`; empty where that was not measured.
     """
 
     identity: str
@@ -53,6 +56,7 @@ class ProtocolResult:
     weights: dict[str, float]
     temperature: float
     search: dict
+    adapted: dict
 
     def of(self, name: str) -> MemberResult:
         """The result called `name`."""
@@ -60,8 +64,7 @@ class ProtocolResult:
 
     def write(self, folder: Path) -> None:
         """Write `results.json`, the last file of a protocol: it vouches for the others."""
-        facts = {name: getattr(self, name) for name in ("identity", "weighted", "weights", "temperature", "search")}
-        content = facts | {"results": [result.summary for result in self.results]}
+        content = vars(self) | {"results": [result.summary for result in self.results]}
         write_bytes(folder / "results.json", (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
     @staticmethod
@@ -86,12 +89,12 @@ class Reporter:
 
     study: StudySettings
     settings: EnsembleSettings
-    division: Division
-    sources: Sequence[Source]
-    evidence: Evidence
+    protocol: StudyProtocol
+    members: Sequence[StudyMember]
+    heldout: HeldOut
     folder: Path
 
-    def write(self, measured: Measured, identity: str) -> ProtocolResult:
+    def write(self, measured: Measured, adapted: Sequence[AdaptedFold], identity: str) -> ProtocolResult:
         """Write everything, `results.json` last."""
         names = self._names(measured)
         tables = {name: self._predictions(measured.ways[way]) for name, way in names.items()}
@@ -102,10 +105,11 @@ class Reporter:
         write_comparison(results, self.folder, self._title("ways of joining"))
         found = measured.shipped.weighting
         weighted = next(name for name, way in names.items() if way == WEIGHTED)
-        done = ProtocolResult(
-            identity, tuple(results), weighted, found.weights, found.temperature, self._search(measured)
-        )
+        scored = self._adapted(adapted) if adapted else {}
+        search = self._search(measured)
+        done = ProtocolResult(identity, tuple(results), weighted, found.weights, found.temperature, search, scored)
         summary = done.of(ENSEMBLE).summary | {"weights": found.weights, "temperature": found.temperature}
+        summary |= {"adapted": scored} if scored else {}
         write_bytes(self.folder / "summary.json", (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
         done.write(self.folder)
         return done
@@ -118,92 +122,109 @@ class Reporter:
     def _predictions(self, way: Way) -> pd.DataFrame:
         parts = [
             prediction_table(
-                [self.division.utterances[i] for i in fold.test.indices], self.division.labels, posteriors, fold.name
+                [self.protocol.utterances[i] for i in fold.test.indices], self.protocol.labels, posteriors, fold.name
             )
-            for fold, posteriors in zip(self.evidence.folds, way.posteriors)
+            for fold, posteriors in zip(self.heldout.folds, way.posteriors)
         ]
         return pd.concat(parts, ignore_index=True)
 
     def _scores(self, predictions: pd.DataFrame) -> Scores:
-        return score_predictions(predictions, self.division.labels, self.study.bootstrap_seed)
+        return score_predictions(predictions, self.protocol.labels, self.study.bootstrap_seed)
 
     def _result(self, name: str, way: Way, scores: Scores, predictions: pd.DataFrame) -> MemberResult:
-        kind = "network" if name in self.evidence.members else "ensemble"
-        of = {source.name: source.result.summary for source in self.sources}
-        facts = {name: self.sources[0].result.summary.get(name, "") for name in ("corpus", "licence", "seed")}
+        of = {member.name: member.result.summary for member in self.members}
+        kind = of[name]["kind"] if name in self.heldout.members else "ensemble"
+        facts = {name: self.members[0].result.summary.get(name, "") for name in ("corpus", "licence", "seed")}
         return MemberResult(
             name,
-            self.division.protocol,
+            self.protocol.name,
             kind,
             {
                 "member": name,
                 "kind": kind,
-                "protocol": self.division.protocol,
+                "protocol": self.protocol.name,
                 **facts,
-                "folds": len(self.division.folds),
-                "network": self.study.train.network,
+                "folds": len(self.protocol.folds),
+                "network": " + ".join(dict.fromkeys(of[member]["network"] for member in sorted(way.members))),
                 "parameters": max(sum(of[member]["parameters"] for member in used) for used in way.uses),
                 "train_seconds": round(sum(of[member]["train_seconds"] for member in way.members), 3),
                 "epochs": sum(of[member].get("epochs", 0) for member in way.members),
                 "uar_per_fold": self._uar_per_fold(way),
                 **scores.as_dict(),
-                **confident_half(predictions, self.division.labels),
+                **confident_half(predictions, self.protocol.labels),
             },
         )
 
+    def _adapted(self, folds: Sequence[AdaptedFold]) -> dict:
+        """Scores of the adapted answers, whose table is written."""
+        utterances = self.protocol.utterances
+        parts = [
+            prediction_table([utterances[i] for i in one.indices], self.protocol.labels, one.posteriors, fold.name)
+            for one, fold in zip(folds, self.heldout.folds)
+        ]
+        table = pd.concat(parts, ignore_index=True)
+        _csv(table, self.folder / "adapted.csv")
+        return {
+            "recordings": self.settings.adapt,
+            "temperatures": [round(one.temperature, 4) for one in folds],
+            "shipped_temperature": shipped_temperature([one.heldout for one in folds]),
+            **self._scores(table).as_dict(),
+            **confident_half(table, self.protocol.labels),
+        }
+
     def _uar_per_fold(self, way: Way) -> dict[str, float]:
-        size = len(self.division.labels)
+        size = len(self.protocol.labels)
         return {
             fold.name: round(float(uar(confusion_matrix(fold.test.classes, posteriors.argmax(1), size))), 4)
-            for fold, posteriors in zip(self.evidence.folds, way.posteriors)
+            for fold, posteriors in zip(self.heldout.folds, way.posteriors)
         }
 
     def _tables(self, measured: Measured, tables: Mapping[str, pd.DataFrame], scores: Scores) -> None:
         write_probabilities(tables[ENSEMBLE], self.folder)
         write_report(scores, self.folder)
-        write_coverage(coverage_table(*truth_and_posteriors(tables[ENSEMBLE], self.division.labels)), self.folder)
+        write_coverage(coverage_table(*truth_and_posteriors(tables[ENSEMBLE], self.protocol.labels)), self.folder)
         _csv(weights_table(measured), self.folder / "weights.csv")
         _csv(_trials_table(measured), self.folder / "trials.csv")
         _csv(significance_table(tables), self.folder / "mcnemar.csv")
 
     def _pictures(self, measured: Measured, predictions: pd.DataFrame, scores: Scores) -> None:
         confusion_png(scores, self.folder / "confusion.png", self._title(ENSEMBLE))
-        answered = truth_and_posteriors(predictions, self.division.labels)
+        answered = truth_and_posteriors(predictions, self.protocol.labels)
         coverage_png(*answered, self.folder / "coverage.png", self._title(ENSEMBLE))
-        truth = np.concatenate([fold.test.classes for fold in self.evidence.folds])
+        truth = np.concatenate([fold.test.classes for fold in self.heldout.folds])
         reliability_png(
             self._calibration(measured), truth, self.folder / "reliability.png", self._title("weighted ensemble")
         )
-        write_search_pictures(measured.shipped.study, self.folder, f"{self.division.protocol} protocol")
+        write_search_pictures(measured.shipped.study, self.folder, f"{self.protocol.name} protocol")
 
     def _calibration(self, measured: Measured) -> dict[str, np.ndarray]:
         """Posteriors of the weighted ensemble at temperature 1, and at the one found."""
         plain = []
-        for fold in self.evidence.folds:
+        for fold in self.heldout.folds:
             weights = measured.found[fold.name].weighting.weights
-            part = fold.test.of([self.evidence.members.index(name) for name in weights])
+            part = fold.test.of([self.heldout.members.index(name) for name in weights])
             plain.append(weigh(weights, 1.0, part, 0.0).posteriors(part.logits))
         found = np.concatenate(measured.ways[WEIGHTED].posteriors)
         return {"temperature 1": np.concatenate(plain), "temperature found": found}
 
     def _search(self, measured: Measured) -> dict:
-        several = len(self.evidence.folds) > 1
-        part = f"validation predictions of all {len(self.evidence.folds)} folds, pooled" if several else "validation"
+        several = len(self.heldout.folds) > 1
+        part = f"held-out logits of all {len(self.heldout.folds)} folds, pooled" if several else "held-out logits"
         return {
-            "protocol": self.division.protocol,
+            "protocol": self.protocol.name,
             "part": part,
-            "recordings": len(self.evidence.pooled.classes),
+            "recordings": len(self.heldout.pooled.classes),
             "trials": len(measured.shipped.trials),
             "seed": self.settings.seed,
             "l1": self.settings.l1,
             "best": self.settings.best,
             "objective": measured.shipped.weighting.objective,
             "nll": measured.shipped.weighting.nll,
-            "metrics": "of weights found on each fold's own validation part, applied to its test part",
+            "metrics": "of weights found on each fold's own held-out part, applied to its test part",
         }
 
     def _title(self, what: str) -> str:
-        return f"{what}, {self.division.protocol} protocol, {self.sources[0].result.summary.get('corpus', '')}"
+        return f"{what}, {self.protocol.name} protocol, {self.members[0].result.summary.get('corpus', '')}"
 
 
 def write_comparison(results: Sequence[MemberResult], folder: Path, title: str) -> None:

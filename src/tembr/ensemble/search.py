@@ -15,11 +15,11 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tembr.ensemble.evidence import Part
+from tembr.ensemble.heldout import Part
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighting import Weighting, weigh, without_small
 from tembr.errors import StoreError
-from tembr.features.shard import digest
+from tembr.files import digest
 
 TEMPERATURES = (0.3, 5.0)
 LOCK_SECONDS = 60  # that a process waits for another's writing to an SQLite file
@@ -58,7 +58,7 @@ def search(
         names: of the members, in the order of `part.logits`.
         part: what is seen; nothing else is.
         name: of Optuna's study; it must tell apart whatever changes a trial's value, `search_name` does.
-        on_trial: told every trial that this process finishes.
+        on_trial: called with every trial that this process finishes.
         seconds: limit; the first trials are done in any case.
 
     Raises:

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from tembr.corpora.splits import Protocol
 from tembr.errors import ConfigError
-from tembr.features.extract import find
+from tembr.splits import Protocol
 
 DEFAULT_MEMBERS = ("melspectrogram", "mfcc", "chroma")
 
@@ -17,7 +16,8 @@ class EnsembleSettings(BaseModel):
     """Everything an ensemble depends on apart from its study.
 
     Attributes:
-        members: representations to join; empty for `DEFAULT_MEMBERS`, or for all finished ones where `best` is set.
+        members: names of those to join; empty for `DEFAULT_MEMBERS` where the study has them, else, and where `best` is
+            set, for all finished ones.
         best: join only this many of them, chosen on validation predictions; 0 for all.
         protocols: to measure; empty for the study's first and all others with the members finished.
         trials: of each search; trials of an interrupted search, and of other machines, count.
@@ -27,6 +27,11 @@ class EnsembleSettings(BaseModel):
             small weight that is not worth as much is left out.
         storage: URL of Optuna's storage; '' is `search.db` (SQLite) in the ensemble's folder.
         combiner: which one the figures called 'ensemble' are of; both are always measured, and what ships is weighted.
+        adapt: recordings of each scored speaker that are adapted to, drawn, unlabelled and not scored then; 0 is none.
+        offset_prior: recordings that the belief in no offset of the logits counts for.
+        speaker_prior, speaker_share: recordings that the belief in no speaker model counts for, and what the logarithm
+            of its likelihood weighs against the logits; see `tembr.adaptation.two_covariance`.
+        dimensions, shrinkage: of the embedding that the speaker model is in; see `fit_speaker_space`.
         refit: train the members again on all recordings, to ship them.
         ship: protocol whose weights `ensemble.json` holds; by default 'speaker' with `refit`, where it is measured,
             and the first protocol with networks of its own otherwise.
@@ -44,18 +49,17 @@ class EnsembleSettings(BaseModel):
     l1: float = Field(0.01, ge=0)
     storage: str = ""
     combiner: Literal["weighted", "stacking"] = "weighted"
+    adapt: int = Field(30, ge=0)
+    offset_prior: float = Field(2.0, ge=0)
+    speaker_prior: float = Field(1.0, ge=0)
+    speaker_share: float = Field(0.4, ge=0)
+    dimensions: int = Field(64, ge=1)
+    shrinkage: float = Field(0.3, ge=0)
     refit: bool = False
     ship: Protocol | None = None
     track: bool = True
 
-    @field_validator("members")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            find(name)
-        return tuple(dict.fromkeys(names))
-
-    @field_validator("protocols")
+    @field_validator("members", "protocols")
     @classmethod
     def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))

@@ -1,25 +1,33 @@
-"""What becomes of the measured: the weights, networks and facts that leave the laboratory."""
+"""What becomes of the measured: the weights, members and facts that leave the laboratory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import filecmp
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tembr.config import StudySettings
-from tembr.ensemble.evidence import Evidence
-from tembr.ensemble.folder import EnsembleFacts, EnsembleFolder
-from tembr.ensemble.networks import place_networks, refit_members
-from tembr.ensemble.recordings import Recordings
+from tembr import audio
+from tembr.ensemble.adapted import space_of
+from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder
+from tembr.ensemble.members import StudyMember, StudyProtocol
+from tembr.ensemble.projection import SpeakerSpace
 from tembr.ensemble.report import ProtocolResult
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.sources import Division, Source
 from tembr.errors import ConfigError
-from tembr.member import Watch
+from tembr.experiment.member import Outcome
+from tembr.experiment.recordings import Recordings
+from tembr.experiment.settings import StudySettings
+from tembr.files import atomic_write, digest
+from tembr.models import Member, fit_member, load_member
+from tembr.models.base import WEIGHTS
+from tembr.progress import Progress
 
-NOT_METRICS = ("member", "kind", "protocol", "corpus", "licence", "seed", "network", "epochs")
+NOT_METRICS = ("member", "kind", "protocol", "corpus", "auxiliary", "licence", "seed", "network", "epochs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,22 +36,26 @@ class MeasuredProtocol:
 
     Attributes:
         place: folder of its results.
-        division, sources, evidence: what it was measured with.
+        protocol, members: what it was measured with.
         result: what came out.
         new: this run measured it, not an earlier one.
     """
 
     place: Path
-    division: Division
-    sources: Sequence[Source]
-    evidence: Evidence
+    protocol: StudyProtocol
+    members: Sequence[StudyMember]
     result: ProtocolResult
     new: bool
 
+    @property
+    def used(self) -> list[StudyMember]:
+        """Members with a weight above 0."""
+        return [member for member in self.members if self.result.weights.get(member.name, 0) > 0]
+
 
 @dataclass(frozen=True)
-class _Networks:
-    """Networks to ship, the recordings they learnt from (indices), and both in words."""
+class _Shipped:
+    """Members' weights to ship, the target's recordings they learnt from (indices), and that in words."""
 
     files: dict[str, Path]
     learnt: np.ndarray
@@ -54,7 +66,7 @@ def choose_shipped(protocols: Sequence[str], folds: Mapping[str, int], settings:
     """The protocol whose weights leave.
 
     With `refit` that is 'speaker' where it is measured: its weights were found on voices no member had heard, as the
-    voices of users will be. Without, it is the first that has one network a member.
+    voices of users will be. Without, it is the first that has one fitting a member.
 
     Raises:
         ConfigError: `settings.ship` is not measured.
@@ -73,73 +85,147 @@ def ship(
     settings: EnsembleSettings,
     measured: Mapping[str, MeasuredProtocol],
     shipped: str,
-    recordings: Recordings,
+    recordings: Callable[[], Recordings],
     out: Path,
-    watch: Watch,
+    progress: Progress,
 ) -> EnsembleFolder:
-    """Write `ensemble.json`, the settings and the networks: of `shipped` into `out`, of others into their places."""
+    """Write `ensemble.json`, the settings and the members: of `shipped` into `out`, of others into their places."""
     metrics = {protocol: _metrics(one.result) for protocol, one in measured.items()}
+    adapted = {p: one.result.adapted for p, one in measured.items() if one.result.adapted}
     for protocol, one in measured.items():
         if one.place != out:
-            _write(study, one, _own_networks(one), one.place, {protocol: metrics[protocol]})
+            own = {p: scores for p, scores in adapted.items() if p == protocol}
+            _write(study, settings, one, _own_members(one), one.place, {protocol: metrics[protocol]}, own, recordings)
     one = measured[shipped]
-    networks = _refitted(study, one, recordings, out, watch) if settings.refit else _own_networks(one)
-    watch.say(f"{out}: weights found under {shipped}; networks: {networks.words}")
-    return _write(study, one, networks, out, metrics)
+    members = _refitted(study, one, recordings(), out, progress) if settings.refit else _own_members(one)
+    progress.say(f"{out}: weights found under {shipped}; members: {members.words}")
+    return _write(study, settings, one, members, out, metrics, adapted, recordings)
 
 
 def _write(
-    study: StudySettings, one: MeasuredProtocol, networks: _Networks, place: Path, metrics: dict
+    study: StudySettings,
+    settings: EnsembleSettings,
+    one: MeasuredProtocol,
+    members: _Shipped,
+    place: Path,
+    metrics: dict,
+    adapted: dict,
+    recordings: Callable[[], Recordings],
 ) -> EnsembleFolder:
-    place_networks(networks.files, place / "members")
+    _place(members.files, place / "members")
     result = one.result
     facts = EnsembleFacts(
         weights=result.weights,
         temperature=result.temperature,
-        labels=list(one.division.labels),
-        corpora=[_corpus(one, networks.learnt)],
-        trained_on=networks.words,
+        labels=list(one.protocol.labels),
+        corpora=_corpora(recordings(), members.learnt),
+        trained_on=members.words,
         search=result.search,
         metrics=metrics,
+        adaptation=_adaptation(settings, result, adapted),
     )
-    EnsembleFolder(place, facts, study).write()
+    space = None
+    if facts.adaptation and members.files:
+        space = _space(study, settings, one, members, recordings)
+    EnsembleFolder(place, facts, study).write(space)
     return EnsembleFolder.read(place)
 
 
-def _own_networks(one: MeasuredProtocol) -> _Networks:
-    """The study's networks, where the protocol has one a member."""
-    folds, total = one.division.folds, len(one.division.utterances)
+def _adaptation(settings: EnsembleSettings, result: ProtocolResult, adapted: dict) -> AdaptationFacts | None:
+    if not result.adapted:
+        return None
+    return AdaptationFacts(
+        recordings=settings.adapt,
+        offset_prior=settings.offset_prior,
+        speaker_prior=settings.speaker_prior,
+        speaker_share=settings.speaker_share,
+        temperature=result.adapted["shipped_temperature"],
+        metrics=adapted,
+    )
+
+
+def _space(study, settings, one: MeasuredProtocol, members: _Shipped, recordings) -> SpeakerSpace | None:
+    """The speaker space of the shipped members, of all that they learnt from."""
+    names = [name for name in members.files if study.members[name].embeds]
+    if not names:
+        return None
+    loaded = [load_member(study.members[n], study.features, one.protocol.labels, members.files[n]) for n in names]
+    return space_of(loaded, recordings(), members.learnt, settings)
+
+
+def _own_members(one: MeasuredProtocol) -> _Shipped:
+    """The study's members, where the protocol has one fitting each."""
+    folds, total = one.protocol.folds, len(one.protocol.utterances)
     if len(folds) > 1:
-        words = f"none: the {one.division.protocol} protocol has {len(folds)} a member; --refit trains one to ship"
-        return _Networks({}, np.arange(total), words)
-    files = {s.name: s.networks[0] for s in one.sources if one.result.weights.get(s.name, 0) > 0}
+        words = f"none: the {one.protocol.name} protocol has {len(folds)} fittings of each; --refit fits one to ship"
+        return _Shipped({}, np.arange(total), words)
+    files = {member.name: member.weights[0] for member in one.used}
     count, held = len(folds[0].train), len(folds[0].validation)
-    words = f"the training part, {count} of {total} recordings of {_corpus_name(one)}; {held} more said when to stop"
-    return _Networks(files, folds[0].train, words)
+    words = f"the training part, {count} of {total} recordings of {_name(one)}; {held} more said when to stop"
+    return _Shipped(files, folds[0].train, words)
 
 
 def _refitted(
-    study: StudySettings, one: MeasuredProtocol, recordings: Recordings, out: Path, watch: Watch
-) -> _Networks:
-    used = [source for source in one.sources if one.result.weights.get(source.name, 0) > 0]
-    files = refit_members(study, one.division, used, recordings, out / "refit", watch)
-    total = len(one.division.utterances)
-    return _Networks(files, np.arange(total), f"all {total} recordings of {_corpus_name(one)}")
+    study: StudySettings, one: MeasuredProtocol, recordings: Recordings, out: Path, progress: Progress
+) -> _Shipped:
+    """Every used member fitted once more, on all recordings; a finished one is not fitted again."""
+    total = len(one.protocol.utterances)
+    files = {m.name: _refit(study, m, recordings, out / "refit", progress) for m in one.used}
+    return _Shipped(files, np.arange(total), f"all {total} recordings of {_name(one)}")
 
 
-def _corpus(one: MeasuredProtocol, learnt: np.ndarray) -> dict:
-    speakers = {one.division.utterances[index].speaker for index in learnt} - {""}
-    return {
-        "name": _corpus_name(one),
-        "licence": one.sources[0].result.summary.get("licence", ""),
-        "recordings": len(learnt),
-        "speakers": len(speakers),
-        "hours": round(float(one.evidence.seconds[learnt].sum()) / 3600, 3),
-    }
+def _refit(study: StudySettings, member: StudyMember, recordings: Recordings, folder: Path, progress: Progress) -> Path:
+    settings = study.members[member.name].for_refit([Outcome.read(fold).history for fold in member.folds])
+    place = folder / f"{member.name}-{_identity(study, settings, recordings)}"
+    if (place / WEIGHTS).exists():
+        progress.say(f"{member.name}: fitted on all recordings before")
+        return place / WEIGHTS
+    everything = np.arange(len(recordings.target))
+    progress.say(f"{member.name}: fitting on all {len(everything)} recordings")
+    data = recordings.data(everything, np.empty(0, int), place)
+    fitted: Member = fit_member(settings, study.features, data, study.seed, progress)
+    fitted.save(place)
+    for checkpoint in place.glob("*.ckpt"):
+        checkpoint.unlink()
+    return place / WEIGHTS
 
 
-def _corpus_name(one: MeasuredProtocol) -> str:
-    return one.sources[0].result.summary.get("corpus", "")
+def _identity(study: StudySettings, settings, recordings: Recordings) -> str:
+    """Digest of all that a refit depends on; its folder is named by it."""
+    facts = [settings.model_dump(mode="json"), study.features.model_dump(mode="json"), study.seed]
+    learnt = [(u.key, u.emotion, u.degradation) for u in recordings.utterances]
+    return digest(json.dumps([facts, learnt], sort_keys=True).encode())[:12]
+
+
+def _place(files: dict[str, Path], folder: Path) -> None:
+    """Make `folder` hold a copy NAME.safetensors of each file, and no other."""
+    for path in folder.glob("*.safetensors"):
+        if path.stem not in files:
+            path.unlink()
+    for name, source in files.items():
+        target = folder / f"{name}.safetensors"
+        if not target.exists() or not filecmp.cmp(source, target, shallow=False):
+            with atomic_write(target) as temporary:
+                shutil.copyfile(source, temporary)
+
+
+def _corpora(recordings: Recordings, learnt: np.ndarray) -> list[dict]:
+    everything = [recordings.target, *recordings.auxiliary]
+    parts = [[recordings.target.utterances[i] for i in learnt], *(one.utterances for one in recordings.auxiliary)]
+    return [
+        {
+            "name": corpus.name,
+            "licence": corpus.licence,
+            "recordings": len(part),
+            "speakers": len({u.speaker for u in part} - {""}),
+            "hours": round(sum(audio.seconds_between(u.path, u.start, u.end) for u in part) / 3600, 3),
+        }
+        for corpus, part in zip(everything, parts)
+    ]
+
+
+def _name(one: MeasuredProtocol) -> str:
+    return one.protocol.corpus.name
 
 
 def _metrics(result: ProtocolResult) -> dict:

@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-from tembr.ensemble.evidence import Part
+from tembr.ensemble.heldout import Part
 from tembr.ensemble.weighting import negative_log_likelihood
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -59,17 +59,17 @@ def _inner_folds(part: Part, seed: int, by_speaker: bool) -> list[tuple[np.ndarr
             return []
         splitter = StratifiedKFold(min(INNER_FOLDS, scarcest), shuffle=True, random_state=seed)
         splits = splitter.split(part.classes, part.classes)
-    return [(learnt, asked) for learnt, asked in splits if len(np.unique(part.classes[learnt])) > 1]
+    return [(learnt, held) for learnt, held in splits if len(np.unique(part.classes[learnt])) > 1]
 
 
 def _loss(features, classes, folds, strength: float, size: int) -> float:
-    asked = [
+    held = [
         negative_log_likelihood(
             _posteriors(_model(strength).fit(features[learnt], classes[learnt]), features[held], size), classes[held]
         )
         for learnt, held in folds
     ]
-    return float(np.mean(asked)) if asked else 0.0
+    return float(np.mean(held)) if held else 0.0
 
 
 def _posteriors(model: LogisticRegression, features: np.ndarray, size: int) -> np.ndarray:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tembr.ensemble.evidence import Part
+from tembr.ensemble.heldout import Part
+from tembr.ensemble.weighted import FLOOR, WeightedEnsemble
 from tembr.evaluate.metrics import confusion_matrix, uar
-from tembr.train.ensemble import WeightedEnsemble
 
 SMALL = 0.05
 """Weights below this are tried without."""
 
 COARSE_TEMPERATURES = (0.5, 1.0, 2.0, 3.0)
-FLOOR = 1e-12
-"""Posteriors below this count as it, so that one confident mistake costs 28 nats and not infinitely many."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,14 @@ class Weighting:
 
     def posteriors(self, logits: np.ndarray) -> np.ndarray:
         """`(members, n, classes)` → `(n, classes)`, rows sum to 1."""
-        return _combined(WeightedEnsemble({}, self.weights, self.temperature), logits)
+        return _combined(WeightedEnsemble(self.weights, self.temperature), logits)
 
 
 def weigh(weights: Mapping[str, float], temperature: float, part: Part, l1: float) -> Weighting:
     """What an ensemble of these weights, divided by their sum, is worth on `part`; equal weights where all are 0."""
     if not any(weights.values()):
         weights = dict.fromkeys(weights, 1.0)
-    ensemble = WeightedEnsemble({}, weights, temperature)
+    ensemble = WeightedEnsemble(weights, temperature)
     fused = _combined(ensemble, part.logits)
     nll = negative_log_likelihood(fused, part.classes)
     width = float(ensemble.l1_regularization()) - 1
@@ -104,4 +102,4 @@ def _joint_loss(positions: Sequence[int], part: Part) -> float:
 
 def _combined(ensemble: WeightedEnsemble, logits: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        return ensemble.combine(list(torch.from_numpy(logits))).numpy()
+        return ensemble(list(torch.from_numpy(logits))).numpy()

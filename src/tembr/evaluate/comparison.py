@@ -43,6 +43,7 @@ def comparison_markdown(results: Sequence[MemberResult]) -> str:
             ("random", "accuracy", "accuracy"),
             ("kfold", "accuracy", "accuracy"),
             ("speaker", "uar", "UAR"),
+            ("sentence", "uar", "UAR"),
         )
         if f"{protocol}_{measure}" in table
     ]

@@ -28,6 +28,8 @@ MEANING: dict[str, str] = {
     "by a model trained on the others. Every recording is tested, but its speaker was heard in training.",
     "speaker": "Under <b>unseen speakers</b>, nobody heard in the test was heard in training. This is what "
     "to expect from a new voice.",
+    "sentence": "Under <b>unseen speakers and sentences</b>, neither the voice nor the sentence of a tested recording "
+    "was heard in training.",
 }
 
 

@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, ink_on, plain_frame, save_figure, two_line_name
+from tembr.evaluate.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, ink_on, plain_frame, save_figure, two_line_name
 from tembr.evaluate.results import PROTOCOLS, MemberResult, by_protocol, comparison_table
 
-PROTOCOL_COLORS = {"random": BLUE, "kfold": GREEN, "speaker": ORANGE}
+PROTOCOL_COLORS = {"random": BLUE, "kfold": GREEN, "speaker": ORANGE, "sentence": PURPLE}
 
 
 def comparison_png(results: Sequence[MemberResult], path: str | os.PathLike, title: str) -> Path:

@@ -22,7 +22,7 @@ from tembr.evaluate.metrics import Interval, Scores
 from tembr.files import atomic_write
 from tembr.outputs import SOFTWARE, SOFTWARE_FIELD
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#6B7280"
 INK = "#1F2937"
 DOTS_PER_INCH = 120
 FORMATS = ("png", "pdf", "svg")

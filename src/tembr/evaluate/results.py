@@ -12,14 +12,15 @@ from typing import Literal
 
 import pandas as pd
 
-from tembr.corpora.splits import Protocol
 from tembr.errors import StoreError
 from tembr.evaluate.coverage import HALF
+from tembr.splits import Protocol
 
 PROTOCOLS: dict[str, str] = {
     "random": "random split",
     "kfold": "random folds",
     "speaker": "unseen speakers",
+    "sentence": "unseen speakers and sentences",
 }
 """Protocols in the order of every table and picture, and what people call them."""
 
@@ -43,7 +44,8 @@ class MemberResult:
 
     Attributes:
         member: name of the representation, or of a baseline such as "svm".
-        protocol: "random" (a stratified split), "kfold" (stratified folds) or "speaker" (none shared).
+        protocol: "random" (a stratified split), "kfold" (stratified folds), "speaker" (none shared)
+            or "sentence" (nor sentences).
         kind: "network", "baseline" or "ensemble".
         summary: `Scores.as_dict()` with member, protocol, kind, parameters, train_seconds (s), epochs, folds,
             corpus, seed and, but in older ones, accuracy_on_confident_half (value, n) added: the content of

@@ -19,28 +19,30 @@ import onnx
 from tembr.bundle import CARD, FACTS, MODEL, BundleError, Facts, write_facts
 from tembr.corpora.corpus import Utterance
 from tembr.ensemble.folder import EnsembleFolder
+from tembr.ensemble.joined import Ensemble
 from tembr.errors import ConfigError, StoreError
 from tembr.export.card import model_card
 from tembr.export.facts import gather_facts, metadata, self_test_answer
+from tembr.export.graph import features_graph, nobody, sample_rate_of, waveform_graph, with_defaults
 from tembr.export.measure import FULL, Measured, best, measure
-from tembr.export.onnx import features_graph, waveform_graph, write_metadata
+from tembr.export.notices import NOTICE, notice_text
+from tembr.export.onnx import write_metadata
 from tembr.export.optimize import Optimized, optimize
 from tembr.export.quantize import CALIBRATION, Quantize, Variant, variants
-from tembr.export.recordings import Recordings, find_recordings, read_waveforms
+from tembr.export.recordings import ExportRecordings, find_recordings, read_waveforms
 from tembr.export.report import write_report
 from tembr.export.runtime import Feed, make_feed
 from tembr.export.verify import Verification, verify_graph
 from tembr.files import write_bytes
-from tembr.member import Watch
 from tembr.outputs import require_own_folder
-from tembr.train.ensemble import WeightedEnsemble
+from tembr.progress import Progress
 from tembr.training_record import RECORD, write_record
 
 Inputs = Literal["waveform", "features"]
 
 OPTIMIZATION, VERIFICATION = "optimization.json", "verification.json"
 RECORDED = "recordings noted in the training record"
-PARTS = (MODEL, FACTS, CARD, RECORD, OPTIMIZATION, VERIFICATION, "quantized/*.onnx", "quantized/quantization.*")
+PARTS = (MODEL, FACTS, CARD, NOTICE, RECORD, OPTIMIZATION, VERIFICATION, "quantized/*.onnx", "quantized/quantization.*")
 """Of a bundle; what else lies in its folder is somebody else's."""
 
 
@@ -56,12 +58,12 @@ class ExportSettings:
         version: of the bundle, as its maker counts.
         licence: of the weights; by default that of the corpora.
         recordings: compared with PyTorch before anything is written.
-        keep_default: fp32 stays the default variant whatever is measured.
+        default: name of the variant that opens; None takes the best on the held-out recordings (`best`).
         only_default: leave the default variant alone in the folder, as `model.onnx`.
         force: the folder may hold something else than a bundle; what is in it stays.
 
     Raises:
-        ConfigError: an unknown word, or no recordings.
+        ConfigError: an unknown word, a default that is not made, or no recordings.
     """
 
     inputs: Inputs = "waveform"
@@ -71,7 +73,7 @@ class ExportSettings:
     version: str = "1.0.0"
     licence: str = ""
     recordings: int = 200
-    keep_default: bool = False
+    default: str | None = None
     only_default: bool = False
     force: bool = False
 
@@ -79,12 +81,15 @@ class ExportSettings:
         for option, known in (("inputs", Inputs), ("quantize", Quantize)):
             if getattr(self, option) not in get_args(known):
                 raise ConfigError(f"{option} {getattr(self, option)!r}: choose from {', '.join(get_args(known))}")
+        known = [FULL, *(v.name for v in variants(self.quantize))]
+        if self.default not in (None, *known):
+            raise ConfigError(f"default {self.default!r}: quantize {self.quantize} makes {', '.join(known)}")
         if self.recordings < 1:
             raise ConfigError(f"recordings {self.recordings}: a graph is verified on at least one; 200 is usual")
 
 
 def export_bundle(
-    ensemble: EnsembleFolder, out: str | Path, settings: ExportSettings | None = None, watch: Watch | None = None
+    ensemble: EnsembleFolder, out: str | Path, settings: ExportSettings | None = None, progress: Progress | None = None
 ) -> Facts:
     """Turn an ensemble, or one member, into a verified bundle; `out` appears when all is done, or not at all.
 
@@ -92,7 +97,7 @@ def export_bundle(
         ensemble: from `EnsembleFolder.read`, or `read_member_folder` for one member of a study.
         out: folder of the bundle; an older bundle there is replaced.
         settings: how; the defaults suit a recognizer.
-        watch: how the work is followed; silent by default.
+        progress: how the work is followed; silent by default.
 
     Raises:
         BundleError: the graph does not answer as PyTorch does; a report is left beside `out`.
@@ -100,20 +105,23 @@ def export_bundle(
         CorpusError: the corpus to verify on is not there.
         StoreError: `out` is something else than a bundle, cannot be written, or the ensemble has no networks.
     """
-    settings, watch, out = settings or ExportSettings(), watch or Watch(), Path(out)
+    settings, progress, out = settings or ExportSettings(), progress or Progress(), Path(out)
     require_bundle(out, settings.force)
-    work = _Work(ensemble, ensemble.load(), settings, find_recordings(ensemble, settings.corpus_dir, watch), watch)
+    recordings = find_recordings(ensemble, settings.corpus_dir, progress)
+    work = _Work(ensemble, ensemble.load(), settings, recordings, progress)
     with appearing(out) as folder:
-        facts = gather_facts(ensemble, work.model, settings, work.recordings)
+        facts = gather_facts(ensemble, work.ensemble, settings, work.recordings)
         graph = work.optimized(folder)
         write_metadata(graph.model, metadata(facts))
         write_metadata(graph.portable, metadata(facts))
         work.verified(graph.model, folder, out)
         facts = work.measured_variants(graph, facts, folder)
-        write_record(folder, {work.recordings.corpus.name: work.recordings.learnt}, partial(watch.progress, RECORDED))
+        write_record(folder, work.recordings.learnt, partial(progress.count, RECORDED))
         write_bytes(folder / CARD, model_card(facts).encode())
+        if facts.notices:
+            write_bytes(folder / NOTICE, notice_text(work.ensemble.distinct_inputs).encode())
         write_facts(facts, folder)
-    watch.say(f"{out}: {facts.name} {facts.version}, {(out / facts.default).stat().st_size / 1e6:.1f} MB")
+    progress.say(f"{out}: {facts.name} {facts.version}, {(out / facts.default).stat().st_size / 1e6:.1f} MB")
     return facts
 
 
@@ -121,31 +129,41 @@ def export_bundle(
 class _Work:
     """An export under way."""
 
-    ensemble: EnsembleFolder
-    model: WeightedEnsemble
+    folder: EnsembleFolder
+    ensemble: Ensemble
     settings: ExportSettings
-    recordings: Recordings
-    watch: Watch
+    recordings: ExportRecordings
+    progress: Progress
 
     @property
-    def features(self):
-        return self.ensemble.settings.features
+    def temperature(self) -> float | None:
+        """Of adapted answers; None where the graph cannot be adapted."""
+        adaptation = self.folder.facts.adaptation
+        return adaptation.temperature if adaptation and self.settings.inputs == "waveform" else None
 
-    def feeds(self, waveforms: Sequence[np.ndarray]) -> list[Feed]:
-        return [make_feed([w], self.settings.inputs, self.model.names, self.features) for w in waveforms]
+    @property
+    def speaker(self) -> Feed:
+        """What the graph takes of a speaker of whom nothing is known."""
+        return {} if self.temperature is None else nobody(self.ensemble)
+
+    def feeds(self, waveforms: Sequence[np.ndarray], speaker: Feed | None = None) -> list[Feed]:
+        """One feed a recording; with `speaker` for a graph whose inputs about one have no default yet."""
+        inputs = self.ensemble.distinct_inputs
+        return [{**make_feed([w], self.settings.inputs, inputs), **(speaker or {})} for w in waveforms]
 
     def waveforms(self, utterances) -> list[np.ndarray]:
-        return read_waveforms(utterances, self.features.sample_rate)
+        return read_waveforms(utterances, sample_rate_of(self.ensemble))
 
     def optimized(self, folder: Path) -> Optimized:
         """Make the graph and try the tools on it."""
-        self.watch.say(f"exporting {', '.join(self.model.names)} from {self.settings.inputs}")
-        make = waveform_graph if self.settings.inputs == "waveform" else features_graph
-        graph = make(self.model, self.features)
-        feeds = self.feeds(self.waveforms(self.recordings.for_verification(8)))
+        names = [member.settings.name for member in self.ensemble.members]
+        self.progress.say(f"exporting {', '.join(names)} from {self.settings.inputs}")
+        whole = self.settings.inputs == "waveform"
+        graph = waveform_graph(self.ensemble, self.temperature) if whole else features_graph(self.ensemble)
+        feeds = self.feeds(self.waveforms(self.recordings.for_verification(8)), self.speaker)
         optimized = optimize(graph, feeds)
         for step in optimized.steps[1:]:
-            self.watch.say(f"  {step.name}: {'kept' if step.kept else 'dropped'}, {step.why}")
+            self.progress.say(f"  {step.name}: {'kept' if step.kept else 'dropped'}, {step.why}")
         write_bytes(folder / OPTIMIZATION, _json([asdict(step) for step in optimized.steps]))
         return optimized
 
@@ -154,10 +172,10 @@ class _Work:
         wanted, corpus = self.settings.recordings, self.recordings.corpus
         chosen = self.recordings.for_verification(wanted)
         if len(chosen) < wanted:
-            self.watch.say(f"{corpus.name} has only {len(chosen)} recordings to verify on, {wanted} are wanted")
-        result = verify_graph(
-            model, self.model, self.features, self.waveforms(chosen), self.settings.inputs, corpus.name, wanted
-        )
+            self.progress.say(f"{corpus.name} has only {len(chosen)} recordings to verify on, {wanted} are wanted")
+        how, waveforms = self.settings.inputs, self.waveforms(chosen)
+        model = with_defaults(model, self.speaker)
+        result = verify_graph(model, self.ensemble, waveforms, how, corpus.name, wanted, self.temperature)
         report = _json(asdict(result))
         if not result.passed:
             beside = out.with_name(f"{out.name}.{VERIFICATION}")
@@ -165,14 +183,15 @@ class _Work:
             raise BundleError(_refusal(result, beside))
         write_bytes(folder / VERIFICATION, report)
         write_bytes(folder / MODEL, model.SerializeToString())
-        self.watch.say(f"verified on {result.recordings} recordings: {result.difference:.1e} from PyTorch at most")
+        self.progress.say(f"verified on {result.recordings} recordings: {result.difference:.1e} from PyTorch at most")
 
     def measured_variants(self, graph: Optimized, facts: Facts, folder: Path) -> Facts:
         """Make, measure and write the variants; the facts with what each answers to the self-test."""
-        models = {FULL: ("single precision, as verified", graph.model)}
+        models = {FULL: ("single precision, as verified", with_defaults(graph.model, self.speaker))}
         paths, made = {FULL: MODEL}, variants(self.settings.quantize)
         for variant, model in self._quantized(graph.portable, made):
             write_metadata(model, metadata(facts) | {"variant": variant.name})
+            model = with_defaults(model, self.speaker)
             models[variant.name] = (variant.words, model)
             paths[variant.name] = f"quantized/{variant.name}.onnx"
             write_bytes(folder / paths[variant.name], model.SerializeToString())
@@ -183,31 +202,30 @@ class _Work:
 
     def _quantized(self, model: onnx.ModelProto, made: Sequence[Variant]):
         calibration = self.recordings.for_calibration(CALIBRATION) if any(v.calibrated for v in made) else []
-        feeds = self.feeds(self.waveforms(calibration))
+        feeds = self.feeds(self.waveforms(calibration), self.speaker)
         for number, variant in enumerate(made):
-            self.watch.progress("variants made", number, len(made))
+            self.progress.count("variants made", number, len(made))
             yield variant, variant.make(model, feeds)
-        self.watch.progress("variants made", len(made), max(len(made), 1))
+        self.progress.count("variants made", len(made), max(len(made), 1))
 
     def _measured(self, models, paths, facts: Facts, folder: Path) -> Facts:
-        takes_best = self.settings.quantize == "static" and not self.settings.keep_default
-        chosen = best(self._lines(models, self.recordings.validation, facts)).variant if takes_best else FULL
+        chosen = self.settings.default or best(self._lines(models, self.recordings.validation, facts)).variant
         lines = self._lines(models, self.recordings.test, facts)
         write_report(lines, folder / "quantized", chosen, self.recordings.unseen)
         for line in lines:
-            self.watch.say(f"  {_said(line)}{' (default)' if line.variant == chosen else ''}")
+            self.progress.say(f"  {_said(line)}{' (default)' if line.variant == chosen else ''}")
         facts_of = {paths[line.variant]: asdict(line) | {"unseen": self.recordings.unseen} for line in lines}
         return replace(facts, variants=facts_of, default=paths[chosen])
 
     def _lines(self, models, utterances: Sequence[Utterance], facts: Facts) -> list[Measured]:
-        self.watch.say(f"measuring {len(models)} variants on {len(utterances)} recordings")
+        self.progress.say(f"measuring {len(models)} variants on {len(utterances)} recordings")
         truth = np.array([facts.labels.index(u.emotion) for u in utterances])
-        progress = partial(self.watch.progress, "variants measured")
+        progress = partial(self.progress.count, "variants measured")
         return measure(models, self.feeds(self.waveforms(utterances)), truth, facts.labels, progress)
 
     def _self_tested(self, facts: Facts, models: dict[str, onnx.ModelProto], made: Sequence[Variant]) -> Facts:
         answers = {
-            path: self_test_answer(model, self.settings.inputs, self.model.names, self.features)
+            path: self_test_answer(model, self.settings.inputs, self.ensemble.distinct_inputs)
             for path, model in models.items()
         }
         tolerances = {f"quantized/{v.name}.onnx": v.tolerance for v in made}

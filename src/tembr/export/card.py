@@ -102,15 +102,16 @@ Version {facts.version}, written by tembr {facts.tembr}. Trained on {corpora}{_s
 
 
 def _joined(facts: Facts) -> str:
-    if facts.adaptation:
-        return (
-            "The networks of a member are averaged, members added by weight: logits, which are divided by a "
-            f"temperature of {facts.temperature:.3g} and become probabilities. Told of a speaker, the graph takes the "
-            f"members for known speakers and a temperature of {facts.adaptation['temperature']:.3g}."
-        )
-    return (
+    words = (
         f"The members' logits are divided by a temperature of {facts.temperature:.3g} and become probabilities, which "
         "are added\nby weight."
+    )
+    if not facts.adaptation:
+        return words
+    model = ", and a speaker model on its embedding" if facts.adaptation.get("two_covariance") else ""
+    return (
+        f"{words}\n\nIt can be adapted to a speaker by recordings without labels (`tembr adapt`): the logarithm of the "
+        f"sum gets an offset{model}, and is\ndivided by a temperature of {facts.adaptation['temperature']:.3g}."
     )
 
 
@@ -148,14 +149,10 @@ Of this recipe, on recordings that the measured networks were not trained on; 95
 
 
 def _adapted(facts: Facts) -> str:
-    measured = facts.adaptation.get("measured")
-    if not measured:
-        return ""
-    rows = {"unseen speakers": measured} | facts.adaptation.get("degraded", {})
-    count = facts.adaptation["recordings"]
+    count = facts.adaptation.get("recordings")
     return "".join(
         "\n" + _result_row(f"{PROTOCOLS.get(name, name)}, adapted to {count} recordings", scores)
-        for name, scores in rows.items()
+        for name, scores in facts.adaptation.get("metrics", {}).items()
     )
 
 
@@ -228,7 +225,13 @@ one's own.
 
 ## Licence
 
-{facts.licence}.{free}"""
+{facts.licence}.{free}{_notices(facts)}"""
+
+
+def _notices(facts: Facts) -> str:
+    """Weights of others, with their licences."""
+    lines = [f"* {name}: {licence}; the text is in `NOTICE`." for name, licence in facts.notices.items()]
+    return "\n\nIt carries weights of others:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _use(facts: Facts) -> str:

@@ -10,11 +10,13 @@ import onnx
 from tembr import __version__, audio
 from tembr.bundle import Facts, self_test_waveform
 from tembr.ensemble.folder import EnsembleFolder
-from tembr.export.onnx import WAVEFORM, feature_shapes
-from tembr.export.recordings import Recordings
+from tembr.ensemble.joined import Ensemble
+from tembr.export.graph import feature_shapes, sample_rate_of, window_of
+from tembr.export.notices import notices
+from tembr.export.onnx import WAVEFORM
+from tembr.export.recordings import ExportRecordings
 from tembr.export.runtime import make_feed, open_session, posteriors
-from tembr.features.settings import FeatureSettings
-from tembr.train.ensemble import WeightedEnsemble
+from tembr.features.inputs import Input
 
 if TYPE_CHECKING:
     from tembr.export.bundling import ExportSettings
@@ -29,36 +31,63 @@ SPLITS = {
     "random": "{test:.0%} of the recordings set aside at random, stratified by emotion (seed {seed}); "
     "every voice and every recording session is in training and test alike",
     "speaker": "{folds} folds by speaker; nobody tested on was heard in training",
+    "sentence": "{folds} folds by speaker, and a fifth of the sentences left out of training, which alone are scored",
     "kfold": "{folds} stratified folds at random; every voice is in training and test alike",
 }
 
 
 def gather_facts(
-    ensemble: EnsembleFolder, model: WeightedEnsemble, settings: ExportSettings, recordings: Recordings
+    folder: EnsembleFolder, ensemble: Ensemble, settings: ExportSettings, recordings: ExportRecordings
 ) -> Facts:
     """All of `bundle.json` but hashes, self-test and variants, which depend on the files."""
-    study, known = ensemble.settings, ensemble.facts
+    study, known = folder.settings, folder.facts
     corpora = known.corpora or [_corpus(recordings)]
     corpora = [corpus | {"trained_on": known.trained_on} for corpus in corpora]
-    shapes = feature_shapes(model.names, study.features)
+    inputs = ensemble.distinct_inputs
     takes_samples = settings.inputs == "waveform"
+    shapes = {WAVEFORM: ["batch", "samples"]}
+    if not takes_samples:
+        shapes = {name: ["batch", *shape] for name, shape in feature_shapes(inputs).items()}
     return Facts(
-        name=settings.name or f"{'+'.join(c['name'] for c in corpora)} {'+'.join(model.names)}",
+        name=settings.name or f"{'+'.join(c['name'] for c in corpora)} {'+'.join(known.weights)}",
         version=settings.version,
         tembr=__version__,
         inputs=settings.inputs,
-        shapes={WAVEFORM: ["batch", "samples"]} if takes_samples else {n: ["batch", *s] for n, s in shapes.items()},
+        shapes=shapes,
         labels=known.labels,
-        sample_rate=study.features.sample_rate,
-        window=study.features.window,
-        members=_members(model, study.train.network),
-        temperature=float(model.temperature),
+        sample_rate=sample_rate_of(ensemble),
+        window=window_of(ensemble),
+        members=_members(ensemble),
+        temperature=float(ensemble.module.weighted.temperature),
         corpora=corpora,
         licence=settings.licence or " and ".join(dict.fromkeys(c["licence"] or "unknown" for c in corpora)),
         split={p: _split(p, scores, study) for p, scores in known.metrics.items()},
         metrics={p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
-        features={n: study.features.model_dump() | {"bins": s[0], "frames": s[1]} for n, s in shapes.items()},
+        features={one.name: one.facts() | {"bins": one.bins} for one in inputs},
+        adaptation=_adaptation(folder) if takes_samples else {},
+        notices=notices(inputs) if takes_samples else {},
     )
+
+
+def _adaptation(folder: EnsembleFolder) -> dict:
+    """What a recognizer takes to adapt, and what that was measured to be worth."""
+    known, space = folder.facts.adaptation, folder.space()
+    if known is None:
+        return {}
+    found = {
+        "recordings": known.recordings,
+        "offset_prior": known.offset_prior,
+        "temperature": known.temperature,
+        "metrics": {p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
+    }
+    if space is not None:
+        found["two_covariance"] = {
+            "means": space.means.round(6).tolist(),
+            "spread": space.spread.round(8).tolist(),
+            "share": known.speaker_share,
+            "prior": known.speaker_prior,
+        }
+    return found
 
 
 def metadata(facts: Facts) -> dict[str, object]:
@@ -66,27 +95,26 @@ def metadata(facts: Facts) -> dict[str, object]:
     return {name: getattr(facts, name) for name in METADATA} | {"variant": "fp32"}
 
 
-def self_test_answer(
-    model: onnx.ModelProto, inputs: str, names: Sequence[str], settings: FeatureSettings
-) -> list[float]:
+def self_test_answer(model: onnx.ModelProto, how: str, inputs: Sequence[Input]) -> list[float]:
     """Posteriors for `self_test_waveform`; where the graph takes features, for those of that signal."""
-    feed = make_feed([self_test_waveform(settings.sample_rate)], inputs, names, settings)
+    feed = make_feed([self_test_waveform(inputs[0].sample_rate)], how, inputs)
     return [round(float(p), 7) for p in posteriors(open_session(model), [feed])[0]]
 
 
-def _members(model: WeightedEnsemble, network: str) -> list[dict]:
+def _members(ensemble: Ensemble) -> list[dict]:
+    weights = ensemble.module.weighted.weights
     return [
         {
-            "name": name,
+            "name": member.settings.name,
             "weight": round(float(weight), 6),
-            "network": network,
-            "parameters": sum(p.numel() for p in model.members[name].parameters()),
+            "network": member.settings.describe(),
+            "parameters": member.parameters,
         }
-        for name, weight in zip(model.names, model.weights, strict=True)
+        for member, weight in zip(ensemble.members, weights, strict=True)
     ]
 
 
-def _corpus(recordings: Recordings) -> dict:
+def _corpus(recordings: ExportRecordings) -> dict:
     corpus, train = recordings.corpus, recordings.train
     return {
         "name": corpus.name,

@@ -1,4 +1,4 @@
-"""From a waveform to the values of representations, as a module that becomes part of an exported graph."""
+"""From a waveform to what members take, as modules that become part of an exported graph."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from torch import nn
 
 from tembr.errors import ConfigError
 from tembr.export.dft import PowerSpectrum
-from tembr.features.analysis import Analysis, constants, periodicity
+from tembr.features.analysis import Analysis, constants
+from tembr.features.encoder import HOP_LENGTH, N_FFT, EncoderInput, EncoderStates, LogMel
 from tembr.features.extract import find
+from tembr.features.inputs import WAVEFORM, Input, RepresentationInput
 from tembr.features.settings import FeatureSettings
 from tembr.features.stft import apply_filters, pad_centred
 from tembr.features.temporal import ramp_padded
@@ -21,6 +23,61 @@ from tembr.features.tonal import normalize_columns
 
 PRECISE = ("spectral_contrast",)
 """Representations that need the transform in double precision: in single, their valleys are off by decibels."""
+
+
+class FrontEnds(nn.Module):
+    """Waveforms of any length → the values of every input, in their order; what inputs share is computed once.
+
+    Args:
+        inputs: of the members, each once.
+
+    Raises:
+        ConfigError: an input has no front end.
+    """
+
+    def __init__(self, inputs: Sequence[Input]):
+        super().__init__()
+        self.inputs = tuple(inputs)
+        groups = _groups(self.inputs)
+        self.places = [self.inputs.index(one) for group in groups for one in group]
+        self.front_ends = nn.ModuleList(_front_end(group) for group in groups)
+
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, bins, frames)` of each input."""
+        values = [value for front_end in self.front_ends for value in front_end(waveform)]
+        return [values[self.places.index(number)] for number in range(len(self.inputs))]
+
+
+def _groups(inputs: Sequence[Input]) -> list[list[Input]]:
+    """Inputs that one front end computes: representations under the same settings; others by themselves."""
+    groups: dict = {}
+    for one in inputs:
+        groups.setdefault(one.features if isinstance(one, RepresentationInput) else one, []).append(one)
+    return list(groups.values())
+
+
+def _front_end(group: Sequence[Input]) -> nn.Module:
+    first = group[0]
+    if isinstance(first, RepresentationInput):
+        return FrontEnd([one.representation for one in group], first.features)
+    if isinstance(first, EncoderInput):
+        return EncoderFrontEnd(first)
+    raise ConfigError(f"the input {first.name} has no front end; leave its member out of what is exported")
+
+
+class EncoderFrontEnd(nn.Module):
+    """The layers of a pretrained encoder up to an input's, with the transform as matrix products."""
+
+    def __init__(self, taken: EncoderInput):
+        super().__init__()
+        self.states: EncoderStates = taken.module()
+        for module in self.states.modules():
+            if isinstance(module, LogMel):
+                module.power = PowerSpectrum(torch.hann_window(N_FFT, dtype=torch.float64), HOP_LENGTH)
+
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, hidden, 1)`."""
+        return [self.states(waveform)]
 
 
 class FrontEnd(nn.Module):
@@ -41,21 +98,19 @@ class FrontEnd(nn.Module):
         super().__init__()
         if not settings.window:
             raise ConfigError("features.window=0 keeps every recording's own length; export a study with a window")
-        self.entries = [find(name) for name in representations]
+        self.entries = [None if name == WAVEFORM else find(name) for name in representations]
         self.settings = settings
         precise = any(name in PRECISE for name in representations)
         self.spectrum = PowerSpectrum(constants(settings).window, settings.hop_length, precise=precise)
         self.mel = BandedFilters(constants(settings).mel)
         self.correlation = Autocorrelation(constants(settings).tempogram)
-        if "contours" in representations:
-            periodicity(settings)  # made once, and not while a graph is traced
 
-    def forward(self, waveform: torch.Tensor) -> dict[str, torch.Tensor]:
-        """`(batch, samples)` → name → `(batch, bins, frames)`, float32."""
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, bins, frames)` of each representation, float32."""
         settings = self.settings
         window = fit_window(waveform, settings.window_samples, repeat=settings.padding == "repeat")
         analysis = GraphAnalysis(window, self)
-        return {entry.name: entry.compute(analysis) for entry in self.entries}
+        return [window[:, None] if entry is None else entry.compute(analysis) for entry in self.entries]
 
 
 class GraphAnalysis(Analysis):

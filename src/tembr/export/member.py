@@ -8,7 +8,8 @@ from pathlib import Path
 from tembr.ensemble.folder import EnsembleFacts, EnsembleFolder
 from tembr.errors import StoreError
 from tembr.evaluate.results import MemberResult
-from tembr.study import Study, place_of
+from tembr.experiment.study import Study, member_folder, place_of
+from tembr.models.base import WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -16,33 +17,34 @@ class MemberFolder(EnsembleFolder):
     """A trained member where its study left it.
 
     Attributes:
-        network: its weights.
+        weights: its file.
     """
 
-    network: Path
+    weights: Path
 
     def weights_path(self, member: str) -> Path:
-        return self.network
+        return self.weights
 
 
 def read_member_folder(study: str | Path, member: str) -> MemberFolder:
-    """A network of a study, with the figures of all protocols it was measured under.
+    """A member of a study, with the figures of all protocols it was measured under.
 
     Raises:
-        StoreError: no such network, or it has one a fold and none to ship; ConfigError: no study there.
+        StoreError: no such member, or it has a fitting a fold and none to ship; ConfigError: no study there.
     """
     read = Study.read(study)
-    found = [r for r in read.results if r.member == member and r.kind == "network"]
+    found = [r for r in read.results if r.member == member and member in read.settings.members]
     if not found:
-        names = dict.fromkeys(r.member for r in read.results if r.kind == "network")
-        raise StoreError(f"{study}: no network {member!r}; it has {', '.join(names) or 'none'}")
+        names = dict.fromkeys(r.member for r in read.results if r.member in read.settings.members)
+        raise StoreError(f"{study}: no member {member!r}; it has {', '.join(names) or 'none'}")
     single = next((r for r in found if r.summary["folds"] == 1), None)
     if single is None:
         raise StoreError(
-            f"{study}: {member} has a network a fold and none to ship; study it by --protocol random as well, "
+            f"{study}: {member} has a fitting a fold and none to ship; study it by --protocol random as well, "
             "or use `tembr ensemble --refit`"
         )
-    path = place_of(read.settings, read.folder, single.protocol) / member / "model.safetensors"
+    folder = member_folder(read.settings.members[member])
+    path = place_of(read.settings, read.folder, single.protocol) / folder / WEIGHTS
     return MemberFolder(read.folder, _facts(member, single, found), read.settings, path)
 
 

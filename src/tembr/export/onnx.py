@@ -1,4 +1,4 @@
-"""An ensemble as one ONNX graph, from samples or from features to probabilities."""
+"""A PyTorch module as an ONNX graph, and what is written into one."""
 
 from __future__ import annotations
 
@@ -14,73 +14,10 @@ import torch
 from torch import nn
 
 from tembr.errors import ConfigError
-from tembr.export.frontend import FrontEnd
-from tembr.features.extract import find
-from tembr.features.settings import FeatureSettings
-from tembr.train.ensemble import WeightedEnsemble
 
 OPSET = 18
 OUTPUT = "probabilities"
 WAVEFORM = "waveform"
-
-
-class FromWaveform(nn.Module):
-    """`(batch, samples)` → posteriors `(batch, classes)`."""
-
-    def __init__(self, ensemble: WeightedEnsemble, settings: FeatureSettings):
-        super().__init__()
-        self.front_end = FrontEnd(ensemble.names, settings)
-        self.ensemble = ensemble
-
-    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
-        return self.ensemble(self.front_end(waveform))
-
-
-class FromFeatures(nn.Module):
-    """`(batch, bins, frames)` of each member, in their order → posteriors `(batch, classes)`."""
-
-    def __init__(self, ensemble: WeightedEnsemble):
-        super().__init__()
-        self.ensemble = ensemble
-
-    def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        return self.ensemble(dict(zip(self.ensemble.names, values, strict=True)))
-
-
-def waveform_graph(ensemble: WeightedEnsemble, settings: FeatureSettings) -> onnx.ModelProto:
-    """A graph from `waveform` float32 `[batch, samples]`, both dynamic, to `probabilities` float32 `[batch, classes]`.
-
-    Cutting or padding to the window, representations, pictures, networks, temperature and weights are all inside.
-
-    Raises:
-        ConfigError: something in it cannot be exported.
-    """
-    batch, samples = torch.export.Dim("batch"), torch.export.Dim("samples")
-    example = torch.zeros(2, settings.window_samples // 2 + 1)
-    return export_module(FromWaveform(ensemble, settings), (example,), [WAVEFORM], ({0: batch, 1: samples},))
-
-
-def features_graph(ensemble: WeightedEnsemble, settings: FeatureSettings) -> onnx.ModelProto:
-    """A graph from one input a member, of its name, `[batch, bins, frames]`, to `probabilities` `[batch, classes]`.
-
-    Raises:
-        ConfigError: something in it cannot be exported.
-    """
-    batch = torch.export.Dim("batch")
-    examples = tuple(torch.zeros(2, *shape) for shape in feature_shapes(ensemble.names, settings).values())
-    return export_module(FromFeatures(ensemble), examples, list(ensemble.names), (({0: batch},) * len(examples),))
-
-
-def feature_shapes(names: Sequence[str], settings: FeatureSettings) -> dict[str, tuple[int, int]]:
-    """Bins and frames of each representation under a study's window.
-
-    Raises:
-        ConfigError: the settings keep every recording's own length.
-    """
-    if not settings.window:
-        raise ConfigError("features.window=0 keeps every recording's own length; export a study with a window")
-    frames = 1 + settings.window_samples // settings.hop_length
-    return {name: (find(name).bins(settings), frames) for name in names}
 
 
 def write_metadata(model: onnx.ModelProto, facts: Mapping[str, object]) -> None:

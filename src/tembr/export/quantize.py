@@ -28,6 +28,9 @@ from tembr.export.runtime import Feed
 
 Quantize = Literal["none", "dynamic", "static"]
 
+LEAST = 16
+"""Outputs from which a linear layer is quantised."""
+
 CALIBRATION = 128
 """Training recordings that activations' ranges are taken from."""
 
@@ -61,11 +64,19 @@ def variants(how: Quantize) -> tuple[Variant, ...]:
 def network_layers(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     """Convolutions over rows and frames, and linear layers, with constant weights: all that is quantised.
 
-    The front end's convolution is over time alone, and its products are no linear layers.
+    The front end's convolution is over time alone, and its products have their constants on the left. Layers with
+    fewer than `LEAST` outputs, such as those that give the logits, and what adapting to a speaker takes stay as they
+    are.
     """
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    layers = [n for n in model.graph.node if n.op_type in ("Conv", "Gemm") and n.input[1] in weights]
-    return [n for n in layers if n.op_type == "Gemm" or len(weights[n.input[1]].dims) == 4]
+    layers = [n for n in model.graph.node if n.op_type in ("Conv", "Gemm", "MatMul") and n.input[1] in weights]
+    return [n for n in layers if _is_layer(n, weights[n.input[1]])]
+
+
+def _is_layer(node: onnx.NodeProto, weight: TensorProto) -> bool:
+    if node.op_type == "Conv":
+        return len(weight.dims) == 4
+    return len(weight.dims) == 2 and min(weight.dims) >= LEAST and "projection" not in weight.name
 
 
 def half_weights(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.ModelProto:
@@ -107,6 +118,7 @@ def dynamic(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, unsigned: boo
         quantize_dynamic,
         model,
         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
+        per_channel=True,
         nodes_to_quantize=[n.name for n in network_layers(model)],
         extra_options={"MatMulConstBOnly": True},
     )

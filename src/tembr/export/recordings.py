@@ -9,22 +9,23 @@ import numpy as np
 
 from tembr import audio
 from tembr.bundle import BundleError
-from tembr.config import StudySettings
 from tembr.corpora.corpus import Corpus, Utterance
-from tembr.corpora.splits import Fold, make_folds
 from tembr.ensemble.folder import EnsembleFolder
-from tembr.member import Watch
-from tembr.study import usable_corpus
+from tembr.experiment.recordings import usable_corpus
+from tembr.experiment.settings import StudySettings
+from tembr.progress import Progress
+from tembr.splits import Fold, make_folds
 
 SEED = 0
 
 
 @dataclass(frozen=True)
-class Recordings:
+class ExportRecordings:
     """Parts of a corpus, as the members' own training divided it.
 
     Attributes:
-        corpus: all of it that can be read.
+        corpus: the target, all of it that can be read.
+        auxiliary: corpora that members learnt from besides.
         train: what networks may be calibrated on.
         validation: what a variant is chosen on.
         test: what they are measured on.
@@ -32,15 +33,17 @@ class Recordings:
     """
 
     corpus: Corpus
+    auxiliary: tuple[Corpus, ...]
     train: tuple[Utterance, ...]
     validation: tuple[Utterance, ...]
     test: tuple[Utterance, ...]
     unseen: bool
 
     @property
-    def learnt(self) -> tuple[Utterance, ...]:
-        """What the networks were trained on or chosen by: all but a test part that they have not seen."""
-        return self.train + self.validation if self.unseen else self.corpus.utterances
+    def learnt(self) -> dict[str, tuple[Utterance, ...]]:
+        """What members learnt from or were chosen by, by corpus: all but a test part that they have not seen."""
+        own = self.train + self.validation if self.unseen else self.corpus.utterances
+        return {self.corpus.name: own} | {one.name: one.utterances for one in self.auxiliary}
 
     def for_verification(self, count: int) -> list[Utterance]:
         """The test part, and where it has fewer than `count` recordings, of the rest as many as are missing."""
@@ -57,7 +60,7 @@ class Recordings:
         return [self.train[index] for index in sorted(chosen)]
 
 
-def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, watch: Watch) -> Recordings:
+def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, progress: Progress) -> ExportRecordings:
     """The corpus of the study an ensemble comes from, divided as there.
 
     Args:
@@ -67,7 +70,9 @@ def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, watch: Wat
         CorpusError: it is not there; BundleError: its emotions are not the ensemble's.
     """
     settings = _moved(ensemble.settings, corpus_dir)
-    corpus = usable_corpus(settings, watch)
+    window = settings.features.window
+    corpus = usable_corpus(settings.corpus, window, progress)
+    auxiliary = tuple(usable_corpus(one, window, progress) for one in settings.auxiliary.values())
     if list(corpus.labels) != ensemble.facts.labels:
         raise BundleError(
             f"{corpus.name} has the labels {', '.join(corpus.labels)}, the ensemble "
@@ -75,7 +80,7 @@ def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, watch: Wat
         )
     fold = _fold(corpus, settings)
     parts = [tuple(corpus.utterances[i] for i in part) for part in (fold.train, fold.validation, fold.test)]
-    return Recordings(corpus, *parts, unseen=not ensemble.facts.trained_on.startswith("all "))
+    return ExportRecordings(corpus, auxiliary, *parts, unseen=not ensemble.facts.trained_on.startswith("all "))
 
 
 def read_waveforms(utterances: Sequence[Utterance], sample_rate: int) -> list[np.ndarray]:

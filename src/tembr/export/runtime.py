@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 
 from tembr.bundle import BundleError
 from tembr.export.onnx import OUTPUT, WAVEFORM
-from tembr.features.extract import extract_many
-from tembr.features.settings import FeatureSettings
+from tembr.features.inputs import Input
 
 Feed = Mapping[str, np.ndarray]
 
@@ -40,23 +40,26 @@ def posteriors(session: onnxruntime.InferenceSession, feeds: Sequence[Feed]) -> 
     return np.concatenate([session.run([OUTPUT], dict(feed))[0] for feed in feeds])
 
 
-def make_feed(waveforms: Sequence[np.ndarray], inputs: str, names: Sequence[str], settings: FeatureSettings) -> Feed:
+def make_feed(waveforms: Sequence[np.ndarray], how: str, inputs: Sequence[Input]) -> Feed:
     """What a graph takes for a batch of recordings.
 
     Args:
         waveforms: `(samples,)` each; for 'waveform' all of one length, which may be any.
-        inputs: 'waveform' or 'features'.
-        names: representations, for 'features'.
+        how: 'waveform' or 'features'.
+        inputs: of the members, for 'features'.
     """
-    if inputs == "waveform":
+    if how == "waveform":
         return {WAVEFORM: np.stack(waveforms)}
-    return {name: values.numpy() for name, values in features_of(waveforms, names, settings).items()}
+    return {one.name: values.numpy() for one, values in values_of(waveforms, inputs).items()}
 
 
-def features_of(waveforms: Sequence[np.ndarray], names: Sequence[str], settings: FeatureSettings) -> dict:
-    """Representations of a batch of recordings of any length, cut or padded to the window, as in training."""
-    batch = np.stack([settings.fit(waveform) for waveform in waveforms])
-    return extract_many(batch, names, settings.sample_rate, settings=settings)
+def values_of(waveforms: Sequence[np.ndarray], inputs: Sequence[Input]) -> dict[Input, torch.Tensor]:
+    """Values of a batch of recordings of any length as the store has them, `(batch, bins, frames)` each."""
+    found = {}
+    for one in inputs:
+        (values,) = type(one).compute([one], waveforms)
+        found[one] = torch.from_numpy(np.stack(values))
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import torch
 
-from tembr.features import spectral, temporal, tonal, voice
+from tembr.features import spectral, temporal, tonal
 from tembr.features.settings import FeatureSettings
 from tembr.features.stft import apply_filters, power_spectrogram
 
@@ -51,13 +51,6 @@ def constants(settings: FeatureSettings) -> Constants:
     )
 
 
-@lru_cache(maxsize=8)
-def periodicity(settings: FeatureSettings) -> torch.Tensor:
-    """`voice.autocorrelation_basis` of `settings`, `(lags, bins)`."""
-    window = constants(settings).window.numpy()
-    return torch.from_numpy(voice.autocorrelation_basis(window, settings.sample_rate))
-
-
 class Analysis:
     """A batch of waveforms and, computed on first use, what the representations are made of.
 
@@ -80,12 +73,6 @@ class Analysis:
     def mel_power(self) -> torch.Tensor:
         """`(batch, n_mels, frames)`."""
         return apply_filters(self.constants.mel, self.power)
-
-    @cached_property
-    def contours(self) -> torch.Tensor:
-        """`(batch, n_mels + 3, frames)`, see `tembr.features.voice`."""
-        basis = periodicity(self.settings).to(self.waveform.device)
-        return voice.contours(self.power, self.mel_power, basis, self.settings.sample_rate)
 
     @cached_property
     def log_mel(self) -> torch.Tensor:

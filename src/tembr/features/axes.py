@@ -128,14 +128,6 @@ def one_row(settings: FeatureSettings) -> Rows:
     return Rows("", np.array([0.0, 1.0]), ())
 
 
-def contour_rows(settings: FeatureSettings) -> Rows:
-    """Mel bands, and above them pitch, voicing and energy."""
-    mel = mel_rows(settings)
-    bands = settings.n_mels
-    above = ((bands + 0.5, "pitch"), (bands + 1.5, "voicing"), (bands + 2.5, "energy"))
-    return Rows("frequency (Hz), contours", np.arange(bands + 4.0), mel.ticks + above)
-
-
 def _around(centres: np.ndarray) -> np.ndarray:
     """Edges half a step beside evenly spaced centres."""
     step = centres[1] - centres[0]

@@ -104,13 +104,8 @@ _ENTRIES = (
     ),
 )  # fmt: skip
 
-_CONTOURS = Representation(
-    "contours", "Voice contours", "dB, semitones", axes.contour_rows, lambda s: s.n_mels + 3,
-    lambda a: a.contours, axes.STANDARDISED, "cmn", None, "cepstrum",
-)  # fmt: skip
-
 REPRESENTATIONS: tuple[str, ...] = tuple(entry.name for entry in _ENTRIES)
 """Names of the eleven, in the order of tables and pictures."""
 
-REGISTRY: dict[str, Representation] = {entry.name: entry for entry in (*_ENTRIES, _CONTOURS)}
-"""All by name: the eleven, and the contours that the voice networks hear."""
+REGISTRY: dict[str, Representation] = {entry.name: entry for entry in _ENTRIES}
+"""All by name."""

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tembr.files import atomic_write
+from tembr.files import atomic_write, digest
 
 FORMAT = 1  # raise when a representation's values or the layout change: old shards then count as absent
-
-
-def digest(*parts: bytes) -> str:
-    """Hexadecimal BLAKE2b-160 of `parts` joined."""
-    hasher = hashlib.blake2b(digest_size=20)
-    for part in parts:
-        hasher.update(part)
-    return hasher.hexdigest()
 
 
 @dataclass(frozen=True)

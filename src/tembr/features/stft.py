@@ -44,5 +44,10 @@ def squared_magnitude(spectrum: torch.Tensor) -> torch.Tensor:
 
 
 def apply_filters(filters: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """`filters @ values` for `(rows, bins)` and `(batch, bins, frames)`, as one product over all frames."""
+    """`filters @ values` for `(rows, bins)` and `(batch, bins, frames)`, as one product over all frames.
+
+    In an exported graph the constant stands on the left, where no quantiser takes it for a layer of a network.
+    """
+    if torch.compiler.is_exporting():
+        return filters @ values
     return F.linear(values.transpose(-1, -2), filters).transpose(-1, -2)

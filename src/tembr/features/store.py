@@ -1,6 +1,6 @@
-"""The cache: representations of recordings on disk, computed once, read through the memory map.
+"""The cache: inputs of members on disk, computed once, read through the memory map.
 
-A shard (128 recordings of one representation) is named by a digest of the recordings' bytes and of every
+A shard (128 recordings of one input) is named by a digest of the recordings' bytes and of every
 parameter. Files appear whole or not at all, so a killed run resumes, two processes may fill the same cache,
 and a damaged shard is noticed by its checksum and computed again.
 """
@@ -15,26 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from tembr import audio
 from tembr.corpora.corpus import Utterance
 from tembr.errors import AudioError
-from tembr.features.extract import extract_many, find
-from tembr.features.settings import FeatureSettings
-from tembr.features.shard import Shard, digest, read_shard
-from tembr.files import cache_root
+from tembr.features.extract import find
+from tembr.features.inputs import WAVEFORM, Input
+from tembr.features.shard import Shard, read_shard
+from tembr.files import cache_root, digest
 
 log = logging.getLogger("tembr")
 
 SHARD_SIZE = 128  # recordings
-BATCH = 32  # recordings
-WAVEFORM = "waveform"
-"""Name under which the store keeps the samples themselves, `(1, samples)`, for waveform augmentation."""
 
 
 class FeatureTable:
-    """One representation of a list of recordings, read from the memory map.
+    """One input of a list of recordings, read from the memory map.
 
     `table[i]` is `(bins, frames)` float32; `len(table)` the number of recordings.
     """
@@ -67,48 +62,34 @@ class FeatureStore:
     def prepare(
         self,
         utterances: Sequence[Utterance],
-        representations: Iterable[str],
-        settings: FeatureSettings,
+        inputs: Iterable[Input],
         progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> dict[str, FeatureTable]:
-        """Open the representations of `utterances`, computing what is missing or damaged.
+    ) -> dict[Input, FeatureTable]:
+        """Open the inputs of `utterances`, computing what is missing or damaged.
 
         Args:
-            representations: names of the registry, or `WAVEFORM`.
+            inputs: what is wanted.
             progress: called with recordings done and in all.
 
         Returns:
-            name → table in the order of `utterances`.
+            input → table in the order of `utterances`.
 
         Raises:
             AudioError: a recording cannot be read.
             StoreError: the disk is full or not writable; what was finished stays.
         """
-        names = tuple(representations)
+        wanted = tuple(dict.fromkeys(inputs))
         groups = [utterances[i : i + SHARD_SIZE] for i in range(0, len(utterances), SHARD_SIZE)]
-        opened: dict[str, list] = {name: [] for name in names}
+        opened: dict[Input, list] = {one: [] for one in wanted}
         done = 0
         for group in groups:
             contents = _contents(group)
-            shards = {name: self._shard(name, settings, contents) for name in names}
-            for name, shard in self._fill(shards, group, settings).items():
-                opened[name].append(shard)
+            shards = {one: Shard(self.root / one.name, one.name, one.facts(), tuple(contents)) for one in wanted}
+            for one, shard in _fill(shards, group).items():
+                opened[one].append(shard)
             done += len(group)
             progress(done, len(utterances))
-        return {name: FeatureTable(name, parts) for name, parts in opened.items()}
-
-    def _shard(self, name: str, settings: FeatureSettings, contents: Sequence[str]) -> Shard:
-        return Shard(self.root / name, name, settings.model_dump(), tuple(contents))
-
-    def _fill(self, shards: dict[str, Shard], group, settings) -> dict[str, tuple]:
-        found = {name: _open(shard) for name, shard in shards.items()}
-        missing = [name for name, content in found.items() if content is None]
-        if missing:
-            computed = _compute(group, missing, settings)
-            for name in missing:
-                shards[name].write(computed.pop(name))
-                found[name] = _open(shards[name])
-        return {name: found[name] for name in shards}
+        return {one: FeatureTable(one.name, parts) for one, parts in opened.items()}
 
     def entries(self) -> list[CacheEntry]:
         """What the cache holds, one entry for each representation and settings."""
@@ -129,7 +110,7 @@ class FeatureStore:
 
     def clear(self, representation: str | None = None) -> int:
         """Remove one representation, or all, leftovers of killed runs included; returns the bytes freed."""
-        if representation not in (None, WAVEFORM):
+        if representation not in (None, WAVEFORM) and not (self.root / representation).is_dir():
             find(representation)
         freed = 0
         for path in sorted(self.root.glob(f"{representation or '*'}/*")):
@@ -175,34 +156,30 @@ def _content(utterance: Utterance) -> str:
         data = utterance.path.read_bytes()
     except OSError as error:
         raise AudioError(f"{utterance.path}: cannot be read ({error.strerror}); check the path") from error
-    return digest(data, f"{utterance.start}:{utterance.end}".encode())
+    return digest(data, utterance.identity.encode())
 
 
-def _compute(group: Sequence[Utterance], names: Sequence[str], settings: FeatureSettings) -> dict[str, list]:
+def _fill(shards: dict[Input, Shard], group: Sequence[Utterance]) -> dict[Input, tuple]:
+    found = {one: _open(shard) for one, shard in shards.items()}
+    missing = [one for one, content in found.items() if content is None]
+    for alike in _alike(missing):
+        for one, values in zip(alike, type(alike[0]).compute(alike, _waveforms(group, alike[0].sample_rate))):
+            shards[one].write(values)
+            found[one] = _open(shards[one])
+    return {one: found[one] for one in shards}
+
+
+def _alike(inputs: Sequence[Input]) -> list[list[Input]]:
+    """Inputs of one class and one rate together: they are computed from the same waveforms."""
+    groups: dict[tuple, list[Input]] = {}
+    for one in inputs:
+        groups.setdefault((type(one), one.sample_rate), []).append(one)
+    return list(groups.values())
+
+
+def _waveforms(group: Sequence[Utterance], rate: int) -> list[np.ndarray]:
     with ThreadPoolExecutor(4) as pool:
-        waveforms = list(pool.map(lambda u: _read(u, settings), group))
-    size = BATCH if settings.window else 1
-    results: dict[str, list] = {name: [] for name in names}
-    for start in range(0, len(waveforms), size):
-        batch = torch.from_numpy(np.stack(waveforms[start : start + size]))
-        for name, values in _analyse(batch, names, settings).items():
-            results[name] += list(values.numpy())
-    return results
-
-
-def _read(utterance: Utterance, settings: FeatureSettings) -> np.ndarray:
-    waveform = audio.read(utterance.path, settings.sample_rate, utterance.start, utterance.end)
-    if settings.window:
-        return settings.fit(waveform)
-    return audio.fit_length(waveform, max(len(waveform), settings.delta_width * settings.hop_length))
-
-
-def _analyse(batch: torch.Tensor, names: Sequence[str], settings: FeatureSettings) -> dict[str, torch.Tensor]:
-    wanted = [find(name).name for name in names if name != WAVEFORM]
-    values = extract_many(batch, wanted, settings.sample_rate, settings=settings)
-    if WAVEFORM in names:
-        values[WAVEFORM] = batch.unsqueeze(1)
-    return values
+        return list(pool.map(lambda utterance: utterance.read(rate), group))
 
 
 def _recordings(manifest: Path) -> int:
@@ -215,6 +192,8 @@ def _recordings(manifest: Path) -> int:
 def _settings_label(manifest: Path) -> str:
     try:
         settings = json.loads(manifest.read_text())["settings"]
+        if "layer" in settings:
+            return "{sample_rate} Hz, {window} s, layer {layer}".format(**settings)
         return "{sample_rate} Hz, {window} s, n_fft {n_fft}, hop {hop_length}".format(**settings)
     except (ValueError, KeyError, TypeError):
         return "damaged manifest"

@@ -1,14 +1,4 @@
-"""Adapting to one speaker from recordings that nobody has labelled.
-
-Three things are learnt. The *level*: contours are taken relative to the speaker's mean level of each row instead of
-each recording's own, so that a recording that is loud or high as a whole is heard as such. The *offset*: what the
-network says to this voice whatever is felt, the mean of its logits over the recordings, is taken away from every
-answer. And where the bundle knows it, the speaker's *manner*: where each emotion lies, see `tembr.recognize.manner`.
-Each is shrunk towards no adaptation by a prior that the bundle brings, counted in recordings.
-
-The recordings are taken for a mixture of emotions about as wide as that of the training data. Recordings of one
-emotion alone would be taught to the recognizer as this speaker's neutral state.
-"""
+"""Adapting to one speaker from recordings that nobody has labelled; the formulas are in `tembr.adaptation`."""
 
 from __future__ import annotations
 
@@ -17,10 +7,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from tembr.adaptation.fitting import FEW, Knowledge, fit_to_speaker
+from tembr.adaptation.two_covariance import TwoCovariance
 from tembr.audio import Stream
 from tembr.bundle import BundleError
 from tembr.errors import AudioError
@@ -28,26 +19,15 @@ from tembr.opening import lasting
 from tembr.recognize import quality
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings as files_of
-from tembr.recognize.manner import Manner, learn_manner
 from tembr.recognize.network import Network, optional_inputs
 from tembr.recognize.speaker import Origin, Speaker, plain
 from tembr.recognize.speech import Speech
 from tembr.recognize.windows import outspoken, windows
 
-FEW = 8
-"""Recordings below which a warning says that little can be learnt."""
-
 log = logging.getLogger("tembr")
 
 Opened = Callable[[], Stream]
-"""Opens a recording anew each time it is called: it is heard twice."""
-
-
-class Priors(NamedTuple):
-    """How many recordings the belief in no adaptation counts for, 0 or more, in the level and in the offset."""
-
-    level: float
-    offset: float
+"""Opens a recording when it is called."""
 
 
 def adapt(
@@ -68,7 +48,7 @@ def adapt(
         AudioError: nothing can be heard.
         BundleError: the bundle cannot adapt.
     """
-    priors(network)
+    network.require_adaptable()
     failures: list[AudioError] = []
     sources, name = _sources(recordings, failures.append, told)
     rate = network.facts.sample_rate
@@ -94,132 +74,95 @@ def learn(
     threads: int | None = None,
     failures: list[AudioError] | None = None,
 ) -> Speaker:
-    """Learn a speaker from recordings of several emotions, in two passes; answers do not depend on `threads`.
+    """Learn a speaker from recordings of several emotions; answers do not depend on `threads`.
 
-    As in `Recognizer.predict`, a long recording is heard in windows that overlap by half, and windows 30 dB fainter
+    As in `Recognizer.predict`, a long recording is taken in windows that overlap by half, and windows 30 dB fainter
     than its loudest have no say.
 
     Args:
         network: with or without a speaker, who makes no difference.
         name: of the speaker.
-        threads: recordings heard at once; None is one for each core.
+        threads: recordings taken at once; None is one for each core.
         failures: gets what was wrong with each recording left out: unreadable, silent, too short, without speech.
 
     Raises:
-        AudioError: none can be heard.
+        AudioError: none can be used.
         BundleError: the bundle cannot adapt.
     """
-    prior, failures = priors(network), [] if failures is None else failures
-    manner, rows = manner_of(network), network.rows()
-    first = list(in_order(_listening(network, "level+position" if manner else "level"), recordings, threads))
-    failures += [said for said in first if isinstance(said, AudioError)]
-    heard = [(opened, said) for opened, said in zip(recordings, first) if not isinstance(said, AudioError)]
-    if not heard:
+    knowledge, failures = knowledge_of(network), [] if failures is None else failures
+    plain_network = network.with_inputs({})
+    outputs = ("logits", "embedding") if knowledge.two_covariance else ("logits",)
+    answers = list(in_order(_answering(plain_network, outputs), recordings, threads))
+    failures += [answer for answer in answers if isinstance(answer, AudioError)]
+    usable = [answer for answer in answers if not isinstance(answer, AudioError)]
+    if not usable:
         why = f"the first: {failures[0]}" if failures else "none was given; name some of the speaker"
         raise AudioError(f"no recording to adapt to can be heard, {why}")
-    k = len(heard)
-    level = np.concatenate([values[:, :rows] for _, values in heard]).mean(axis=0)
-    start = Speaker(
-        name=plain(name),
-        origin=Origin.of(network),
-        recordings=k,
-        level=_float32(level),
-        weight=_float32([weight_of(k, prior.level)])[0],
-        offset=(0.0,) * len(network.facts.labels),
-    )
-    again = in_order(_listening(start.tune(network), "logits"), [opened for opened, _ in heard], threads)
-    logits = np.stack([_raised(said).mean(axis=0) for said in again])
-    offset = offset_of(logits, prior.offset)
-    learnt = {"offset": _float32(offset)}
-    if manner:
-        positions = np.stack([values[:, rows:].mean(axis=0) for _, values in heard])
-        own = learn_manner(manner, positions, logits + offset)
-        learnt = {"offset": _float32(offset + own.offset)}
-        learnt |= {"means": tuple(map(_float32, own.means)), "precisions": tuple(map(_float32, own.precisions))}
-    return Speaker(**vars(start) | learnt)
+    labels = len(network.facts.labels)
+    logits = np.stack([values[:, :labels].mean(axis=0) for values in usable])
+    embeddings = np.stack([values[:, labels:].mean(axis=0) for values in usable])
+    fitted = fit_to_speaker(knowledge, logits, embeddings if knowledge.two_covariance else None)
+    places = {}
+    if fitted.means is not None:
+        places = {name: tuple(map(_float32, getattr(fitted, name))) for name in ("means", "precisions")}
+    return Speaker(plain(name), Origin.of(network), len(usable), _float32(fitted.offset), **places)
 
 
-def weight_of(recordings: int, prior: float) -> float:
-    """What `recordings` count for against a belief worth `prior` of them: from 0 to 1."""
-    return recordings / (recordings + prior)
-
-
-def offset_of(logits: np.ndarray, prior: float) -> np.ndarray:
-    """What takes a speaker's bias away: `(recordings, labels)` logits → `(labels,)`, of mean 0.
-
-    Assumes that over the recordings no emotion prevails; every recording counts once.
-    """
-    mean = logits.mean(axis=0)
-    return -(mean - mean.mean()) * weight_of(len(logits), prior)
-
-
-def priors(network: Network) -> Priors:
-    """What the bundle says of adaptation.
+def knowledge_of(network: Network) -> Knowledge:
+    """What the bundle says of how speakers differ.
 
     Raises:
-        BundleError: it cannot adapt, or what it says is no number of recordings.
+        BundleError: it cannot adapt, or what it says is not that.
     """
-    network.rows()
-    told = network.facts.adaptation
-    found = Priors(told.get("level_prior"), told.get("offset_prior"))
-    if not all(type(value) in (int, float) and 0 <= value < math.inf for value in found):
-        raise BundleError(f"{network.folder}: level_prior or offset_prior is no number; export the bundle again")
-    return found
+    network.require_adaptable()
+    known = network.facts.adaptation
+    prior = known.get("offset_prior")
+    if not (type(prior) in (int, float) and 0 <= prior < math.inf):
+        raise BundleError(f"{network.folder}: offset_prior is no number; export the bundle again")
+    told = known.get("two_covariance")
+    return Knowledge(prior, _two_covariance(network, told) if told else None)
 
 
-def manner_of(network: Network) -> Manner | None:
-    """What the bundle knows of how speakers show emotions; None where nothing.
-
-    Raises:
-        BundleError: what it says is not that.
-    """
-    told = network.facts.adaptation.get("manner")
-    if not told:
-        return None
+def _two_covariance(network: Network, told: object) -> TwoCovariance:
     try:
-        manner = Manner(*(np.array(told[name], np.float64) for name in Manner._fields))
-        known = (len(network.facts.labels), len(manner.spread))
-        sound = manner.means.shape == known and bool((manner.spread > 0).all()) and manner.prior >= 0
-        sound = sound and all(np.isfinite(values).all() for values in manner)
-        sound = sound and optional_inputs(network.session)["speaker_means"].shape == list(known)
-    except (KeyError, TypeError, ValueError):
+        found = TwoCovariance(*(np.array(told[name], np.float64) for name in TwoCovariance._fields))
+        shape = (len(network.facts.labels), len(found.spread))
+        sound = found.means.shape == shape and bool((found.spread > 0).all()) and found.prior >= 0 <= found.share
+        sound = sound and all(np.isfinite(values).all() for values in found)
+        sound = sound and optional_inputs(network.session)["speaker_means"].shape == list(shape)
+    except (KeyError, TypeError, ValueError, IndexError):
         sound = False
     if not sound:
-        raise BundleError(f"{network.folder}: the manner in bundle.json is none; export the bundle again")
-    return manner._replace(share=float(manner.share), prior=float(manner.prior))
+        raise BundleError(f"{network.folder}: two_covariance in bundle.json is none; export the bundle again")
+    return found._replace(share=float(found.share), prior=float(found.prior))
 
 
-def _listening(network: Network, output: str) -> Callable[[Opened], np.ndarray | AudioError]:
-    """Recording → that output of each window, `(windows, values)`, or why there is none."""
+def _answering(network: Network, outputs: Sequence[str]) -> Callable[[Opened], np.ndarray | AudioError]:
+    """Recording → those outputs of each window side by side, `(windows, values)`, or why there is none."""
 
-    def listen(opened: Opened) -> np.ndarray | AudioError:
+    def answer(opened: Opened) -> np.ndarray | AudioError:
         try:
             with opened() as stream:
                 meter = quality.Meter(network.facts.sample_rate)
                 speech = Speech(network.facts.sample_rate)
                 cut = windows(meter.watch(stream), network.window, network.window // 2)
-                values = outspoken(speech.search(cut), partial(network.output, output))
+                said = lambda samples: np.concatenate(network.outputs(samples, *outputs))  # noqa: E731
+                values = outspoken(speech.search(cut), said)
             return _sound(values, stream, quality.warnings(stream, meter.sound, speech.found))
         except AudioError as error:
             return error
 
-    return listen
+    return answer
 
 
 def _sound(values: np.ndarray, stream: Stream, warnings: tuple[str, ...]) -> np.ndarray:
-    """`values`, if the recording was one to hear."""
+    """`values`, if the recording was one to learn from."""
     for warning in warnings:
         if warning.partition(":")[0] in quality.UNANSWERABLE:
             raise AudioError(f"{stream.name}: {warning}")
     if not np.isfinite(values).all():
         raise AudioError(f"{stream.name}: no finite answer to its samples; scale them to -1 … 1")
     return values
-
-
-def _raised(said: np.ndarray | AudioError) -> np.ndarray:
-    if isinstance(said, AudioError):
-        raise said
-    return said
 
 
 def _float32(values: Iterable[float]) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from tembr.audio import Stream
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.errors import AudioError, CorpusError
 from tembr.extras import require
-from tembr.recognize.adaptation import learn, priors
+from tembr.recognize.adaptation import knowledge_of, learn
 from tembr.recognize.evaluation import Evaluation, gap
 from tembr.recognize.recognizer import Recognizer
 
@@ -76,7 +76,7 @@ def check(recognizer: Recognizer) -> None:
         BundleError: the bundle cannot adapt.
         MissingExtraError: what the comparison needs is not installed.
     """
-    priors(recognizer.network)
+    knowledge_of(recognizer.network)
     require("--adapt", "degrade", "scipy")
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from tembr.audio import read
 from tembr.corpora.corpus import Corpus, Utterance
+from tembr.degrade.effects import Effect
 from tembr.emotions import canonical
 from tembr.errors import ConfigError, CorpusError, TembrError
 from tembr.evaluate.coverage import HALF, Kept, accuracy_at, coverage_table, kept_at
 from tembr.evaluate.metrics import Scores, score
 from tembr.recognize.batch import in_order
-from tembr.recognize.degrade import Effect
 from tembr.recognize.overlap import Overlap
 from tembr.recognize.prediction import Prediction
 from tembr.recognize.recognizer import Recognizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path, PurePosixPath
 
@@ -13,11 +13,14 @@ import numpy as np
 from tembr.bundle import BundleError, Facts, complaints, locate, read_facts
 from tembr.errors import AudioError
 
-DEFAULT = Path(__file__).parents[1] / "models" / "default"
+DEFAULT = Path(__file__).parents[1] / "pretrained" / "default"
 """The bundle inside the package."""
 
 SUM_TOLERANCE = 1e-4
 """How far the sum of an answer's probabilities may be from one."""
+
+SHORTEST = 0.1
+"""Seconds below which a waveform is filled up with silence: a graph may take no less."""
 
 _ELSEWHERE = b"\x0a\x08location\x12"  # how ONNX says that weights lie in another file
 
@@ -62,11 +65,11 @@ class Network:
         other.given = dict(given)
         return other
 
-    def rows(self) -> int:
-        """Rows of a speaker's level.
+    def require_adaptable(self) -> None:
+        """See whether it can be adapted to a speaker.
 
         Raises:
-            BundleError: the bundle cannot adapt to a speaker, or its model is not what adapting takes.
+            BundleError: it cannot, or its model is not what adapting takes.
         """
         if not self.facts.adaptation:
             raise BundleError(
@@ -76,15 +79,13 @@ class Network:
         wrong = unadaptable(self.session, self.facts)
         if wrong:
             raise BundleError(f"{self.folder / self.variant}: {wrong[0]}; export the bundle again")
-        return optional_inputs(self.session)["speaker_level"].shape[0]
 
-    def output(self, output: str, waveform: np.ndarray) -> np.ndarray:
-        """Another output of the network, `(values,)` float64, for a waveform `(samples,)`; may not be finite.
-
-        Several with `+` between them are one behind the other.
-        """
-        found = [run(self.session, waveform[None], name, self.given)[0] for name in output.split("+")]
-        return np.concatenate(found).astype(np.float64)
+    def outputs(self, waveform: np.ndarray, *names: str) -> list[np.ndarray]:
+        """Outputs of the network by name, `(values,)` float64 each, for a waveform `(samples,)`; may not be finite."""
+        shortest = round(SHORTEST * self.facts.sample_rate)
+        if len(waveform) < shortest:
+            waveform = np.pad(waveform, (0, shortest - len(waveform)))
+        return [found[0].astype(np.float64) for found in run(self.session, waveform[None], names, self.given)]
 
     def posteriors(self, waveform: np.ndarray, name: str = "the audio given") -> np.ndarray:
         """Probabilities of the labels, `(labels,)` float64, for a waveform `(samples,)` at the bundle's rate.
@@ -93,7 +94,7 @@ class Network:
             AudioError: the samples are beyond full scale, and no finite answer comes out.
             BundleError: the answer is no distribution: not finite, negative, or of another sum than one.
         """
-        answer = self.output("probabilities", waveform)
+        (answer,) = self.outputs(waveform, "probabilities")
         if is_distribution(answer):
             return answer / answer.sum()
         peak = float(np.abs(waveform).max(initial=0))
@@ -107,18 +108,23 @@ class Network:
 
 
 def run(
-    session, waveforms: np.ndarray, output: str = "probabilities", given: Mapping[str, np.ndarray] | None = None
-) -> np.ndarray:
-    """An output, probabilities `(batch, labels)` unless another is named, for waveforms `(batch, samples)`.
+    session,
+    waveforms: np.ndarray,
+    outputs: Sequence[str] = ("probabilities",),
+    given: Mapping[str, np.ndarray] | None = None,
+) -> list[np.ndarray]:
+    """Outputs for waveforms `(batch, samples)`, of probabilities `(batch, labels)`.
 
     Args:
+        outputs: names.
         given: other inputs, by name.
 
     Raises:
         BundleError: the network fails.
     """
     try:
-        return session.run([output], {"waveform": np.ascontiguousarray(waveforms, np.float32), **(given or {})})[0]
+        feed = {"waveform": np.ascontiguousarray(waveforms, np.float32), **(given or {})}
+        return session.run(list(outputs), feed)
     except Exception as error:  # ONNX Runtime has its own hierarchy
         raise BundleError(f"the network failed ({_first_line(error)}); check it with `tembr verify`") from error
 
@@ -189,31 +195,27 @@ def optional_inputs(session) -> dict:
 def unadaptable(session, facts: Facts) -> list[str]:
     """A line for each way in which a network is not one that can adapt to a speaker.
 
-    That takes the optional inputs speaker_level [rows], speaker_weight [1], speaker_offset [labels], and the outputs
-    level [batch, rows] and logits [batch, labels]; with a manner also the inputs speaker_means and speaker_precisions
-    [labels, d] and the output position [batch, d]; all float32.
+    That takes the optional inputs speaker_weight [1] and speaker_offset [labels], and the output logits
+    [batch, labels]; with a two-covariance model also the inputs speaker_means and speaker_precisions [labels, d] and
+    the output embedding [batch, d]; all float32.
     """
     inputs, outputs = optional_inputs(session), {o.name: o for o in session.get_outputs()}
-    wanted = ["speaker_level", "speaker_weight", "speaker_offset", "level", "logits"]
-    mannered = bool(facts.adaptation.get("manner"))
-    wanted += ["speaker_means", "speaker_precisions", "position"] if mannered else []
+    embedded, labels = bool(facts.adaptation.get("two_covariance")), len(facts.labels)
+    wanted = ["speaker_weight", "speaker_offset", "logits"]
+    wanted += ["speaker_means", "speaker_precisions", "embedding"] if embedded else []
     missing = [name for name in wanted if name not in inputs | outputs]
     if missing:
         return [f"cannot adapt as bundle.json says, without {', '.join(missing)}"]
     found = [(inputs | outputs)[name] for name in wanted]
     wrong = [f"{each.name} is {each.type}, not float32" for each in found if each.type != "tensor(float)"]
-    rows, labels = inputs["speaker_level"].shape, len(facts.labels)
-    if len(rows) != 1 or not isinstance(rows[0], int):
-        return [f"speaker_level has the shape {rows}, not [rows]"]
     shapes = {"speaker_weight": [1], "speaker_offset": [labels]}
-    if mannered:
-        places = outputs["position"].shape[1:]
-        shapes |= {name: [labels, *places] for name in ("speaker_means", "speaker_precisions")}
+    if embedded:
+        size = outputs["embedding"].shape[1:]
+        shapes |= {name: [labels, *size] for name in ("speaker_means", "speaker_precisions")}
     wrong += [f"{n} has the shape {inputs[n].shape}, not {s}" for n, s in shapes.items() if inputs[n].shape != s]
-    for name, values in (("level", rows[0]), ("logits", labels)):
-        shape = outputs[name].shape
-        if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != values):
-            wrong.append(f"{name} has the shape {shape}, not [batch, {values}]")
+    shape = outputs["logits"].shape
+    if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != labels):
+        wrong.append(f"logits has the shape {shape}, not [batch, {labels}]")
     return wrong
 
 

@@ -13,9 +13,9 @@ from tembr.errors import TembrError
 from tembr.files import write_bytes
 from tembr.recognize.network import Network, optional_inputs
 
-FORMAT = 1
-LARGEST_FILE = 1 << 20  # bytes; a level of a thousand rows takes twenty thousand
-LARGEST = 1e6  # of a level or an offset; beyond it there is no sound and no logit
+FORMAT = 2
+LARGEST_FILE = 1 << 20  # bytes; six emotions in 64 dimensions take thirty thousand
+LARGEST = 1e6  # of an offset, a mean, a precision; beyond it there is no logit
 LONGEST = 200  # characters of a name
 PRINTED = 12  # digits of a hash that tell two apart
 
@@ -55,11 +55,9 @@ class Speaker:
         name: of the speaker, for people; '' where unknown.
         origin: the bundle it was made with, the only one it fits.
         recordings: it was learnt from, 1 or more.
-        level: `(rows,)`, the speaker's own level of each row of the network's pictures, in their unit.
-        weight: of that level against each recording's own, 0 to 1.
         offset: `(labels,)`, added to the logits; of mean 0.
-        means, precisions: `(labels, d)`, where the speaker's emotions lie, see `tembr.recognize.manner.Own`; empty
-            where the bundle knows no manner.
+        means, precisions: `(labels, d)`, where the speaker's emotions lie, see `tembr.adaptation.fitting.Fitted`; empty
+            where the bundle has no embedding.
 
     Raises:
         SpeakerError: a value is out of its range.
@@ -68,8 +66,6 @@ class Speaker:
     name: str
     origin: Origin
     recordings: int
-    level: tuple[float, ...]
-    weight: float
     offset: tuple[float, ...]
     means: tuple[tuple[float, ...], ...] = ()
     precisions: tuple[tuple[float, ...], ...] = ()
@@ -80,9 +76,9 @@ class Speaker:
 
     @property
     def inputs(self) -> dict[str, np.ndarray]:
-        """The network's inputs beside the waveform, float32: level `(rows,)`, weight `(1,)`, offset `(labels,)`, and
-        where there is a manner means and precisions `(labels, d)`."""
-        given = {"speaker_level": self.level, "speaker_weight": (self.weight,), "speaker_offset": self.offset}
+        """The network's inputs beside the waveform, float32: weight `(1,)`, offset `(labels,)`, and where there is an
+        embedding means and precisions `(labels, d)`."""
+        given = {"speaker_weight": (1.0,), "speaker_offset": self.offset}
         if self.means:
             given |= {"speaker_means": self.means, "speaker_precisions": self.precisions}
         return {name: np.array(values, np.float32) for name, values in given.items()}
@@ -94,18 +90,11 @@ class Speaker:
             SpeakerError: made with another bundle.
             BundleError: the bundle cannot adapt.
         """
-        rows = network.rows()
+        network.require_adaptable()
         origin = Origin.of(network)
         if self.origin != origin:
             raise SpeakerError(
                 f"speaker {self.name!r}: adapted with the bundle {self.origin}, not with {origin}; "
-                "adapt to the speaker's recordings again"
-            )
-        expected = rows, len(network.facts.labels)
-        if (len(self.level), len(self.offset)) != expected:
-            found = f"{len(self.level)} rows and {len(self.offset)} labels"
-            raise SpeakerError(
-                f"speaker {self.name!r}: {found}, the bundle has {expected[0]} and {expected[1]}; "
                 "adapt to the speaker's recordings again"
             )
         expected = optional_inputs(network.session)
@@ -135,10 +124,9 @@ class Speaker:
         content = _read(path)
         try:
             origin = Origin(**content["origin"])
-            numbers = {name: _numbers(content[name]) for name in ("level", "offset")}
-            (weight,) = _numbers([content["weight"]])
+            offset = _numbers(content["offset"])
             places = {name: _rows(content.get(name, [])) for name in ("means", "precisions")}
-            return cls(content["name"], origin, content["recordings"], weight=weight, **numbers, **places)
+            return cls(content["name"], origin, content["recordings"], offset, **places)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             why = f"{error.args[0]} is missing" if isinstance(error, KeyError) else "values of the wrong kind"
             raise SpeakerError(f"{path}: not a speaker's file ({why}); write one with `tembr adapt`") from error
@@ -158,12 +146,10 @@ def _complaints(speaker: Speaker) -> list[str]:
         wrong.append("a name is no plain text")
     if isinstance(speaker.recordings, bool) or not isinstance(speaker.recordings, int) or speaker.recordings < 1:
         wrong.append("its number of recordings is none")
-    if not 0 <= speaker.weight <= 1:
-        wrong.append("its weight is not from 0 to 1")
-    if not speaker.level or not speaker.offset:
-        wrong.append("level or offset is empty")
-    if not all(math.isfinite(v) and abs(v) <= LARGEST for v in (*speaker.level, *speaker.offset)):
-        wrong.append(f"level or offset has values that are not finite or beyond {LARGEST:g}")
+    if not speaker.offset:
+        wrong.append("its offset is empty")
+    if not all(math.isfinite(v) and abs(v) <= LARGEST for v in speaker.offset):
+        wrong.append(f"its offset has values that are not finite or beyond {LARGEST:g}")
     if not all(math.isfinite(v) and abs(v) <= LARGEST for row in (*speaker.means, *speaker.precisions) for v in row):
         wrong.append(f"means or precisions have values that are not finite or beyond {LARGEST:g}")
     if any(v < 0 for row in speaker.precisions for v in row):

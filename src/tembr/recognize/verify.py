@@ -90,7 +90,7 @@ def _metadata(session, facts: Facts, variant: str) -> Check:
 def _answers(session, facts: Facts, variant: str) -> Iterator[Check]:
     signal = self_test_waveform(facts.sample_rate)
     try:
-        one, three = run(session, signal[None]), run(session, np.stack([signal] * 3))
+        (one,), (three,) = run(session, signal[None]), run(session, np.stack([signal] * 3))
     except BundleError as error:
         yield Check(False, f"{variant} answers", str(error))
         return

@@ -12,143 +12,102 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from safetensors.torch import load_file, save_file
+from torch import nn
 
 from tembr.augment import AugmentSettings
-from tembr.errors import ConfigError, StoreError
-from tembr.features.picture import PictureSettings
+from tembr.errors import ConfigError
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
-from tembr.features.store import WAVEFORM, FeatureTable
-from tembr.files import atomic_write
+from tembr.features.store import FeatureTable
 from tembr.train.checkpoint import SafetensorsIO
 from tembr.train.data import FeatureDataset, evaluation_loader, training_loader
 from tembr.train.history import History, Steps
-from tembr.train.module import AudioClassifier, TrainingModule
+from tembr.train.module import TrainingModule
 from tembr.train.settings import TrainSettings
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """All that decides how a member is made, but for the data."""
+class Training:
+    """All that decides how a network is trained, but for the data.
+
+    Attributes:
+        representation: it takes.
+        classes: outputs.
+        features, augment, train: see there.
+        seed: of order, dropout and augmentation.
+    """
 
     representation: Representation
     classes: int
     features: FeatureSettings
-    pictures: PictureSettings
     augment: AugmentSettings
     train: TrainSettings
-
-    def classifier(self) -> AudioClassifier:
-        """An untrained classifier."""
-        train = self.train
-        return AudioClassifier(
-            self.representation, self.features, self.pictures, self.classes, train.network, train.dropout
-        )
+    seed: int
 
     @property
-    def table_name(self) -> str:
-        """Name of the table in the store that training reads."""
-        augment = self.augment
-        return WAVEFORM if augment.enabled and augment.waveform.enabled else self.representation.name
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained member.
-
-    Attributes:
-        posteriors: of the test recordings, `(n, classes)`, rows sum to 1.
-        history: a row an epoch, see `history.COLUMNS`.
-        parameters: trainable numbers.
-    """
-
-    posteriors: np.ndarray
-    history: list[dict]
-    parameters: int
+    def from_waveform(self) -> bool:
+        """Whether it trains on samples, which are augmented before the representation is computed."""
+        return self.augment.enabled and self.augment.waveform.enabled
 
 
 def fit(
-    recipe: Recipe,
+    training: Training,
+    classifier: nn.Module,
     table: FeatureTable,
     classes: np.ndarray,
-    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    parts: tuple[np.ndarray, np.ndarray],
     folder: Path,
     on_epoch: Callable[[dict], None] = lambda row: None,
     on_step: Callable[[int, int, int], None] = lambda epoch, done, total: None,
-) -> Trained:
-    """Train on one fold and predict its test part; continues from the last finished epoch if there is one.
+) -> list[dict]:
+    """Train a classifier in place; continues from the last finished epoch if there is one.
 
-    Leaves `history.csv` and `model.safetensors` (the state with the lowest validation loss, or the last one:
-    `TrainSettings.keep`) in `folder`, and the checkpoints, for `discard_checkpoints` once the result is safe.
+    With a validation part it stops early and keeps the state with the lowest validation loss, or the last one
+    (`TrainSettings.keep`). Without one it trains for all epochs, keeps the last state, and a 'plateau' schedule keeps
+    its first rate: for a model to ship. Leaves `history.csv` in `folder`, and the checkpoints, for
+    `discard_checkpoints` once the result is safe.
 
     Args:
-        recipe: what to train and how.
-        table: values of all recordings.
+        classifier: untrained, a `network` on a `picture`.
+        table: values of all recordings: of the representation, or samples where `training.from_waveform`.
         classes: `(recordings,)` int, class of each.
-        parts: indices of train, validation and test recordings. Statistics and early stopping see the first two.
-        on_epoch: told each epoch's row.
-        on_step: told epoch, batches done and batches of it.
+        parts: indices of train and validation recordings; statistics see the first alone.
+        on_epoch: called with each epoch's row.
+        on_step: called with epoch, batches done and batches of it.
+
+    Returns:
+        a row an epoch, see `history.COLUMNS`.
 
     Raises:
         KeyboardInterrupt: stopped by the user; the same call continues.
         StoreError: nothing could be written, or a checkpoint is damaged.
     """
-    train, validation, test = (FeatureDataset(table, classes, indices) for indices in parts)
-    size, settings = recipe.train.batch_size, recipe.train
-    lightning.seed_everything(settings.seed, verbose=False)
-    classifier = recipe.classifier()
-    module = _module(recipe, classifier, train)
-    history = History(folder / "history.csv", on_epoch)
-    best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
-    latest = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    stopping = EarlyStopping("val_loss", patience=settings.waits, check_finite=False)
-    trainer = _trainer(settings, folder, [history, Steps(on_step), stopping, best, latest], settings.epochs)
+    train, validation = (FeatureDataset(table, classes, indices) for indices in parts)
+    settings = training.train
+    lightning.seed_everything(training.seed, verbose=False)
+    module = _module(training, classifier, train)
+    history, validated = History(folder / "history.csv", on_epoch), len(validation) > 0
     last = folder / "last.ckpt"
     with _quiet():
-        if not _finished(last, settings):
-            loaders = training_loader(train, size, settings.seed), evaluation_loader(validation, 2 * size)
-            _run(trainer, module, *loaders, last if last.exists() else None)
-        else:
+        if _finished(last, settings, validated):
             history.load_state_dict(_callback_state(last, "History"))
-        classifier.load_state_dict(_state(folder / f"{settings.keep}.ckpt"))
-        posteriors = torch.cat(trainer.predict(module, evaluation_loader(test, 2 * size))).float().numpy()
-    save_classifier(classifier, folder / "model.safetensors")
-    parameters = sum(p.numel() for p in classifier.parameters() if p.requires_grad)
-    return Trained(posteriors, history.rows, parameters)
+        else:
+            trainer = _trainer(settings, folder, [history, Steps(on_step), *_keeping(settings, folder, validated)])
+            loader = training_loader(train, settings.batch_size, training.seed)
+            checked = evaluation_loader(validation, 2 * settings.batch_size) if validated else None
+            _run(trainer, module, loader, checked, last if last.exists() else None)
+    kept = settings.keep if validated else "last"
+    classifier.load_state_dict(_state(folder / f"{kept}.ckpt"))
+    return history.rows
 
 
-def refit(
-    recipe: Recipe,
-    table: FeatureTable,
-    classes: np.ndarray,
-    indices: np.ndarray,
-    folder: Path,
-    epochs: int,
-    on_epoch: Callable[[dict], None] = lambda row: None,
-    on_step: Callable[[int, int, int], None] = lambda epoch, done, total: None,
-) -> None:
-    """Train on all of `indices` for `epochs`, nothing kept aside: for a model to ship, once its recipe is measured.
-
-    No early stopping and no validation: the last state is kept, and a 'plateau' schedule keeps its first rate.
-    Leaves `model.safetensors` and `history.csv` in `folder`; interrupted, the same call continues.
-
-    Raises:
-        KeyboardInterrupt, StoreError: as `fit`.
-    """
-    train, settings = FeatureDataset(table, classes, indices), recipe.train
-    lightning.seed_everything(settings.seed, verbose=False)
-    classifier = recipe.classifier()
-    module = _module(recipe, classifier, train)
-    last = folder / "last.ckpt"
-    checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    callbacks = [History(folder / "history.csv", on_epoch), Steps(on_step), checkpoint]
-    with _quiet():
-        trainer = _trainer(settings, folder, callbacks, epochs)
-        loader = training_loader(train, settings.batch_size, settings.seed)
-        _run(trainer, module, loader, None, last if last.exists() else None)
-    save_classifier(classifier, folder / "model.safetensors")
-    discard_checkpoints(folder)
+def _keeping(settings: TrainSettings, folder: Path, validated: bool) -> list[lightning.Callback]:
+    """Checkpoints, and early stopping where there is something to validate on."""
+    latest = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    if not validated:
+        return [latest]
+    best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
+    return [EarlyStopping("val_loss", patience=settings.waits, check_finite=False), best, latest]
 
 
 def discard_checkpoints(folder: Path) -> None:
@@ -157,51 +116,29 @@ def discard_checkpoints(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def save_classifier(classifier: AudioClassifier, path: Path) -> None:
-    """Write a classifier's state, training statistics included, as safetensors."""
-    state = {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}
-    with atomic_write(path) as temporary:
-        save_file(state, temporary)
-
-
-def load_classifier(recipe: Recipe, path: Path) -> AudioClassifier:
-    """A trained classifier in evaluation mode, from `model.safetensors`.
-
-    Raises:
-        StoreError: the file is missing, damaged, or of another recipe.
-    """
-    classifier = recipe.classifier()
-    try:
-        classifier.load_state_dict(load_file(path))
-    except Exception as error:
-        raise StoreError(f"{path}: not the weights of this recipe ({error}); train it again") from error
-    return classifier.eval()
-
-
-def _module(recipe: Recipe, classifier: AudioClassifier, train: FeatureDataset) -> TrainingModule:
-    statistics = train
-    if recipe.table_name == WAVEFORM:
-        statistics = _Extracted(train, recipe)
+def _module(training: Training, classifier: nn.Module, train: FeatureDataset) -> TrainingModule:
+    statistics = _Extracted(train, training) if training.from_waveform else train
     classifier.picture.fit(values for values, _ in evaluation_loader(statistics, 128))
-    if recipe.train.channels_last:
+    if training.train.channels_last:
         classifier.network.to(memory_format=torch.channels_last)
     scale = _row_deviation(statistics)
     return TrainingModule(
         classifier,
-        recipe.representation,
-        recipe.features,
-        recipe.augment,
-        recipe.train,
-        recipe.classes,
+        training.representation,
+        training.features,
+        training.augment,
+        training.train,
+        training.classes,
         scale,
+        training.seed,
     )
 
 
 class _Extracted(torch.utils.data.Dataset):
     """Representation of cached waveforms, computed one by one; for the training statistics."""
 
-    def __init__(self, waveforms: FeatureDataset, recipe: Recipe):
-        self.waveforms, self.recipe = waveforms, recipe
+    def __init__(self, waveforms: FeatureDataset, training: Training):
+        self.waveforms, self.training = waveforms, training
 
     def __len__(self) -> int:
         return len(self.waveforms)
@@ -214,7 +151,7 @@ class _Extracted(torch.utils.data.Dataset):
         from tembr.features.extract import extract
 
         waveform, label = self.waveforms[position]
-        settings, name = self.recipe.features, self.recipe.representation.name
+        settings, name = self.training.features, self.training.representation.name
         return extract(waveform, settings.sample_rate, name, settings=settings)[0], label
 
 
@@ -225,9 +162,7 @@ def _row_deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> torch.
     return frames.std(-1, keepdim=True, correction=0)
 
 
-def _trainer(
-    settings: TrainSettings, folder: Path, callbacks: list[lightning.Callback], epochs: int
-) -> lightning.Trainer:
+def _trainer(settings: TrainSettings, folder: Path, callbacks: list[lightning.Callback]) -> lightning.Trainer:
     if settings.device == "gpu" and not torch.cuda.is_available():
         raise ConfigError("train.device=gpu, but PyTorch finds no GPU here; use auto or cpu")
     with _quiet():
@@ -235,7 +170,7 @@ def _trainer(
             accelerator=settings.device,
             devices=1,
             precision=_precision(settings),
-            max_epochs=epochs,
+            max_epochs=settings.epochs,
             callbacks=callbacks,
             plugins=[SafetensorsIO()],
             logger=False,
@@ -272,13 +207,14 @@ def _run(trainer, module, train_loader, validation_loader, checkpoint: Path | No
         raise KeyboardInterrupt from stop
 
 
-def _finished(last: Path, settings: TrainSettings) -> bool:
+def _finished(last: Path, settings: TrainSettings, validated: bool) -> bool:
     """Whether the last checkpoint is that of a training that had nothing left to do."""
     if not last.exists():
         return False
     checkpoint = SafetensorsIO().load_checkpoint(last)
-    waited = _callback_state(last, "EarlyStopping")["wait_count"]
-    return checkpoint["epoch"] + 1 >= settings.epochs or waited >= settings.waits
+    if checkpoint["epoch"] + 1 >= settings.epochs or not validated:
+        return checkpoint["epoch"] + 1 >= settings.epochs
+    return _callback_state(last, "EarlyStopping")["wait_count"] >= settings.waits
 
 
 def _callback_state(last: Path, name: str) -> dict:

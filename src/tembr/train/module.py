@@ -1,4 +1,4 @@
-"""What Lightning trains: augmentation, picture and network of one representation."""
+"""What Lightning trains: augmentation, loss and optimiser around a network on one representation."""
 
 from __future__ import annotations
 
@@ -11,69 +11,41 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from tembr.augment import AugmentSettings, augment_waveform, make_augmentation
 from tembr.features.extract import extract
-from tembr.features.picture import Picture, PictureSettings
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
 from tembr.train.mixstyle import mix_styles
-from tembr.train.networks import build_network
 from tembr.train.settings import TrainSettings
 
 
-class AudioClassifier(nn.Module):
-    """Values of one representation → logits; its state is all that a trained member is.
-
-    Args:
-        representation: registry entry.
-        features, pictures: the study's settings.
-        classes: number of emotions.
-        network, dropout: see `build_network`.
-    """
-
-    def __init__(
-        self,
-        representation: Representation,
-        features: FeatureSettings,
-        pictures: PictureSettings,
-        classes: int,
-        network: str = "resnet18",
-        dropout: float = 0.5,
-    ):
-        super().__init__()
-        self.picture = Picture(representation, pictures, representation.bins(features))
-        self.network = build_network(network, classes, dropout)
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """`(batch, bins, frames)` as `extract` gives them → logits `(batch, classes)`, float32."""
-        return self.network(self.picture(values)).float()
-
-
 class TrainingModule(lightning.LightningModule):
-    """Loss, optimiser and epoch metrics around an `AudioClassifier`.
+    """Loss, optimiser and epoch metrics around a classifier.
 
     What is random in a step depends on the seed, the epoch and the step alone: a run resumed from its last epoch
     goes on as an undisturbed one would.
 
     Args:
-        classifier: what is trained.
+        classifier: what is trained, a `network` on a `picture`: `(batch, bins, frames)` → logits `(batch, classes)`.
         representation, features, augment, train: see there.
         classes: number of emotions.
         scale: deviation of each row of the representation over the training data, `(bins, 1)`.
+        seed: of all that is random.
     """
 
     def __init__(
         self,
-        classifier: AudioClassifier,
+        classifier: nn.Module,
         representation: Representation,
         features: FeatureSettings,
         augment: AugmentSettings,
         train: TrainSettings,
         classes: int,
         scale: torch.Tensor,
+        seed: int,
     ):
         super().__init__()
         self.classifier = classifier
         self.representation, self.features, self.settings = representation, features, train
-        self.augment_settings = augment
+        self.augment_settings, self.seed = augment, seed
         self.augment = make_augmentation(representation, augment, scale)
         self.from_waveform = augment.enabled and augment.waveform.enabled
         self.loss = nn.CrossEntropyLoss(label_smoothing=train.label_smoothing)
@@ -142,15 +114,12 @@ class TrainingModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint) -> None:
         self._resumed_plateau = checkpoint["training"]["plateau"]
 
-    def predict_step(self, batch, index):
-        return torch.softmax(self.classifier(self._values(batch[0])), dim=-1)
-
     def _plateau_state(self) -> dict:
         state = self.plateau.state_dict()
         return {key: value.item() if isinstance(value, torch.Tensor) else value for key, value in state.items()}
 
     def _seeded(self, step: int) -> torch.Generator:
-        seed = (self.settings.seed * 100_003 + self.current_epoch) * 100_003 + step
+        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + step
         torch.manual_seed(seed)  # dropout
         return torch.Generator(self.device).manual_seed(seed)
 

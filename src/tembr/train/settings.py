@@ -27,7 +27,6 @@ class TrainSettings(BaseModel):
             (MixStyle along frequency, Zhou et al., 2021; Kim et al., 2022): voices and rooms that nobody has. 0 is off.
         plateau_patience, plateau_factor: epochs without a better validation loss before the learning rate is
             multiplied by the factor (ReduceLROnPlateau).
-        seed: of initialisation, order, dropout and augmentation.
         precision: 'auto' is bfloat16 where the processor is fast at it (AMX, AVX-512 BF16) or a GPU is used,
             or '32', 'bf16', '16'.
         device: 'auto', 'cpu' or 'gpu'.
@@ -50,7 +49,6 @@ class TrainSettings(BaseModel):
     mixstyle: float = Field(0.0, ge=0, le=1)
     plateau_patience: int = Field(3, ge=0)
     plateau_factor: float = Field(0.5, gt=0, lt=1)
-    seed: int = Field(42, ge=0)
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     device: Literal["auto", "cpu", "gpu"] = "auto"
     channels_last: bool = True

@@ -1,0 +1,128 @@
+"""Write every table that the READMEs and docs/results/unseen.md show, from what commands left in docs/results.
+
+uv run python scripts/write_tables.py            # writes them
+uv run python scripts/write_tables.py --check    # says which is stale, exit status 1
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results"
+READMES = {"README.md": "en", "README.pl.md": "pl"}
+
+POLISH = {
+    "member": "model", "accuracy, random split": "dokładność, podział losowy",
+    "UAR, unseen speakers": "UAR, nowi mówcy",
+    "gap in UAR": "różnica UAR", "uniform weights": "równe wagi", "best member": "najlepszy model",
+    "ensemble": "zespół", "melspectrogram": "spektrogram melowy", "spectrogram": "spektrogram", "mfcc": "MFCC",
+    "delta_mfcc": "delta MFCC", "spectral_contrast": "kontrast widmowy", "rms": "energia (RMS)",
+    "zcr": "przejścia przez zero", "delta_tempogram": "delta tempogramu", "svm (baseline)": "SVM (punkt odniesienia)",
+    "majority (baseline)": "najczęstsza emocja (punkt odniesienia)",
+    "tested": "sprawdzane", "UAR": "UAR", "UAR, adapted to 30 recordings": "UAR po dostrojeniu do 30 nagrań",
+    "an unseen speaker": "nowy mówca", "an unseen speaker and sentence": "nowy mówca i nowe zdanie",
+    "random split (known voices)": "podział losowy (znane głosy)",
+}  # fmt: skip
+
+ROWS = {
+    "speaker": "an unseen speaker", "sentence": "an unseen speaker and sentence",
+    "random": "random split (known voices)",
+}  # fmt: skip
+
+
+def facts() -> dict:
+    """What `tembr ensemble --study runs/default --refit` left of the default recipe."""
+    return json.loads((RESULTS / "default" / "ensemble.json").read_text(encoding="utf-8"))
+
+
+def unseen_table() -> str:
+    """The default recipe under each protocol, speaker-independent and adapted."""
+    found = facts()
+    adapted = found["adaptation"]["metrics"]
+    lines = ["| tested | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: |"]
+    for protocol, name in ROWS.items():
+        own = _percent(found["metrics"][protocol]["uar"])
+        lines.append(f"| {name} | {own} | {_percent(adapted[protocol]['uar']) if protocol in adapted else ''} |")
+    return "\n".join(lines)
+
+
+def speakers_table() -> str:
+    """UAR of the default recipe, speaker by speaker."""
+    found = facts()
+    alone, adapted = (m["speaker"]["per_speaker"] for m in (found["metrics"], found["adaptation"]["metrics"]))
+    lines = ["| speaker | recordings | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: | ---: |"]
+    lines += [
+        f"| {name} | {one['n']} | {one['uar']:.1%} | {adapted[name]['uar']:.1%} |"
+        for name, one in sorted(alone.items())
+    ]
+    return "\n".join(lines)
+
+
+def measures_table() -> str:
+    """All measures of the default recipe on unseen speakers."""
+    found = facts()
+    ways = {"speaker-independent": found["metrics"], "adapted to 30 recordings": found["adaptation"]["metrics"]}
+    lines = ["| | protocol | n | accuracy | UAR | macro-F1 | ECE | accuracy, most confident half |"]
+    lines += ["| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for way, metrics in ways.items():
+        for protocol, scores in metrics.items():
+            cells = [_percent(scores[name]) for name in ("accuracy", "uar", "macro_f1", "ece")]
+            half = f"{scores['accuracy_on_confident_half']['value']:.1%}"
+            lines.append(f"| {way} | {ROWS[protocol]} | {scores['n']:,} | {' | '.join(cells)} | {half} |")
+    return "\n".join(lines)
+
+
+def translated(table: str) -> str:
+    """A table in Polish: known cells by name, decimal commas in all others."""
+    return "\n".join("|".join(map(_polish, line.split("|"))) for line in table.splitlines())
+
+
+def blocks() -> dict[str, dict[str, str]]:
+    """File → marker → table."""
+    tables = {
+        "unseen": unseen_table(),
+        "ensemble": (RESULTS / "classic" / "comparison.md").read_text(encoding="utf-8").strip(),
+        "results": (RESULTS / "eleven" / "comparison.md").read_text(encoding="utf-8").strip(),
+    }
+    made = {name: dict(tables) for name in READMES}
+    made["README.pl.md"] = {marker: translated(table) for marker, table in tables.items()}
+    made["docs/results/unseen.md"] = {"measures": measures_table(), "speakers": speakers_table()}
+    return made
+
+
+def main(check: bool) -> int:
+    stale = []
+    for name, tables in blocks().items():
+        path = ROOT / name
+        text = before = path.read_text(encoding="utf-8")
+        for marker, table in tables.items():
+            pattern = rf"<!-- {marker} -->\n.*?<!-- /{marker} -->"
+            block = f"<!-- {marker} -->\n{table}\n<!-- /{marker} -->"
+            text = re.sub(pattern, lambda _, block=block: block, text, flags=re.DOTALL)
+        if text != before:
+            stale.append(name)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    print(
+        "\n".join(f"{'stale' if check else 'written'}: {name}" for name in stale) or "all tables are as they should be"
+    )
+    return int(check and bool(stale))
+
+
+def _percent(interval: dict) -> str:
+    return f"{interval['value']:.1%} ({100 * interval['low']:.1f}–{100 * interval['high']:.1f})"
+
+
+def _polish(cell: str) -> str:
+    word = cell.strip()
+    if word in POLISH:
+        return cell.replace(word, POLISH[word])
+    return re.sub(r"(\d)\.(\d)", r"\1,\2", cell).replace(" points", " p.p.")
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv))

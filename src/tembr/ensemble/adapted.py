@@ -1,0 +1,164 @@
+"""What adapting to a speaker is worth: each scored speaker by itself, on recordings it was not adapted to.
+
+Any ensemble can be adapted: by the offset of its logits, and where a member has an embedding by a speaker model too.
+Nothing is fitted on what is scored: the speaker space comes from what the members learnt from, the temperature of
+adapted answers from held-out speakers that are adapted to in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from tembr.adaptation.fitting import Knowledge, fit_to_speaker
+from tembr.adaptation.two_covariance import softmax
+from tembr.ensemble.heldout import FoldParts, Part
+from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
+from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.weighted import FLOOR
+from tembr.ensemble.weighting import Weighting
+from tembr.experiment.recordings import Recordings
+from tembr.models import Member
+from tembr.splits import Fold
+
+TEMPERATURES = (0.05, 20.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Logits of some recordings of known speakers.
+
+    Attributes:
+        logits: of the ensemble, `(n, labels)`.
+        embeddings: joined ones of the members, `(n, size)`; None where no member has one.
+        classes, speakers, indices: as in `Part`.
+    """
+
+    logits: np.ndarray
+    embeddings: np.ndarray | None
+    classes: np.ndarray
+    speakers: np.ndarray
+    indices: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedFold:
+    """A fold's answers adapted to its speakers.
+
+    Attributes:
+        indices: of the recordings that were not adapted to, `(n,)`.
+        posteriors: `(n, labels)`.
+        temperature: they were divided by.
+        heldout: logits and classes of held-out speakers' adapted answers, which the temperature was fitted on.
+    """
+
+    indices: np.ndarray
+    posteriors: np.ndarray
+    temperature: float
+    heldout: tuple[np.ndarray, np.ndarray]
+
+
+def adapt_fold(
+    parts: FoldParts,
+    fold: Fold,
+    weighting: Weighting,
+    names: Sequence[str],
+    members: Sequence[Member],
+    recordings: Recordings | None,
+    settings: EnsembleSettings,
+    number: int,
+) -> AdaptedFold:
+    """Adapt to every scored speaker of a fold by recordings drawn, and answer the others.
+
+    Args:
+        parts: of the fold, for the members of `names`.
+        fold: as the study divided it.
+        weighting: found on its held-out part.
+        members: fitted in this fold; those that have an embedding.
+        recordings: of the study; None where no member has an embedding.
+        number: of the fold, for the draw.
+    """
+    space = lambda learnt: _space(members, recordings, learnt, settings)  # noqa: E731
+    answers = lambda part: _answers(weighting, names, part, members, recordings)  # noqa: E731
+    rng = np.random.default_rng([settings.seed, 3, number])
+    inner = []
+    for one in fold.inner if members else fold.inner[:1]:
+        places = np.flatnonzero(np.isin(parts.heldout.indices, one.heldout if members else parts.heldout.indices))
+        part = parts.heldout.at(places)
+        inner.append(adapted_logits(answers(part), space(one.train), settings, rng))
+    logits, classes = (np.concatenate([one[k] for one in inner]) for k in (0, 1))
+    temperature = fit_temperature(logits, classes)
+    found, _, indices = adapted_logits(answers(parts.test), space(fold.rest), settings, rng)
+    return AdaptedFold(indices, softmax(found / temperature), temperature, (logits, classes))
+
+
+def adapted_logits(
+    answers: Answers, space: SpeakerSpace | None, settings: EnsembleSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits, classes and indices of the recordings of each speaker that were not drawn to adapt to."""
+    found = []
+    for speaker in np.unique(answers.speakers):
+        own = np.flatnonzero(answers.speakers == speaker)
+        drawn = rng.choice(own, min(settings.adapt, len(own) - 1), replace=False)
+        others = np.setdiff1d(own, drawn)
+        embeddings = None if space is None else space.project(answers.embeddings)
+        fitted = fit_to_speaker(
+            knowledge_of(space, settings), answers.logits[drawn], None if embeddings is None else embeddings[drawn]
+        )
+        added = fitted.added(None if embeddings is None else embeddings[others])
+        found.append((answers.logits[others] + added, answers.classes[others], answers.indices[others]))
+    return tuple(np.concatenate([one[k] for one in found]) for k in range(3))
+
+
+def knowledge_of(space: SpeakerSpace | None, settings: EnsembleSettings) -> Knowledge:
+    """What adapting takes beside an enrolment, under these settings."""
+    known = None if space is None else space.known(settings.speaker_share, settings.speaker_prior)
+    return Knowledge(settings.offset_prior, known)
+
+
+def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
+    """The divisor of logits with the highest likelihood of the truth, 0.05 to 20 (Guo et al., 2017)."""
+
+    def loss(log_temperature: float) -> float:
+        posteriors = softmax(logits / np.exp(log_temperature))
+        return float(-np.log(np.maximum(posteriors[np.arange(len(classes)), classes], FLOOR)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+
+
+def shipped_temperature(heldout: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Temperature of adapted answers that ships: fitted on the held-out speakers of all folds."""
+    return fit_temperature(*(np.concatenate([one[k] for one in heldout]) for k in (0, 1)))
+
+
+def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> np.ndarray:
+    """Joined embeddings of the members, `(n, size)`."""
+    return np.concatenate([member.answer(recordings.tables, indices)[1] for member in members], axis=1)
+
+
+def space_of(
+    members: Sequence[Member], recordings: Recordings, learnt: np.ndarray, settings: EnsembleSettings
+) -> SpeakerSpace:
+    """The speaker space of the recordings of the target at `learnt`."""
+    return fit_speaker_space(
+        embedded(members, recordings, learnt),
+        recordings.classes[learnt],
+        recordings.speakers[learnt],
+        len(recordings.labels),
+        settings.dimensions,
+        settings.shrinkage,
+    )
+
+
+def _space(members, recordings, learnt, settings) -> SpeakerSpace | None:
+    return space_of(members, recordings, learnt, settings) if members else None
+
+
+def _answers(weighting: Weighting, names: Sequence[str], part: Part, members, recordings) -> Answers:
+    chosen = part.of([names.index(name) for name in weighting.weights])
+    logits = np.log(np.maximum(weighting.posteriors(chosen.logits), FLOOR)).astype(np.float64)
+    embeddings = embedded(members, recordings, part.indices) if members else None
+    return Answers(logits, embeddings, part.classes, part.speakers, part.indices)

@@ -1,0 +1,86 @@
+"""Members joined: the module that answers, and what of it is read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from tembr.ensemble.projection import Projection
+from tembr.ensemble.weighted import FLOOR, WeightedEnsemble
+from tembr.features.inputs import Input
+from tembr.features.settings import FeatureSettings
+from tembr.models import Member
+
+
+class JoinedModule(nn.Module):
+    """Values of every member's inputs → logits of the ensemble, and the embedding that adapting takes.
+
+    Args:
+        members: name → module, see `MemberSettings.build`.
+        weighted: of the same names.
+        projection: of the members' joined embeddings; None where no member has one.
+    """
+
+    def __init__(
+        self, members: Mapping[str, nn.Module], weighted: WeightedEnsemble, projection: Projection | None = None
+    ):
+        super().__init__()
+        self.members, self.weighted, self.projection = nn.ModuleDict(members), weighted, projection
+
+    def forward(self, values: Mapping[str, Sequence[torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Name → values of its inputs → logits `(batch, labels)`, log-posteriors, and the embedding `(batch, d)`."""
+        outputs = [self.members[name](*values[name]) for name in self.weighted.names]
+        logits = self.weighted([output[0] for output in outputs]).clamp(min=FLOOR).log()
+        if self.projection is None:
+            return logits, None
+        embeddings = [output[1] for output in outputs if output[1] is not None]
+        return logits, self.projection(torch.cat(embeddings, dim=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Fitted members joined, ready to answer and to be exported.
+
+    Attributes:
+        members: with a weight above 0, in order of the weights.
+        module: see there; in evaluation mode.
+    """
+
+    members: tuple[Member, ...]
+    module: JoinedModule
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.members[0].labels
+
+    @property
+    def features(self) -> FeatureSettings:
+        return self.members[0].features
+
+    @property
+    def inputs(self) -> dict[str, tuple[Input, ...]]:
+        """What each member takes, by name."""
+        return {member.settings.name: member.inputs for member in self.members}
+
+    @property
+    def distinct_inputs(self) -> tuple[Input, ...]:
+        """All that any member takes, each once, in order."""
+        return tuple(dict.fromkeys(one for inputs in self.inputs.values() for one in inputs))
+
+    @torch.inference_mode()
+    def posteriors(self, values: Mapping[Input, torch.Tensor]) -> torch.Tensor:
+        """Input → `(batch, bins, frames)` → `(batch, labels)`, rows sum to 1."""
+        return torch.softmax(self.module(self.arranged(values))[0], dim=-1)
+
+    def arranged(self, values: Mapping[Input, torch.Tensor]) -> dict[str, list[torch.Tensor]]:
+        """Values by input as the module takes them: by member."""
+        return {name: [values[one] for one in inputs] for name, inputs in self.inputs.items()}
+
+
+def join(members: Sequence[Member], weighted: WeightedEnsemble, projection: Projection | None = None) -> Ensemble:
+    """Members in the order of `weighted.names` as one."""
+    modules = {member.settings.name: member.module for member in members}
+    return Ensemble(tuple(members), JoinedModule(modules, weighted, projection).eval())

@@ -1,0 +1,309 @@
+"""One tree of settings: defaults in the code, TOML over them, `--set` over that."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, field_validator, model_validator
+
+from tembr.augment import AugmentSettings
+from tembr.errors import ConfigError
+from tembr.features.picture import PictureSettings
+from tembr.features.registry import REPRESENTATIONS
+from tembr.features.settings import FeatureSettings
+from tembr.files import atomic_write
+from tembr.models import KINDS, MemberSettings, member_settings
+from tembr.splits import Protocol, SplitSettings
+from tembr.train.settings import TrainSettings
+
+SHARED = ("pictures", "augment", "train")
+"""Groups that members have each their own of; what stands in the study's is the default of all."""
+
+DEFAULT_MEMBERS = ("majority", "svm", *REPRESENTATIONS)
+
+
+class CorpusSettings(BaseModel):
+    """Where the recordings of a corpus come from.
+
+    Attributes:
+        name: 'nemo', 'ravdess', 'emodb', 'ased', 'demo', 'manifest' or 'folder'.
+        folder: its folder, table, or name on the Hugging Face hub; '' for the corpus's own default.
+        unmapped: what to do with labels outside the six: 'error', 'drop' or 'keep'.
+        columns: our column name → the manifest's.
+        allow_outside: a manifest may name files outside its folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "demo"
+    folder: str = ""
+    unmapped: Literal["error", "drop", "keep"] = "error"
+    columns: dict[str, str] = {}
+    allow_outside: bool = False
+
+
+class AuxiliarySettings(CorpusSettings):
+    """A corpus that is only learnt from; its emotions beside the target's tell about voices alone."""
+
+    unmapped: Literal["error", "drop", "keep"] = "keep"
+
+
+class TrackSettings(BaseModel):
+    """What MLflow is told.
+
+    Attributes:
+        enabled: record runs at all.
+        uri: of the tracking store; '' is `mlflow.db` (SQLite) in the study's folder.
+        experiment: name; '' is the study folder's.
+        weights: keep a copy of each member's weights among the artefacts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    uri: str = ""
+    experiment: str = ""
+    weights: bool = False
+
+
+class StudySettings(BaseModel):
+    """Everything a study depends on.
+
+    Attributes:
+        members: name → settings of a member, in the order they are fitted. A representation's name alone is a network
+            on it, a kind's name that kind with its defaults.
+        protocols: the first one's results lie in the study's folder itself, further ones' in folders of theirs.
+        corpus: the target, whose recordings are scored.
+        auxiliary: name → corpus that is only learnt from.
+        copies: half of what is learnt from is learnt from again through a telephone, MP3, other voices or a room, see
+            `tembr.degrade.copies`.
+        seed: of every fitting.
+        pictures, augment, train: defaults of the members that have such a group.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    members: dict[str, InstanceOf[MemberSettings]] = Field(default_factory=dict)
+    protocols: tuple[Protocol, ...] = ("random", "speaker")
+    corpus: CorpusSettings = CorpusSettings()
+    auxiliary: dict[str, AuxiliarySettings] = {}
+    copies: bool = False
+    seed: int = Field(42, ge=0)
+    features: FeatureSettings = FeatureSettings()
+    pictures: PictureSettings = PictureSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings()
+    split: SplitSettings = SplitSettings()
+    track: TrackSettings = TrackSettings()
+    bootstrap_seed: int = Field(0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_members(cls, tree: Any) -> Any:
+        members = _by_name(tree.get("members") or DEFAULT_MEMBERS)
+        shared = {group: _plain(tree.get(group, {})) for group in SHARED}
+        return tree | {"members": {name: _member(name, _plain(own), shared) for name, own in members.items()}}
+
+    @field_validator("protocols")
+    @classmethod
+    def _some(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("name at least one")
+        return tuple(dict.fromkeys(names))
+
+    def tree(self) -> dict[str, Any]:
+        """The settings as plain data; of a member only what is not the default of all."""
+        content = self.model_dump(mode="json", exclude={"members"})
+        shared = {group: content[group] for group in SHARED}
+        members = {name: _own(member, shared) for name, member in self.members.items()}
+        return {"members": members} | content
+
+
+def _by_name(members: Any) -> dict[str, Any]:
+    if isinstance(members, Mapping):
+        return dict(members)
+    if isinstance(members, str):
+        raise ValueError("members: give a list of names, or a table for each")
+    return {name: {} for name in members}
+
+
+def _member(name: str, own: dict, shared: dict[str, dict]) -> MemberSettings:
+    kind = own.get("kind") or ("network" if name in REPRESENTATIONS else name)
+    if "kind" not in own and kind not in KINDS:
+        known = [*REPRESENTATIONS, *KINDS]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        raise ValueError(f"member {name}: neither a representation nor a kind of member; {hint}")
+    fields = KINDS[kind].model_fields if kind in KINDS else {}
+    groups = {group: _merged(shared[group], own.get(group, {})) for group in SHARED if group in fields}
+    return member_settings({"name": name} | own | groups | {"kind": kind})
+
+
+def _own(member: MemberSettings, shared: dict[str, dict]) -> dict[str, Any]:
+    """Settings of a member that are not the defaults of its kind and of the study."""
+    plain = member.model_dump(mode="json", exclude_defaults=True, exclude={"name", *SHARED})
+    own = {"kind": member.kind} | plain
+    for group in SHARED:
+        if group in type(member).model_fields:
+            mine = getattr(member, group).model_dump(mode="json")
+            changed = _difference(mine, shared[group])
+            own |= {group: changed} if changed else {}
+    return own
+
+
+def _difference(mine: dict, theirs: dict) -> dict:
+    changed = {}
+    for key, value in mine.items():
+        if isinstance(value, dict) and isinstance(theirs.get(key), dict):
+            inner = _difference(value, theirs[key])
+            changed |= {key: inner} if inner else {}
+        elif value != theirs.get(key):
+            changed[key] = value
+    return changed
+
+
+def _merged(under: dict, over: dict) -> dict:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def _plain(value: Any) -> dict:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def load_settings(
+    file: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    members: Sequence[str] | None = None,
+    auxiliary: Sequence[str] | None = None,
+    corpora: str | Path | None = None,
+    **values: Any,
+) -> StudySettings:
+    """Settings from a TOML file, then `overrides`, then `values`, over the defaults.
+
+    Args:
+        file: TOML, in the form a study writes as `config.toml`; or the name of a packaged recipe (`recipes`).
+        overrides: 'key=value' with dotted keys: 'train.epochs=5', 'members.mfcc.train.epochs=9'.
+        members, auxiliary: names: only these, with their settings where the file has some.
+        corpora: folder that holds the corpora that have no folder of their own, each in one of its short name.
+        values: dotted keys with '__' for the dot, as the command line's own options set them; None is skipped.
+
+    Raises:
+        ConfigError: unreadable file, unknown key (the nearest valid one is named) or a value of the wrong type.
+    """
+    tree = _read(file) if file else {}
+    if isinstance(tree.get("members"), list):
+        tree["members"] = {name: {} for name in tree["members"]}
+    for group, names in (("members", members), ("auxiliary", auxiliary)):
+        if names is not None:
+            known = tree.get(group, {})
+            tree[group] = {name: known.get(name, {"name": name} if group == "auxiliary" else {}) for name in names}
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {override}: write it as key=value, for example train.epochs=5")
+        _assign(tree, key.strip(), _value(text.strip()))
+    for key, value in values.items():
+        if value is not None:
+            _assign(tree, key.replace("__", "."), value)
+    settings = _validated(tree)
+    return settings if corpora is None else _placed(settings, Path(corpora))
+
+
+def _placed(settings: StudySettings, corpora: Path) -> StudySettings:
+    def placed(one: CorpusSettings) -> CorpusSettings:
+        return one if one.folder or one.name == "demo" else one.model_copy(update={"folder": str(corpora / one.name)})
+
+    auxiliary = {name: placed(one) for name, one in settings.auxiliary.items()}
+    return settings.model_copy(update={"corpus": placed(settings.corpus), "auxiliary": auxiliary})
+
+
+def recipes() -> dict[str, Path]:
+    """Packaged recipes: name → TOML file."""
+    folder = Path(str(files("tembr") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def write_settings(settings: StudySettings, path: Path) -> None:
+    """Write the resolved settings as TOML, readable by `load_settings`."""
+    import tomli_w
+
+    with atomic_write(path) as temporary:
+        temporary.write_text(tomli_w.dumps(settings.tree()))
+
+
+def differences(one: StudySettings, other: StudySettings) -> list[str]:
+    """Dotted keys whose values differ, with both values."""
+    flat, flat_other = (dict(_flatten(s.tree())) for s in (one, other))
+    keys = dict.fromkeys([*flat, *flat_other])
+    pairs = [(key, flat.get(key), flat_other.get(key)) for key in keys]
+    return [f"{key} ({old} → {new})" for key, old, new in pairs if old != new and (old or new)]
+
+
+def _read(file: str | Path) -> dict:
+    path = recipes().get(str(file), Path(file))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        known = ", ".join(recipes())
+        raise ConfigError(
+            f"{file}: cannot be read ({error.strerror}); check the path, or name one of {known}"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not valid TOML ({error})") from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _assign(tree: dict, key: str, value: Any) -> None:
+    *branches, leaf = key.split(".")
+    for branch in branches:
+        tree = tree.setdefault(branch, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{key}: {branch} is a value, not a group of settings")
+    tree[leaf] = value
+
+
+def _validated(tree: dict) -> StudySettings:
+    try:
+        return StudySettings.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error.errors()[0])) from error
+
+
+def _explain(problem: dict) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, _keys(), n=1, cutoff=0.5)
+        leaf = difflib.get_close_matches(key.split(".")[-1], [k.split(".")[-1] for k in _keys()], n=1)
+        full = near or [k for k in _keys() if leaf and k.split(".")[-1] == leaf[0]]
+        hint = f"did you mean {full[0]}?" if full else f"the groups are {', '.join(StudySettings.model_fields)}"
+        return f"unknown setting {key}; {hint}"
+    if not key:
+        return f"settings do not fit together: {problem['msg']}"
+    return f"setting {key} = {problem.get('input')!r}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _keys() -> list[str]:
+    return [key for key, _ in _flatten(StudySettings().model_dump(exclude={"members"}))]
+
+
+def _flatten(tree: dict, prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,84 @@
+"""A study on disk, as a notebook and an ensemble want it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tembr.arguments import checked
+from tembr.extras import needed
+
+with needed("tembr.experiment", "train"):
+    import pandas as pd
+
+from tembr.errors import StoreError
+from tembr.evaluate.frames import read_frame
+from tembr.evaluate.report import read_probabilities
+from tembr.evaluate.results import MemberResult, comparison_table, read_member, read_study
+from tembr.experiment.settings import StudySettings, load_settings
+from tembr.models import MemberSettings
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `run_study` left.
+
+    Attributes:
+        folder: where it lies.
+        settings: what it was made with.
+        results: of every member under every protocol.
+    """
+
+    folder: Path
+    settings: StudySettings
+    results: tuple[MemberResult, ...]
+
+    @staticmethod
+    @checked()
+    def read(folder: str | Path) -> Study:
+        """Read back what `run_study` left in `folder`.
+
+        Raises:
+            StoreError: there is no finished member; ConfigError: `config.toml` is missing or damaged.
+        """
+        folder = Path(folder)
+        settings = load_settings(folder / "config.toml")
+        places = [place_of(settings, folder, protocol) for protocol in settings.protocols]
+        finished = [place for place in places if any(place.glob("*/summary.json"))] or [folder]
+        results = [result for place in finished for result in read_study(place)]
+        results += [read_member(path) for path in sorted(folder.glob("ensemble/*/summary.json"))]
+        return Study(folder, settings, tuple(results))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a member, all protocols side by side: what `comparison.csv` holds."""
+        return comparison_table(self.results)
+
+    @checked()
+    def predictions(self, member: str, protocol: str | None = None) -> pd.DataFrame:
+        """Posteriors of the recordings a member was tested on, as in `probabilities.csv`."""
+        return read_probabilities(self._place(member, protocol))
+
+    @checked()
+    def history(self, member: str, protocol: str | None = None) -> pd.DataFrame:
+        """Losses and measures of each epoch (and fold) of a network."""
+        return read_frame(self._place(member, protocol) / "history.csv", dtype={"fold": str})
+
+    def _place(self, member: str, protocol: str | None) -> Path:
+        protocol = protocol or self.settings.protocols[0]
+        kinds = {r.member: r.kind for r in self.results if r.protocol == protocol}
+        if member not in kinds:
+            raise StoreError(f"{self.folder}: no {member} under {protocol}; there are {', '.join(kinds) or 'none'}")
+        if kinds[member] == "ensemble":
+            return place_of(self.settings, self.folder / "ensemble", protocol)
+        return place_of(self.settings, self.folder, protocol) / member_folder(self.settings.members[member])
+
+
+def place_of(settings: StudySettings, folder: Path, protocol: str) -> Path:
+    """Folder of a protocol's results: the study's own for the first, one of its name within it for others."""
+    return folder if protocol == settings.protocols[0] else folder / protocol
+
+
+def member_folder(member: MemberSettings) -> str:
+    """Name of a member's folder in a study."""
+    return f"baseline_{member.name}" if member.baseline else member.name

@@ -1,0 +1,224 @@
+"""The contract of a member: what it takes, how it is fitted, and the module that answers and goes into the graph.
+
+A kind of member is a subclass of `MemberSettings` with three methods, registered by `register`. Runner, ensemble,
+adaptation, export and explanation know no more of it than what stands here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from tembr.errors import ConfigError, StoreError
+from tembr.features.inputs import Input
+from tembr.features.settings import FeatureSettings
+from tembr.features.store import FeatureTable
+from tembr.files import atomic_write
+from tembr.models.data import FoldData, batches
+from tembr.progress import Progress
+
+WEIGHTS = "model.safetensors"
+
+Outputs = tuple[torch.Tensor, torch.Tensor | None]
+"""Logits `(batch, labels)`, and the embedding `(batch, d)` that adapting to a speaker takes, or None."""
+
+
+class MemberSettings(BaseModel):
+    """Settings of one kind of member; a subclass is the kind.
+
+    Attributes:
+        kind: which; `register` takes it from the subclass's default.
+        name: of the member: its folder, its row in tables and its weight's name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    name: str
+
+    uses_validation: ClassVar[bool] = False
+    """Whether fitting looks at the validation part, to stop early; other kinds learn from it too."""
+
+    baseline: ClassVar[bool] = False
+    """Whether it is there to be compared with, and not to be joined."""
+
+    embeds: ClassVar[bool] = False
+    """Whether its module has an embedding to adapt by."""
+
+    def describe(self) -> str:
+        """What it is, in a word or two, for tables."""
+        return self.kind
+
+    def check(self, features: FeatureSettings) -> None:
+        """See before hours of work whether it can be fitted.
+
+        Raises:
+            ConfigError: it cannot.
+        """
+
+    @abstractmethod
+    def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
+        """What it takes of a recording, in the order of the module's arguments."""
+
+    def training_inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
+        """What fitting takes besides, such as samples to augment."""
+        return ()
+
+    @abstractmethod
+    def build(self, features: FeatureSettings, labels: int) -> nn.Module:
+        """The module, not fitted: values `(batch, bins, frames)` of each input → `Outputs`.
+
+        Its state is all that fitting finds out. A buffer whose size is found by fitting too is built empty.
+        """
+
+    @abstractmethod
+    def fit(self, module: nn.Module, data: FoldData, seed: int, progress: Progress) -> list[dict]:
+        """Fit the module in place; the same seed gives the same state.
+
+        Returns:
+            a row for each step of the fitting, with at least `seconds`; networks have the columns of
+            `tembr.train.history`.
+        """
+
+    def for_refit(self, histories: Sequence[Sequence[Mapping]]) -> MemberSettings:
+        """Settings to fit on all recordings with, where nothing tells when to stop.
+
+        Args:
+            histories: what `fit` gave back in each fold.
+        """
+        return self
+
+
+Kind = TypeVar("Kind", bound=type[MemberSettings])
+
+KINDS: dict[str, type[MemberSettings]] = {}
+"""Every registered kind of member by its name."""
+
+
+def register(kind: Kind) -> Kind:
+    """Make a kind of member known; a class decorator."""
+    KINDS[kind.model_fields["kind"].default] = kind
+    return kind
+
+
+def member_settings(values: Mapping[str, Any]) -> MemberSettings:
+    """Settings of the kind that `values["kind"]` names.
+
+    Raises:
+        ValueError: there is no such kind. pydantic.ValidationError: values that do not fit it.
+    """
+    kind = values.get("kind")
+    if kind not in KINDS:
+        near = difflib.get_close_matches(str(kind), KINDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(KINDS)}"
+        raise ValueError(f"no kind of member is called {kind!r}; {hint}")
+    return KINDS[kind].model_validate(dict(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A fitted member.
+
+    Attributes:
+        settings: what it was fitted with.
+        features: of the study.
+        labels: of its logits' columns.
+        module: see `MemberSettings.build`; in evaluation mode.
+        history: of the fitting.
+    """
+
+    settings: MemberSettings
+    features: FeatureSettings
+    labels: tuple[str, ...]
+    module: nn.Module
+    history: list[dict] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it takes, in order."""
+        return self.settings.inputs(self.features)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that fitting found: trainable parameters, or buffers where there are none."""
+        trained = sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+        return trained or sum(b.numel() for b in self.module.buffers())
+
+    @torch.inference_mode()
+    def answer(self, tables: Mapping[Input, FeatureTable], indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Logits `(n, labels)` and embeddings `(n, d)` or None of the recordings at `indices`, float32.
+
+        Raises:
+            StoreError: a logit is not finite.
+        """
+        device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
+        parts = [self.module(*(v.to(device) for v in values)) for values in batches(tables, self.inputs, indices)]
+        logits = torch.cat([part[0] for part in parts]).float().cpu().numpy()
+        if not np.isfinite(logits).all():
+            raise StoreError(f"{self.settings.name}: gives NaN or infinite logits; train it again, or leave it out")
+        if parts[0][1] is None:
+            return logits, None
+        return logits, torch.cat([part[1] for part in parts]).float().cpu().numpy()
+
+    def save(self, folder: Path) -> None:
+        """Write its state as `model.safetensors`."""
+        state = {name: tensor.cpu().contiguous() for name, tensor in self.module.state_dict().items()}
+        with atomic_write(folder / WEIGHTS) as temporary:
+            save_file(state, temporary)
+
+
+def fit_member(
+    settings: MemberSettings, features: FeatureSettings, data: FoldData, seed: int, progress: Progress
+) -> Member:
+    """Fit a member on the recordings of a fold; found by its kind.
+
+    Raises:
+        TembrError: as the kind's `fit`.
+    """
+    torch.manual_seed(seed)
+    module = settings.build(features, len(data.labels))
+    history = settings.fit(module, data, seed, progress)
+    return Member(settings, features, data.labels, module.eval(), history)
+
+
+def load_member(settings: MemberSettings, features: FeatureSettings, labels: Sequence[str], path: Path) -> Member:
+    """A fitted member from its `model.safetensors`.
+
+    Raises:
+        StoreError: the file is missing, damaged, or of another member.
+    """
+    module = settings.build(features, len(labels))
+    try:
+        state = load_file(path)
+        for name, buffer in module.named_buffers():
+            if buffer.numel() == 0 and name in state:
+                buffer.resize_(state[name].shape)
+        module.load_state_dict(state)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise StoreError(f"{path}: not the weights of {settings.name} ({reason}); train it again") from error
+    return Member(settings, features, tuple(labels), module.eval())
+
+
+def check_members(members: Sequence[MemberSettings], features: FeatureSettings) -> None:
+    """`MemberSettings.check` of each, and that their names differ.
+
+    Raises:
+        ConfigError: one cannot be fitted.
+    """
+    names = [member.name for member in members]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two members are called {name}; give each a name of its own")
+    for member in members:
+        member.check(features)

@@ -1,0 +1,110 @@
+"""A pretrained speech encoder, frozen, with a linear layer on one layer's pooled states: kind `encoder`."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from tembr.features.encoder import encoder_input, load_encoder
+from tembr.features.inputs import Input
+from tembr.features.settings import FeatureSettings
+from tembr.models.base import MemberSettings, Outputs, register
+from tembr.models.data import FoldData
+from tembr.progress import Progress
+
+FURTHEST = 6.0  # deviations; a value beyond counts as that
+FLOOR = 1e-3  # of a deviation
+NEVER = -1e4  # logit of an emotion that was not met
+
+
+@register
+class EncoderSettings(MemberSettings):
+    """Mean over time of one layer's states, and a linear classifier.
+
+    Attributes:
+        encoder: name on the Hugging Face hub, or a folder.
+        layer: whose states; later ones are never computed.
+        window: seconds taken of a recording; 0 is all, 30 s at most.
+        classifier: linear discriminants with equal priors, or a logistic regression.
+        shrinkage: of the discriminants' covariance towards its diagonal, 0 to 1.
+        c: inverse strength of the regression's penalty.
+        emotions_from: corpora that emotions are learnt from: the target with its copies, or all.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    encoder: str = "openai/whisper-base"
+    layer: int = Field(3, ge=1)
+    window: float = Field(10.0, ge=0, le=30)
+    classifier: Literal["discriminants", "regression"] = "discriminants"
+    shrinkage: float = Field(0.1, ge=0, le=1)
+    c: float = Field(0.01, gt=0)
+    emotions_from: Literal["target", "all"] = "target"
+
+    embeds: ClassVar[bool] = True
+
+    def describe(self) -> str:
+        return f"{self.encoder.rstrip('/').rpartition('/')[2]}, layer {self.layer}, frozen"
+
+    def check(self, features: FeatureSettings) -> None:
+        self.inputs(features)
+
+    def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
+        return (encoder_input(self.encoder, self.layer, self.window),)
+
+    def build(self, features: FeatureSettings, labels: int) -> nn.Module:
+        return PooledHead(load_encoder(self.encoder).hidden, labels)
+
+    def fit(self, module: PooledHead, data: FoldData, seed: int, progress: Progress) -> list[dict]:
+        started = time.perf_counter()
+        learnt = data.target if self.emotions_from == "target" else data.labelled
+        (taken,) = self.inputs(data.features)
+        values = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt]).astype(np.float64)
+        mean, deviation = values.mean(0), values.std(0) + FLOOR
+        values = np.clip((values - mean) / deviation, -FURTHEST, FURTHEST)
+        module.take(mean, deviation, self._classifier().fit(values, data.classes[learnt]))
+        return [{"seconds": time.perf_counter() - started}]
+
+    def _classifier(self):
+        if self.classifier == "regression":
+            return LogisticRegression(C=self.c, max_iter=1_000)
+        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage)
+
+
+class PooledHead(nn.Module):
+    """Pooled states → logits by a linear layer; the embedding is the states themselves.
+
+    Args:
+        size: of the pooled states.
+        labels: outputs.
+    """
+
+    def __init__(self, size: int, labels: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
+        self.output = nn.Linear(size, labels).requires_grad_(False)
+
+    def take(self, mean: np.ndarray, deviation: np.ndarray, found) -> None:
+        """Set the state to what a linear classifier of scikit-learn found."""
+        weights, biases = found.coef_, found.intercept_
+        if len(found.classes_) == 2:  # scikit-learn gives one row, of the second class against the first
+            weights, biases = np.vstack([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
+        self.mean.copy_(torch.from_numpy(mean))
+        self.deviation.copy_(torch.from_numpy(deviation))
+        self.output.weight.zero_()
+        self.output.bias.fill_(NEVER)
+        self.output.weight[found.classes_] = torch.from_numpy(weights).float()
+        self.output.bias[found.classes_] = torch.from_numpy(biases).float()
+
+    def forward(self, states: torch.Tensor) -> Outputs:
+        """`(batch, size, 1)` → `(batch, labels)`, `(batch, size)`."""
+        embedding = states[..., 0]
+        standard = ((embedding - self.mean) / self.deviation).clamp(-FURTHEST, FURTHEST)
+        return self.output(standard), embedding

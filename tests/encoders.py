@@ -1,0 +1,33 @@
+"""Tiny untrained encoders, as `save_pretrained` writes real ones, and the real one where it is at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+SMALL = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "conv_dim": (8, 8),
+    "conv_kernel": (10, 8), "conv_stride": (10, 32), "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
+}  # fmt: skip
+KINDS = ("WavLM", "Hubert", "Wav2Vec2", "Whisper")
+
+
+def write_encoder(kind: str, folder: Path) -> str:
+    """A random encoder of a kind in `folder`; returns its path."""
+    import transformers
+
+    torch.manual_seed(0)
+    if kind == "Whisper":
+        config = transformers.WhisperConfig(
+            d_model=16, encoder_layers=2, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+            encoder_ffn_dim=24, decoder_ffn_dim=24, vocab_size=32, num_mel_bins=80, pad_token_id=0, bos_token_id=1,
+            eos_token_id=2, decoder_start_token_id=1, suppress_tokens=None, begin_suppress_tokens=None,
+        )  # fmt: skip
+        extractor = transformers.WhisperFeatureExtractor()
+    else:
+        config = getattr(transformers, f"{kind}Config")(**SMALL)
+        extractor = transformers.Wav2Vec2FeatureExtractor()
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+    extractor.save_pretrained(folder)
+    return str(folder)

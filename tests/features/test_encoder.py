@@ -1,0 +1,105 @@
+"""Pretrained encoders: their states are `transformers`' own, at a recording's own length."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tembr.errors import ConfigError
+from tembr.features.encoder import EncoderInput, encoder_input, load_encoder
+from tests.conftest import SHARED
+from tests.encoders import KINDS, write_encoder
+
+transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[str, str]:
+    return {kind: write_encoder(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+
+
+def sound(seconds: float, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).standard_normal(round(16_000 * seconds)) * 0.1).astype(np.float32)
+
+
+def states(folder: str, waveform: np.ndarray, layer: int = 1, window: float = 0.0) -> np.ndarray:
+    ((values,),) = EncoderInput.compute([encoder_input(folder, layer, window)], [waveform])
+    return values
+
+
+def own_states(folder: str, waveform: np.ndarray, layer: int) -> np.ndarray:
+    """Mean over time of `transformers`' hidden states; of Whisper those of the recording's own positions."""
+    loaded = load_encoder(folder)
+    whisper = loaded.model.config.model_type == "whisper"
+    values = loaded.extractor(waveform, sampling_rate=16_000, return_tensors="pt")
+    with torch.inference_mode():
+        if not whisper:
+            return loaded.model(**values, output_hidden_states=True).hidden_states[layer][0].mean(0).numpy()
+        mel = values["input_features"][:, :, : len(waveform) // 160]
+        hidden = torch.nn.functional.gelu(loaded.model.conv1(mel))
+        hidden = torch.nn.functional.gelu(loaded.model.conv2(hidden)).transpose(1, 2)
+        hidden = hidden + loaded.model.embed_positions.weight[: hidden.shape[1]]
+        for block in loaded.model.layers[:layer]:
+            given = block(hidden, None)
+            hidden = given[0] if isinstance(given, tuple) else given
+        return hidden[0].mean(0).numpy()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_are_those_of_transformers(folders, kind):
+    values = states(folders[kind], sound(1.3))
+    assert values.shape == (16, 1) and values.dtype == np.float32
+    np.testing.assert_allclose(values[:, 0], own_states(folders[kind], sound(1.3), 1), atol=2e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recording_is_taken_at_its_own_length(folders, kind):
+    short, long = sound(0.7), np.concatenate([sound(0.7), sound(1.0, seed=1)])
+    assert not np.allclose(states(folders[kind], short), states(folders[kind], long), atol=1e-4)
+    np.testing.assert_array_equal(states(folders[kind], long, window=0.7), states(folders[kind], short))
+
+
+def test_nothing_and_half_a_minute_are_answered(folders):
+    assert np.isfinite(states(folders["Whisper"], np.zeros(0, np.float32))).all()
+    assert np.isfinite(states(folders["Whisper"], sound(31))).all()
+
+
+def test_later_layers_are_not_even_kept(folders):
+    module = encoder_input(folders["Whisper"], 1, 0.0).module()
+    assert len(module.layers.blocks) == 1
+    with pytest.raises(ConfigError, match="it has 2 layers, not 3"):
+        encoder_input(folders["Whisper"], 3, 0.0)
+
+
+def test_what_is_no_encoder_is_said_and_a_path_is_never_asked_of_the_hub(tmp_path, monkeypatch, folders):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("asked of a hub"))
+    for name in (str(tmp_path / "nowhere" / "at" / "all"), "./nowhere/model", "nowhere"):
+        with pytest.raises(ConfigError, match="no such folder, and no name of the hub"):
+            load_encoder(name)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        load_encoder(str(tmp_path / "empty"))
+
+
+def test_pickled_weights_are_not_read(folders, tmp_path):
+    folder = Path(shutil.copytree(folders["Whisper"], tmp_path / "pickled"))
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        load_encoder(str(folder))
+
+
+def test_the_real_encoder_gives_transformers_states():
+    folder = Path(os.environ.get("TEMBR_ENCODERS") or SHARED / "encoders") / "whisper-base"
+    if not folder.is_dir():
+        pytest.skip("no real encoder: set TEMBR_ENCODERS to a folder that holds whisper-base")
+    values = states(str(folder), sound(1.7), layer=3)
+    assert values.shape == (512, 1)
+    np.testing.assert_allclose(values[:, 0], own_states(str(folder), sound(1.7), 3), atol=1e-3)
