@@ -92,7 +92,7 @@ def test_show_refuses_what_it_cannot_draw_before_it_reads(capsys, wrong):
 def test_cache_list_verify_and_clear(capsys, tmp_path, monkeypatch, folder):
     monkeypatch.setenv("TEMBR_CACHE", str(tmp_path / "cache"))
     assert "nothing is cached" in tembr_here(capsys, "cache", "list").out
-    study(capsys, folder, tmp_path / "out", "--set", "baselines=false")
+    study(capsys, folder, tmp_path / "out")
     assert "chroma" in tembr_here(capsys, "cache", "list").out
     assert tembr_here(capsys, "cache", "verify").status == 0
     victim = next((tmp_path / "cache").rglob("*.npy"))

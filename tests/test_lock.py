@@ -8,8 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from tembr.voices.experiment import run_experiment
-from tembr.voices.recipe import Recipe
 
 from tembr.errors import StoreError
 from tembr.lock import only_process
@@ -39,13 +37,6 @@ def test_a_second_study_in_a_folder_is_refused_in_a_line(held, capsys):
     done = tembr_here(capsys, "study", *QUICK, "--member", "rms", "--out", str(held[0]), "-q")
     assert done.status == 1 and done.one_line_error and "another process is working there" in done.err
     assert os.listdir(held[0]) == [LOCK]
-
-
-def test_a_second_experiment_is_refused(held):
-    folder, _ = held
-    with pytest.raises(StoreError, match="another process"):
-        run_experiment(Recipe(corpus="demo", more=()), {}, folder)
-    assert os.listdir(folder) == [LOCK]
 
 
 def test_a_killed_process_holds_nothing(held):

@@ -8,11 +8,11 @@ from typing import get_args
 import click
 import pytest
 import typer
-from tembr.config import CorpusSettings
 
 from tembr.cli import app
 from tembr.cli.options import Words
 from tembr.ensemble.settings import EnsembleSettings
+from tembr.experiment.settings import CorpusSettings
 from tembr.export.bundling import Inputs
 from tembr.export.quantize import Quantize
 from tests.command import tembr_here

@@ -26,10 +26,9 @@ from tembr.outputs import (
     require_own_files,
     require_own_folder,
 )
-from tests.command import tembr_here
+from tests.command import QUICK, tembr_here
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
 FORMS = [(), ("--format", "csv"), ("--format", "json"), ("--segments",)]
 FOREIGN = {
     "letter.txt": "Dear  Anna\nanger (złość)  0.93\n",
@@ -53,6 +52,15 @@ KINDS = (
     "markdown",
     "settings",
 )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder with a finished study."""
+    folder = tmp_path_factory.mktemp("finished")
+    options = ("--member", "chroma", "--protocol", "random", "--set", "track.enabled=false", "-q")
+    assert app(["study", *QUICK, *options, "--out", str(folder)], standalone_mode=False) in (None, 0)
+    return folder
 
 
 @pytest.fixture
@@ -157,13 +165,13 @@ def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, suf
     assert out.read_bytes() == b"\x89PNG\r\n\x1a\nmine"
 
 
-def test_a_comparison_can_be_made_again_beside_what_else_is_there(tmp_path, capsys):
+def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
     for _ in range(2):
-        assert tembr_here(capsys, "compare", str(RESULTS / "default"), "--out", str(tmp_path)).status == 0
+        assert tembr_here(capsys, "compare", str(finished), "--out", str(tmp_path)).status == 0
     assert all(is_own(tmp_path / name, kind) for name, kind in COMPARISON.items())
     (tmp_path / "comparison.md").write_text("# My comparison\n")
-    done = tembr_here(capsys, "compare", str(RESULTS / "default"), "--out", str(tmp_path))
+    done = tembr_here(capsys, "compare", str(finished), "--out", str(tmp_path))
     assert done.status == 1 and (tmp_path / "comparison.md").read_text() == "# My comparison\n"
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
@@ -177,20 +185,15 @@ def test_an_evaluation_can_be_made_again_and_no_other_picture_is_lost(tmp_path, 
     assert (tmp_path / "confusion.png").read_bytes() == b"\x89PNG\r\n\x1a\nmine"
 
 
-@pytest.mark.parametrize("command", ["study", "ensemble", "experiment", "export", "ship"])
-def test_a_folder_of_something_else_is_refused_before_any_work(tmp_path, capsys, command):
+@pytest.mark.parametrize("command", ["study", "ensemble", "export"])
+def test_a_folder_of_something_else_is_refused_before_any_work(finished, tmp_path, capsys, command):
     (tmp_path / "thesis.txt").write_text("mine")
-    (tmp_path / "x.toml").write_text('base = "default"\n')
-    out, recipe = str(tmp_path), str(tmp_path / "x.toml")
     arguments = {
-        "study": ("--corpus", "demo"), "ensemble": ("--study", str(RESULTS / "default")),
-        "experiment": (recipe, "--out", str(tmp_path.parent)), "ship": ("default",),
-        "export": ("--study", str(RESULTS / "default"), "--member", "mfcc"),
-    }[command]  # fmt: skip
-    if command == "experiment":
-        (tmp_path.parent / "x").mkdir(exist_ok=True)
-        shutil.copy(recipe, tmp_path.parent / "x")
-    done = tembr_here(capsys, command, "--out", out, *arguments)
+        "study": ("--corpus", "demo"),
+        "ensemble": ("--study", str(finished)),
+        "export": ("--study", str(finished), "--member", "chroma"),
+    }[command]
+    done = tembr_here(capsys, command, "--out", str(tmp_path), *arguments)
     assert done.status == 1 and done.one_line_error and "something else" in done.err
 
 
@@ -208,9 +211,9 @@ def test_a_foreign_settings_file_makes_no_study(tmp_path):
         require_own_folder(tmp_path, "config.toml", STUDY)
 
 
-def test_the_published_studies_are_known():
-    assert is_own(RESULTS / "default" / "config.toml", "settings")
-    assert is_own(RESULTS / "default" / "splits.csv", "splits")
+def test_the_files_of_a_study_are_known(finished):
+    assert is_own(finished / "config.toml", "settings")
+    assert is_own(finished / "splits.csv", "splits")
 
 
 def test_every_command_that_writes_somewhere_can_be_forced():
@@ -226,7 +229,6 @@ def test_every_command_that_writes_somewhere_can_be_forced():
         "show",
         "ensemble",
         "export",
-        "ship",
     }
     assert [name for name in writing if "force" not in options[name]] == []
 

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tembr.corpora.splits import Fold
-from tembr.ensemble.sources import _folds, _utterances
-from tembr.study import _write_splits
 
 import tembr
 from tembr.corpora import load_corpus, write_table
 from tembr.corpora.corpus import Corpus, Utterance
+from tembr.ensemble.members import _utterances
 from tembr.evaluate.frames import read_frame, write_frame
 from tembr.evaluate.report import read_probabilities, write_probabilities
+from tembr.experiment.run import _write_splits
+from tembr.splits import Fold
 from tembr.tables import cell, line, original, write
 from tests.command import tembr_here
 
@@ -102,8 +102,6 @@ def test_a_study_finds_its_recordings_again(corpus, tmp_path):
     assert not any(map(RUN.match, cells_of(tmp_path / "splits.csv")))
     utterances = _utterances(tmp_path / "dataset_info.csv")
     assert [(u.file, u.speaker) for u in utterances] == [(u.file, u.speaker) for u in corpus.utterances]
-    (again,) = _folds(tmp_path / "splits.csv", [u.key for u in utterances])
-    assert (again.name, again.test.tolist()) == ("=fold", [4, 5])
 
 
 def test_posteriors_of_a_study_are_read_back(corpus, tmp_path):

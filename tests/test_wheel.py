@@ -53,7 +53,7 @@ def test_the_environment_is_small_and_has_no_laboratory(environment):
 
 
 def test_the_default_bundle_is_small_and_sound(environment, wheel):
-    (models,) = environment.glob("lib/*/site-packages/tembr/models")
+    (models,) = environment.glob("lib/*/site-packages/tembr/pretrained")
     assert sum(path.stat().st_size for path in models.rglob("*") if path.is_file()) <= MODEL
     assert wheel.stat().st_size <= MODEL + 2**20
     run(environment / "bin" / "tembr", "verify", models / "default", cwd=environment)
@@ -68,7 +68,7 @@ def test_the_laboratory_says_what_it_lacks(environment, wheel):
 def test_the_laboratory_in_python_says_what_it_lacks(environment, wheel):
     probe = """
 import tembr
-for module in ("tembr.features", "tembr.study", "tembr.ensemble", "tembr.export"):
+for module in ("tembr.features", "tembr.experiment", "tembr.ensemble", "tembr.export"):
     try:
         __import__(module)
     except ImportError as error:

@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from jinja2 import UndefinedError
-from tembr.config import StudySettings, write_settings
-from tembr.corpora.splits import Protocol
 from tests.command import tembr_here
 
 from tembr.emotions import POLISH
@@ -20,6 +18,8 @@ from tembr.evaluate import comparison, panels
 from tembr.evaluate import page as page_module
 from tembr.evaluate.page import comparison_page, render
 from tembr.evaluate.results import PROTOCOLS, side_by_side
+from tembr.experiment.settings import StudySettings, write_settings
+from tembr.splits import Protocol
 
 HOSTILE = "<script>alert('mine')</script>"
 

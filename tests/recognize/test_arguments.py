@@ -9,13 +9,13 @@ import math
 
 import numpy as np
 import pytest
-from tembr.study import Study
 from tests.recognize.fake_bundle import RATE, tone
 
 import tembr
 from tembr import audio
 from tembr.arguments import checked, number, optional
 from tembr.errors import ConfigError, TembrError
+from tembr.experiment import Study
 from tembr.features import extract, extract_many
 
 CLIP = (tone("fear"), RATE)

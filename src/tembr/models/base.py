@@ -150,9 +150,9 @@ class Member:
 
     @property
     def parameters(self) -> int:
-        """Numbers that fitting found: trainable parameters, or buffers where there are none."""
+        """Numbers that fitting found: trainable parameters, or where there are none all parameters and buffers."""
         trained = sum(p.numel() for p in self.module.parameters() if p.requires_grad)
-        return trained or sum(b.numel() for b in self.module.buffers())
+        return trained or sum(t.numel() for t in (*self.module.parameters(), *self.module.buffers()))
 
     @torch.inference_mode()
     def answer(self, tables: Mapping[Input, FeatureTable], indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
