@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from tembr.recognize.degrade import mp3 as through_mp3
-from tembr.recognize.degrade import phone, prepare
+from tembr.degrade.effects import mp3 as through_mp3
+from tembr.degrade.effects import phone, prepare
 
 from tembr import audio
 from tembr.corpora import Corpus, Utterance, demo, load_corpus
