@@ -17,12 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from tembr.degrade.effects import mp3 as through_mp3
-from tembr.degrade.effects import phone, prepare
 
 from tembr import audio
 from tembr.corpora import Corpus, Utterance, demo, load_corpus
 from tembr.corpora.sounds import SOUNDS, synthesize
+from tembr.degrade.effects import mp3 as through_mp3
+from tembr.degrade.effects import phone, prepare
 from tembr.recognize import speech
 
 WEIGHTS = Path(speech.__file__).with_suffix(".json")
