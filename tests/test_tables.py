@@ -95,7 +95,7 @@ def test_an_apostrophe_in_a_table_of_ones_own_stays_one(tmp_path):
 
 
 def test_a_study_finds_its_recordings_again(corpus, tmp_path):
-    fold = Fold("=fold", np.array([0, 1]), np.array([2, 3]), np.array([4, 5]))
+    fold = Fold("=fold", np.array([0, 1]), np.array([2, 3]), np.array([4, 5]), np.arange(4), ())
     _write_splits(corpus, [fold], tmp_path)
     _write_splits(corpus, [fold], tmp_path)  # the same as before
     write_table(corpus, tmp_path / "dataset_info.csv")

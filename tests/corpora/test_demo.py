@@ -132,7 +132,7 @@ def test_a_speaker_keeps_a_way_with_an_emotion_that_others_do_not_share():
 
 def test_a_random_split_flatters(tmp_path):
     """Most of what forty means find in known voices is gone in unseen ones, as in acted corpora."""
-    svm, features = member_settings({"kind": "svm"}), FeatureSettings()
+    svm, features = member_settings({"kind": "svm", "name": "svm"}), FeatureSettings()
     utterances = demo.load().utterances
     tables = FeatureStore().prepare(utterances, svm.inputs(features))
     classes = np.array([EMOTIONS.index(u.emotion) for u in utterances])

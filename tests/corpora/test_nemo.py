@@ -145,13 +145,11 @@ def test_the_hub_is_asked_for_a_name_of_the_hub(source, asked, tmp_path, monkeyp
     assert names == [asked]
 
 
-@pytest.mark.parametrize("command", [("ship", "default", "--out", "bundle"), ("experiment", "--out", "out")])
-def test_a_recipe_asks_for_folders_alone(command, tmp_path, monkeypatch, capsys):
+def test_a_study_told_where_the_corpora_lie_asks_for_folders_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hub, "open_hub", lambda *_: pytest.fail("the hub was asked"))
-    done = tembr_here(capsys, *command, "-q")
+    done = tembr_here(capsys, "study", "--config", "classic", "--corpora", "corpora", "--out", "out", "-q")
     assert done.status == 1 and done.one_line_error and "no such folder: corpora/nemo" in done.err
-    assert not (tmp_path / "bundle").exists()
 
 
 def test_hub_without_the_library_says_what_to_install(monkeypatch):

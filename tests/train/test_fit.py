@@ -28,6 +28,7 @@ from tests.train.conftest import FEATURES, trained_on, training, untrained
 
 CHILD = """
 import sys
+import time
 from pathlib import Path
 import numpy as np
 from tembr.corpora import load_corpus
@@ -39,7 +40,9 @@ classes = np.array([corpus.labels.index(u.emotion) for u in corpus.utterances])
 (table,) = FeatureStore().prepare(corpus.utterances, [RepresentationInput("chroma", FEATURES)]).values()
 index = np.arange(180)
 parts = tuple(index[index % 3 == k] for k in range(3))
-say = lambda row: print(row["epoch"], flush=True)
+def say(row):
+    print(row["epoch"], flush=True)
+    time.sleep(5 * (row["epoch"] == 2))  # there is time to stop it
 trained_on(training(epochs=6), table, classes, parts, Path(sys.argv[1]), on_epoch=say)
 """
 
