@@ -148,7 +148,9 @@ def test_the_hub_is_asked_for_a_name_of_the_hub(source, asked, tmp_path, monkeyp
 def test_a_study_told_where_the_corpora_lie_asks_for_folders_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hub, "open_hub", lambda *_: pytest.fail("the hub was asked"))
-    done = tembr_here(capsys, "study", "--config", "classic", "--corpora", "corpora", "--out", "out", "-q")
+    done = tembr_here(
+        capsys, "study", "--corpus", "nemo", "--config", "classic", "--corpora", "corpora", "--out", "out", "-q"
+    )
     assert done.status == 1 and done.one_line_error and "no such folder: corpora/nemo" in done.err
 
 
