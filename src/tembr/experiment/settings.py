@@ -220,7 +220,11 @@ def load_settings(
 
 def _placed(settings: StudySettings, corpora: Path) -> StudySettings:
     def placed(one: CorpusSettings) -> CorpusSettings:
-        return one if one.folder or one.name == "demo" else one.model_copy(update={"folder": str(corpora / one.name)})
+        return (
+            one
+            if one.folder or one.name == "demo"
+            else one.model_copy(update={"folder": str((corpora / one.name).absolute())})
+        )
 
     auxiliary = {name: placed(one) for name, one in settings.auxiliary.items()}
     return settings.model_copy(update={"corpus": placed(settings.corpus), "auxiliary": auxiliary})
