@@ -6,6 +6,7 @@ uv run python scripts/write_tables.py --check    # says which is stale, exit sta
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
@@ -76,6 +77,15 @@ def measures_table() -> str:
     return "\n".join(lines)
 
 
+def degraded_table() -> str:
+    """UAR of the default recipe where recordings are degraded, from `scripts/measure_degraded.py`."""
+    lines = ["| | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: |"]
+    with open(RESULTS / "default" / "degraded.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            lines.append(f"| {row['degradation']} | {float(row['uar']):.1%} | {float(row['uar_adapted']):.1%} |")
+    return "\n".join(lines)
+
+
 def translated(table: str) -> str:
     """A table in Polish: known cells by name, decimal commas in all others."""
     return "\n".join("|".join(map(_polish, line.split("|"))) for line in table.splitlines())
@@ -90,7 +100,9 @@ def blocks() -> dict[str, dict[str, str]]:
     }
     made = {name: dict(tables) for name in READMES}
     made["README.pl.md"] = {marker: translated(table) for marker, table in tables.items()}
-    made["docs/results/unseen.md"] = {"measures": measures_table(), "speakers": speakers_table()}
+    made["docs/results/unseen.md"] = {
+        "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table()
+    }  # fmt: skip
     return made
 
 

@@ -220,11 +220,9 @@ def load_settings(
 
 def _placed(settings: StudySettings, corpora: Path) -> StudySettings:
     def placed(one: CorpusSettings) -> CorpusSettings:
-        return (
-            one
-            if one.folder or one.name == "demo"
-            else one.model_copy(update={"folder": str((corpora / one.name).absolute())})
-        )
+        if one.folder or one.name == "demo":
+            return one
+        return one.model_copy(update={"folder": str((corpora / one.name).absolute())})
 
     auxiliary = {name: placed(one) for name, one in settings.auxiliary.items()}
     return settings.model_copy(update={"corpus": placed(settings.corpus), "auxiliary": auxiliary})
