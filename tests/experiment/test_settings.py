@@ -34,11 +34,12 @@ def test_the_command_line_beats_the_file(tmp_path):
     [
         ("train.epohcs=3", "unknown setting train.epohcs; did you mean train.epochs"),
         ("epochs=3", "did you mean train.epochs"),
+        ("trian=3", "unknown setting trian; did you mean train?"),
         ("train.epochs=many", "setting train.epochs = 'many'.*valid integer"),
         ("train.epochs=0", "setting train.epochs = 0.*greater than or equal to 1"),
         ("train.dropout=1.5", "train.dropout"),
         ("train.precision=64", "train.precision"),
-        ('members=["mfc"]', "member mfc: neither a representation nor a kind of member; did you mean mfcc"),
+        ('members=["mfc"]', "settings: member mfc: neither a representation nor a kind of member; did you mean mfcc"),
         ("members.x.kind=netwrk", "no kind of member is called 'netwrk'; did you mean network"),
         ("members.mfcc.train.epohcs=3", "epohcs"),
         ("protocols=[]", "name at least one"),

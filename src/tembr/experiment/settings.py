@@ -287,16 +287,16 @@ def _validated(tree: dict) -> StudySettings:
 
 
 def _explain(problem: dict) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+    key, message = ".".join(str(part) for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, _keys(), n=1, cutoff=0.5)
+        near = difflib.get_close_matches(key, [*_keys(), *StudySettings.model_fields], n=1, cutoff=0.5)
         leaf = difflib.get_close_matches(key.split(".")[-1], [k.split(".")[-1] for k in _keys()], n=1)
         full = near or [k for k in _keys() if leaf and k.split(".")[-1] == leaf[0]]
         hint = f"did you mean {full[0]}?" if full else f"the groups are {', '.join(StudySettings.model_fields)}"
         return f"unknown setting {key}; {hint}"
     if not key:
-        return f"settings do not fit together: {problem['msg']}"
-    return f"setting {key} = {problem.get('input')!r}: {problem['msg'].removeprefix('Value error, ')}"
+        return f"settings: {message}"
+    return f"setting {key} = {problem.get('input')!r}: {message}"
 
 
 def _keys() -> list[str]:
