@@ -27,8 +27,10 @@ from tembr.train.settings import TrainSettings
 from tests.train.conftest import FEATURES, trained_on, training, untrained
 
 CHILD = """
+import signal
 import sys
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
 from pathlib import Path
 import numpy as np
 from tembr.corpora import load_corpus
