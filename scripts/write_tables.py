@@ -96,6 +96,7 @@ def blocks() -> dict[str, dict[str, str]]:
     tables = {
         "unseen": unseen_table(),
         "ensemble": (RESULTS / "classic" / "comparison.md").read_text(encoding="utf-8").strip(),
+        "demo": (RESULTS / "demo" / "comparison.md").read_text(encoding="utf-8").strip(),
         "results": (RESULTS / "eleven" / "comparison.md").read_text(encoding="utf-8").strip(),
     }
     made = {name: dict(tables) for name in READMES}
