@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.command import tembr_here
 
 from tembr.corpora import COLUMNS, CORPORA, Corpus, Utterance, load_corpus, settle_labels, write_table
 from tembr.errors import CorpusError
@@ -30,7 +31,7 @@ def test_unknown_corpus_names_the_nearest():
         load_corpus("nemmo")
 
 
-@pytest.mark.parametrize("name", [n for n in CORPORA if n not in ("nemo", "demo")])
+@pytest.mark.parametrize("name", [name for name, info in CORPORA.items() if info.obtain])
 def test_corpus_without_a_source_says_what_to_do(name):
     with pytest.raises(CorpusError, match=f"^{name}: needs its source; .* --corpus-dir"):
         load_corpus(name)
@@ -80,3 +81,21 @@ def test_table_has_its_columns_and_empty_cells_for_the_unknown(tmp_path):
 def test_real_corpus_is_complete(corpora_dir, name, count, speakers):
     corpus = load_corpus(name, corpora_dir / name, unmapped="keep")
     assert (len(corpus), len(corpus.speakers)) == (count, speakers)
+    info = CORPORA[name]
+    assert (corpus.name, corpus.licence) == (name, info.licence)
+    if name != "nemo":  # two of its speakers are not among the recordings here
+        assert (info.recordings, info.speakers) == (count, speakers)
+
+
+def test_every_published_corpus_states_what_a_card_needs():
+    for info in CORPORA.values():
+        if info.recordings:
+            assert info.title and info.licence and info.languages and info.voices and info.citation
+
+
+def test_list_shows_every_corpus_and_how_to_have_it(capsys):
+    done = tembr_here(capsys, "corpus", "--list")
+    paragraphs = {one.splitlines()[0]: one for one in done.out.strip().split("\n\n")}
+    assert paragraphs.keys() == CORPORA.keys()
+    assert all(info.licence in paragraphs[name] and info.obtain in paragraphs[name] for name, info in CORPORA.items())
+    assert "amu-cai/nEMO" in paragraphs["nemo"]

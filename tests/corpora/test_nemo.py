@@ -63,8 +63,8 @@ def other_form(request, dataset, tmp_path, monkeypatch):
         for i in range(2):
             dataset.shard(2, i).to_parquet(str(folder / "data" / f"train-0000{i}-of-00002.parquet"))
     else:
-        monkeypatch.setattr(datasets, "load_dataset", lambda name, split: {nemo.HUB: dataset}[name])
-        return nemo.HUB
+        monkeypatch.setattr(datasets, "load_dataset", lambda name, split: {nemo.INFO.hub: dataset}[name])
+        return nemo.INFO.hub
     return folder
 
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from tembr.bundle import read_facts
+from tembr.corpora import CORPORA
 from tembr.export.card import model_card
 
 
@@ -62,6 +63,15 @@ def test_nemo_brings_its_licence_and_its_citation(facts):
     matter = front_matter(card)
     assert matter["license"] == "cc-by-nc-sa-4.0" and matter["datasets"] == ["amu-cai/nEMO"]
     assert "non-commercial use only" in card and "Polish actors" in card and "not for decisions about people" in card
+
+
+@pytest.mark.parametrize("name", [name for name, info in CORPORA.items() if info.citation])
+def test_a_corpus_brings_its_language_voices_and_citation(facts, name):
+    info = CORPORA[name]
+    card = model_card(replace(facts, corpora=[facts.corpora[0] | {"name": name, "licence": info.licence}]))
+    assert front_matter(card)["language"] == list(info.languages)
+    assert info.voices in card and f"Cite {info.citation}." in card
+    assert ("non-commercial use only" in card) == info.noncommercial
 
 
 def test_variants_are_listed_with_the_default_marked(facts):

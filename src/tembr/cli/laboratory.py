@@ -13,6 +13,7 @@ from tembr.cli.app import app
 from tembr.cli.options import (
     AUXILIARY,
     CORPORA,
+    CORPUS_HELP,
     PROTOCOLS,
     Columns,
     CorpusDir,
@@ -39,16 +40,23 @@ def corpus(
     out: Annotated[Path | None, typer.Option(help="CSV file for the table of recordings; none by default.")] = None,
     force: Force = False,
     window: Annotated[float, typer.Option(help="Seconds a study will cut or pad recordings to.", min=0.0)] = 3.0,
+    known: Annotated[bool, typer.Option("--list", help="List the corpora that are known by name, and stop.")] = False,
 ) -> None:
     """Describe a corpus before any work: emotions, speakers, durations, and every file that is not as it should be.
 
-    Example: `tembr corpus --corpus emodb --corpus-dir corpora/emodb`
+    Examples:
+
+    * `tembr corpus --list`
+    * `tembr corpus --corpus emodb --corpus-dir corpora/emodb`
     """
     from tembr.cli.console import progress_bars, results, say
     from tembr.corpora import load_corpus, write_table
-    from tembr.corpora.describe import describe, render
+    from tembr.corpora.describe import describe, known_corpora, render
     from tembr.outputs import require_own_file
 
+    if known:
+        typer.echo(known_corpora())
+        return
     if out:
         require_own_file(out, "corpus", force, inputs=(corpus_dir,) if corpus_dir else ())
     loaded = load_corpus(
@@ -66,7 +74,7 @@ def corpus(
 def study(
     corpus: Annotated[
         str | None,
-        typer.Option(click_type=CORPORA, help="nemo, ravdess, emodb, ased, demo, manifest (your table) or folder."),
+        typer.Option(click_type=CORPORA, help=CORPUS_HELP),
     ] = None,
     corpus_dir: CorpusDir = None,
     auxiliary: Annotated[

@@ -44,13 +44,12 @@ class Words(click.ParamType):
 
 CORPORA = Words("tembr.corpora:CORPORA")
 PROTOCOLS = Words("tembr.splits:Protocol", listed=True)
+CORPUS_HELP = "Name of the corpus: nemo, demo, manifest for a table of yours ... `tembr corpus --list` shows them all."
 AUXILIARY = Words("tembr.corpora:CORPORA", listed=True)
 
 CorpusName = Annotated[
     str,
-    typer.Option(
-        "--corpus", click_type=CORPORA, help="nemo, ravdess, emodb, ased, demo, manifest (your table) or folder."
-    ),
+    typer.Option("--corpus", click_type=CORPORA, help=CORPUS_HELP),
 ]
 CorpusDir = Annotated[
     str | None,

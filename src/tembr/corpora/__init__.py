@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from tembr.corpora import ased, demo, emodb, nemo, ravdess
-from tembr.corpora.corpus import COLUMNS, Corpus, Utterance, settle_labels, write_table
+from tembr.corpora import ased, demo, emodb, manifest, nemo, ravdess
+from tembr.corpora.corpus import COLUMNS, Corpus, CorpusInfo, Utterance, settle_labels, write_table
 from tembr.corpora.manifest import load_folder, load_manifest
 from tembr.errors import CorpusError
 
-CORPORA: dict[str, Callable[..., Corpus]] = {
-    "nemo": nemo.load,
-    "ravdess": ravdess.load,
-    "emodb": emodb.load,
-    "ased": ased.load,
-    "demo": demo.load,
-    "manifest": load_manifest,
-    "folder": load_folder,
+CORPORA: dict[str, CorpusInfo] = {
+    info.name: info
+    for info in (nemo.INFO, ravdess.INFO, emodb.INFO, ased.INFO, demo.INFO, manifest.MANIFEST, manifest.FOLDER)
 }
-"""Loader of each corpus by its name on the command line."""
-
-WITHOUT_SOURCE = ("nemo", "demo")
-"""Corpora that can be loaded by name alone: from the hub, and synthesised."""
-
-HOMES = {
-    "ravdess": "download Audio_Speech_Actors_01-24.zip from https://zenodo.org/records/1188976, unpack it",
-    "emodb": "download EMO-DB from http://emodb.bilderbar.info, unpack it",
-    "ased": "clone https://github.com/Ethio2021/ASED_V1",
-    "manifest": "write a table of file and emotion",
-    "folder": "make one sub-folder of recordings per emotion",
-}
+"""What is known of each corpus, by its name on the command line."""
 
 
 def load_corpus(
@@ -47,7 +31,7 @@ def load_corpus(
     Args:
         name: a key of `CORPORA`.
         source: its folder; for 'manifest' the table; for 'nemo' also a data set on the hub. None is
-            enough for those in `WITHOUT_SOURCE`.
+            enough where `CorpusInfo.obtain` is empty.
         unmapped: what to do with labels outside the six: 'error', 'drop' or 'keep' (`settle_labels`).
         columns, allow_outside: for 'manifest' only (`load_manifest`).
 
@@ -58,12 +42,13 @@ def load_corpus(
         close = difflib.get_close_matches(name.lower(), CORPORA, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise CorpusError(f"no corpus named {name!r}; {hint}known: {', '.join(CORPORA)}")
-    if source is None and name not in WITHOUT_SOURCE:
-        raise CorpusError(f"{name}: needs its source; {HOMES[name]} and name it with --corpus-dir")
-    if name == "manifest":
+    info = CORPORA[name]
+    if source is None and info.obtain:
+        raise CorpusError(f"{name}: needs its source; {info.obtain} and name it with --corpus-dir")
+    if info is manifest.MANIFEST:
         corpus = load_manifest(source, columns, allow_outside=allow_outside)
     else:
-        corpus = CORPORA[name](source)
+        corpus = info.load(source)
     return settle_labels(corpus, unmapped)
 
 
@@ -71,6 +56,7 @@ __all__ = [
     "COLUMNS",
     "CORPORA",
     "Corpus",
+    "CorpusInfo",
     "Utterance",
     "load_corpus",
     "load_folder",

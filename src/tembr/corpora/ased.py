@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from tembr.corpora.corpus import Corpus, Utterance
+from tembr.corpora.corpus import Corpus, CorpusInfo, Utterance
 from tembr.corpora.filenames import matching
-
-NAME = "ased"
-LICENCE = "free for research"
 
 EMOTIONS = {"n": "neutral", "f": "fear", "h": "happiness", "s": "sadness", "a": "anger"}
 GENDERS = {"01": "female", "02": "male"}
@@ -41,7 +38,7 @@ def load(folder: str | Path) -> Corpus:
     """
     found = matching(folder, _PATTERN, "ASED", _EXAMPLE)
     genders = _genders(match for _, match in found)
-    return Corpus(NAME, tuple(_utterance(path, match, genders) for path, match in found), LICENCE)
+    return INFO.corpus([_utterance(path, match, genders) for path, match in found])
 
 
 def _genders(matches) -> dict[str, str]:
@@ -61,3 +58,18 @@ def _utterance(path: Path, match, genders: dict[str, str]) -> Utterance:
         gender=genders[match["speaker"]],
         text=f"{letter}{match['sentence']}",
     )
+
+
+INFO = CorpusInfo(
+    name="ased",
+    load=load,
+    title="ASED",
+    about="65 Amharic speakers",
+    licence="free for research",
+    languages=("am",),
+    recordings=2_474,
+    speakers=65,
+    obtain="clone https://github.com/Ethio2021/ASED_V1",
+    voices="ASED's are Amharic speakers; at least five of eight judges agreed with each recording.",
+    citation='Retta et al., "A New Amharic Speech Emotion Dataset and Classification Benchmark", TALLIP 2023',
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,6 +60,47 @@ class Utterance:
     def read(self, sample_rate: int) -> np.ndarray:
         """Its samples at `sample_rate` Hz, `(samples,)` float32; raises AudioError as `audio.read` does."""
         return audio.read(self.path, sample_rate, self.start, self.end)
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """What is known of a corpus without opening it; stated in its module and nowhere else.
+
+    Attributes:
+        name: on the command line ('nemo').
+        load: its loader, from a folder, table or hub name to a `Corpus`.
+        title: as its authors write it.
+        about: what it is, in a few words, for help texts.
+        licence: of the recordings; '' where it is the user's own corpus.
+        languages: spoken in it, BCP 47 codes ('pl').
+        hub: 'owner/name' on the Hugging Face hub; '' where it is not there.
+        recordings, speakers: when it is complete; 0 where that depends.
+        obtain: what to do to have it, as an imperative; '' where its name alone is enough to load it.
+        voices: who speaks what and where, a sentence for the card of a model that learnt from it.
+        citation: of the paper to cite.
+    """
+
+    name: str
+    load: Callable[..., Corpus]
+    title: str = ""
+    about: str = ""
+    licence: str = ""
+    languages: tuple[str, ...] = ()
+    hub: str = ""
+    recordings: int = 0
+    speakers: int = 0
+    obtain: str = ""
+    voices: str = ""
+    citation: str = ""
+
+    @property
+    def noncommercial(self) -> bool:
+        """Whether what is made of it is for non-commercial use only."""
+        return "-NC" in self.licence
+
+    def corpus(self, utterances: Sequence[Utterance]) -> Corpus:
+        """These utterances of it."""
+        return Corpus(self.name, tuple(utterances), self.licence)
 
 
 @dataclass(frozen=True)

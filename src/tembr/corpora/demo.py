@@ -19,14 +19,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tembr.corpora.corpus import Corpus, Utterance
+from tembr.corpora.corpus import Corpus, CorpusInfo, Utterance
 from tembr.corpora.voice import N_FFT, SAMPLE_RATE, VOWELS, Manner, Speaker, speak
 from tembr.emotions import EMOTIONS
 from tembr.errors import CorpusError
 from tembr.files import cache_root, write_bytes
 
-NAME = "demo"
-LICENCE = "CC0 1.0 (synthetic)"
 MARKER = "demo.json"
 """Written last: its presence says that every recording of its parameters is there."""
 
@@ -107,7 +105,7 @@ def synthesize(folder: str | Path, speakers: int = 6, sentences: int = 5, seed: 
             key = [seed, who, text, 3, EMOTIONS.index(emotion)]
             write_bytes(utterance.path, _clip(*sittings[who, emotion], texts[text], key))
         write_bytes(root / MARKER, recipe.content.encode())
-    return Corpus(NAME, tuple(u for u, _ in plan), LICENCE)
+    return INFO.corpus([u for u, _ in plan])
 
 
 def _plan(root: Path, people, texts) -> Iterator[tuple[Utterance, tuple[int, int, str]]]:
@@ -179,3 +177,13 @@ def _refuse_foreign(root: Path) -> None:
     for name in sorted(names):
         if name != MARKER and not name.startswith(".") and not any(part in name for part in ours):
             raise CorpusError(f"{root}: holds {name}, not a demo corpus; name a new or empty folder")
+
+
+INFO = CorpusInfo(
+    name="demo",
+    load=load,
+    about="synthesised voices, nothing to download",
+    licence="CC0 1.0 (synthetic)",
+    languages=("pl",),
+    voices="The demo corpus has no voices of people: it is synthesised.",
+)

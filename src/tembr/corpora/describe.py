@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tembr import audio
-from tembr.corpora.corpus import Corpus, Utterance
+from tembr.corpora import CORPORA
+from tembr.corpora.corpus import Corpus, CorpusInfo, Utterance
 from tembr.emotions import display_name
 from tembr.errors import AudioError
 
@@ -144,6 +145,19 @@ def render(description: Description) -> RenderableType:
         Text(_sentence(d)),
     ]
     return Group(*parts, *(Text(line) for line in _complaints(d)))
+
+
+def known_corpora() -> str:
+    """Every corpus that is known by name, with what its module says of it, a paragraph each."""
+    return "\n\n".join(f"{info.name}\n{_known(info)}" for info in CORPORA.values())
+
+
+def _known(info: CorpusInfo) -> str:
+    counted = f"{info.recordings:,} recordings of {info.speakers} speakers" if info.recordings else ""
+    facts = [f"{info.title}: {info.about}" if info.title else info.about, ", ".join(info.languages), counted]
+    have = info.obtain or (f"downloaded by itself: {info.hub} on the Hugging Face hub" if info.hub else "")
+    lines = ["; ".join(filter(None, [*facts, info.licence])), f"to have it: {have}" if have else ""]
+    return "\n".join(f"  {line}" for line in lines if line)
 
 
 def _examine_all(by_path: Mapping[Path, Sequence[Utterance]], progress) -> dict[Path, _File]:

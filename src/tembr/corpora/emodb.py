@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tembr.corpora.corpus import Corpus, Utterance
+from tembr.corpora.corpus import Corpus, CorpusInfo, Utterance
 from tembr.corpora.filenames import matching
-
-NAME = "emodb"
-LICENCE = "free for research"
 
 EMOTIONS = {
     "W": "anger",  # Wut
@@ -51,7 +48,7 @@ def load(folder: str | Path) -> Corpus:
         CorpusError: no such folder, or none of its files is named as in EMO-DB.
     """
     found = matching(folder, _PATTERN, "EMO-DB", _EXAMPLE)
-    return Corpus(NAME, tuple(_utterance(path, match) for path, match in found), LICENCE)
+    return INFO.corpus([_utterance(path, match) for path, match in found])
 
 
 def _utterance(path: Path, match) -> Utterance:
@@ -65,3 +62,18 @@ def _utterance(path: Path, match) -> Utterance:
         age=age,
         text=match["text"].lower(),
     )
+
+
+INFO = CorpusInfo(
+    name="emodb",
+    load=load,
+    title="EMO-DB",
+    about="ten German actors",
+    licence="free for research",
+    languages=("de",),
+    recordings=535,
+    speakers=10,
+    obtain="download EMO-DB from http://emodb.bilderbar.info, unpack it",
+    voices="EMO-DB's are German actors who speak ten sentences in an anechoic room.",
+    citation='Burkhardt et al., "A Database of German Emotional Speech", Interspeech 2005',
+)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tembr.corpora.corpus import COLUMNS, Corpus, Utterance, number
+from tembr.corpora.corpus import COLUMNS, Corpus, CorpusInfo, Utterance, number
 from tembr.corpora.filenames import audio_files, existing_folder
 from tembr.errors import CorpusError
 from tembr.extensions import Skipped
@@ -212,3 +212,12 @@ def _nearest(name: str, present) -> str:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
+
+
+MANIFEST = CorpusInfo("manifest", load_manifest, about="a table of yours", obtain="write a table of file and emotion")
+FOLDER = CorpusInfo(
+    "folder",
+    load_folder,
+    about="a folder of yours with a sub-folder an emotion",
+    obtain="make one sub-folder of recordings per emotion",
+)

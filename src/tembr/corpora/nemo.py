@@ -7,14 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tembr.corpora import hub
-from tembr.corpora.corpus import Corpus, Utterance, number, require_unique
+from tembr.corpora.corpus import Corpus, CorpusInfo, Utterance, number, require_unique
 from tembr.corpora.materialize import plain_name
 from tembr.errors import CorpusError
-
-NAME = "nemo"
-LICENCE = "CC BY-NC-SA 4.0"
-HUB = "amu-cai/nEMO"
-"""The data set on the Hugging Face hub."""
 
 COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender", "age")
 """Columns read, the same in every form."""
@@ -26,7 +21,7 @@ def load(source: str | Path | None = None) -> Corpus:
     Args:
         source: a folder with `data.tsv` and `samples/` (the GitHub layout); a folder written by
             `datasets.save_to_disk`; a folder of parquet files; the name of a data set on the Hugging Face
-            hub; or None for `HUB`. Audio inside a data set is laid out once in the cache.
+            hub; or None for the publisher's, `INFO.hub`. Audio inside a data set is laid out once in the cache.
 
     Returns:
         4,481 utterances when complete, in the publisher's order. A recording that `data.tsv` lists and
@@ -39,21 +34,21 @@ def load(source: str | Path | None = None) -> Corpus:
     if folder is not None and folder.exists():
         rows, samples = _open_folder(folder)
     elif source is None or hub.is_hub_name(source):
-        rows, samples = hub.open_hub(str(source or HUB), COLUMNS, NAME)
+        rows, samples = hub.open_hub(str(source or INFO.hub), COLUMNS, INFO.name)
     else:
         raise CorpusError(f"nemo: no such folder: {folder}; clone https://github.com/amu-cai/nEMO there")
-    utterances = tuple(_utterance(row, samples, source or HUB) for row in rows)
-    return require_unique(Corpus(NAME, utterances, LICENCE))
+    utterances = tuple(_utterance(row, samples, source or INFO.hub) for row in rows)
+    return require_unique(INFO.corpus(utterances))
 
 
 def _open_folder(folder: Path) -> tuple[Iterable[Mapping], Path]:
     if (folder / "data.tsv").is_file():
         return _read_table(folder / "data.tsv"), folder / "samples"
     if hub.is_saved(folder):
-        return hub.open_saved(folder, COLUMNS, NAME)
+        return hub.open_saved(folder, COLUMNS, INFO.name)
     files = sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
     if files:
-        return hub.open_parquet(files, COLUMNS, NAME)
+        return hub.open_parquet(files, COLUMNS, INFO.name)
     raise CorpusError(
         f"{folder}: not nEMO; looked for data.tsv with samples/ (GitHub), dataset_info.json or "
         "dataset_dict.json (save_to_disk), and *.parquet (Hugging Face); name the folder that has one of them"
@@ -88,3 +83,18 @@ def _utterance(row: Mapping, samples: Path, source: str | Path) -> Utterance:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
+
+
+INFO = CorpusInfo(
+    name="nemo",
+    load=load,
+    title="nEMO",
+    about="nine Polish actors",
+    licence="CC BY-NC-SA 4.0",
+    languages=("pl",),
+    hub="amu-cai/nEMO",
+    recordings=4_481,
+    speakers=9,
+    voices="nEMO's are Polish actors who speak short, phonetically rich sentences in a quiet room.",
+    citation='Christop, "nEMO: Dataset of Emotional Speech in Polish", LREC-COLING 2024',
+)

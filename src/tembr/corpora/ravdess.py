@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tembr.corpora.corpus import Corpus, Utterance
+from tembr.corpora.corpus import Corpus, CorpusInfo, Utterance
 from tembr.corpora.filenames import matching
-
-NAME = "ravdess"
-LICENCE = "CC BY-NC-SA 4.0"
 
 EMOTIONS = {
     "01": "neutral",
@@ -43,7 +40,7 @@ def load(folder: str | Path) -> Corpus:
         CorpusError: no such folder, or none of its files is named as RAVDESS speech.
     """
     found = matching(folder, _PATTERN, "RAVDESS", _EXAMPLE)
-    return Corpus(NAME, tuple(_utterance(path, match) for path, match in found), LICENCE)
+    return INFO.corpus([_utterance(path, match) for path, match in found])
 
 
 def _utterance(path: Path, match) -> Utterance:
@@ -55,3 +52,18 @@ def _utterance(path: Path, match) -> Utterance:
         gender="male" if int(match["actor"]) % 2 else "female",
         text=STATEMENTS[match["statement"]],
     )
+
+
+INFO = CorpusInfo(
+    name="ravdess",
+    load=load,
+    title="RAVDESS",
+    about="24 North American actors",
+    licence="CC BY-NC-SA 4.0",
+    languages=("en",),
+    recordings=1_440,
+    speakers=24,
+    obtain="download Audio_Speech_Actors_01-24.zip from https://zenodo.org/records/1188976, unpack it",
+    voices="RAVDESS's are North American actors who speak two sentences in a studio.",
+    citation='Livingstone and Russo, "The Ryerson Audio-Visual Database of Emotional Speech and Song", PLoS ONE 2018',
+)

@@ -31,7 +31,7 @@ class CorpusSettings(BaseModel):
     """Where the recordings of a corpus come from.
 
     Attributes:
-        name: 'nemo', 'ravdess', 'emodb', 'ased', 'demo', 'manifest' or 'folder'.
+        name: a key of `tembr.corpora.CORPORA`.
         folder: its folder, table, or name on the Hugging Face hub; '' for the corpus's own default.
         unmapped: what to do with labels outside the six: 'error', 'drop' or 'keep'.
         columns: our column name → the manifest's.

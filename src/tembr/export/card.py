@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from huggingface_hub import EvalResult, ModelCardData
 
 from tembr.bundle import Facts
+from tembr.corpora import CORPORA, CorpusInfo
 from tembr.emotions import POLISH
-
-HUB = {"nemo": "amu-cai/nEMO"}
-"""Corpora by their name on the Hugging Face hub."""
-
-LANGUAGES = {"nemo": "pl", "demo": "pl", "ravdess": "en", "emodb": "de", "ased": "am"}
 
 LICENCES = {"CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "CC BY-NC 4.0": "cc-by-nc-4.0", "MIT": "mit"}
 """Licences by the word the hub has for them; any other is 'other' with its name."""
@@ -19,8 +15,6 @@ MEASURES = {"accuracy": "accuracy", "uar": "recall", "macro_f1": "f1"}
 """Measure → the hub's metric; UAR is the recall averaged over emotions."""
 
 TITLES = {"accuracy": "Accuracy", "uar": "UAR (recall averaged over emotions)", "macro_f1": "Macro-F1"}
-
-YAML_WORDS = {"y", "n", "yes", "no", "true", "false", "on", "off", "null"}
 
 PROTOCOLS = {
     "random": "random split", "speaker": "unseen speakers", "kfold": "random folds",
@@ -37,45 +31,53 @@ def model_card(facts: Facts) -> str:
 
 
 def _front_matter(facts: Facts) -> str:
-    names = [corpus["name"] for corpus in facts.corpora]
-    lines = ["---", "language:", *_items(LANGUAGES[n] for n in names if n in LANGUAGES)]
-    lines += _licence(facts.licence)
-    lines += ["library_name: onnx", "pipeline_tag: audio-classification"]
-    lines += ["tags:", *_items(["audio-classification", "speech-emotion-recognition", "onnx", "tembr"])]
-    lines += ["datasets:", *_items(HUB.get(name, name) for name in names)]
-    lines += ["metrics:", *_items(MEASURES.values())]
-    return "\n".join([*lines, *_model_index(facts), "---"])
+    known = _known(facts)
+    languages = list(dict.fromkeys(language for info in known for language in info.languages))
+    data = ModelCardData(
+        language=languages or None,
+        library_name="onnx",
+        pipeline_tag="audio-classification",
+        tags=["audio-classification", "speech-emotion-recognition", "onnx", "tembr"],
+        datasets=[_dataset(corpus["name"]) for corpus in facts.corpora],
+        metrics=list(MEASURES.values()),
+        model_name=facts.name,
+        eval_results=_eval_results(facts) or None,
+        **_licence(facts.licence),
+    )
+    return f"---\n{data.to_yaml()}\n---"
 
 
-def _items(values) -> list[str]:
-    return [f"- {_text(value)}" for value in dict.fromkeys(values)] or ["- unknown"]
+def _known(facts: Facts) -> list[CorpusInfo]:
+    """Of the corpora it learnt from, those that have a module."""
+    return [CORPORA[corpus["name"]] for corpus in facts.corpora if corpus["name"] in CORPORA]
 
 
-def _text(value: str) -> str:
-    """A YAML scalar: plain where it can be, else quoted as JSON, which YAML reads."""
-    word = value.replace("-", "").replace("_", "").replace("/", "")
-    plain = word.isascii() and word.isalpha() and word.lower() not in YAML_WORDS
-    return value if plain else json.dumps(value, ensure_ascii=False)
+def _dataset(name: str) -> str:
+    """Its name on the hub, or its own."""
+    return (CORPORA[name].hub if name in CORPORA else "") or name
 
 
-def _licence(licence: str) -> list[str]:
-    known = next((word for name, word in LICENCES.items() if licence.startswith(name)), None)
-    return [f"license: {known}"] if known else ["license: other", f"license_name: {_text(licence)}"]
+def _licence(licence: str) -> dict[str, str]:
+    word = next((word for name, word in LICENCES.items() if licence.startswith(name)), None)
+    return {"license": word} if word else {"license": "other", "license_name": licence}
 
 
-def _model_index(facts: Facts) -> list[str]:
-    if not facts.metrics:
-        return []
-    lines = ["model-index:", f"- name: {_text(facts.name)}", "  results:"]
-    dataset = facts.corpora[0]["name"]
-    for protocol, scores in facts.metrics.items():
-        lines += ["  - task:", "      type: audio-classification", "      name: Speech emotion recognition"]
-        lines += ["    dataset:", f"      type: {_text(HUB.get(dataset, dataset))}"]
-        lines += [f"      name: {_text(f'{dataset}, {PROTOCOLS.get(protocol, protocol)}')}", "    metrics:"]
-        for name, metric in MEASURES.items():
-            lines += [f"    - type: {metric}", f"      name: {_text(TITLES[name])}"]
-            lines += [f"      value: {scores[name]['value']:.4f}"]
-    return lines
+def _eval_results(facts: Facts) -> list[EvalResult]:
+    name = facts.corpora[0]["name"]
+    return [
+        EvalResult(
+            task_type="audio-classification",
+            task_name="Speech emotion recognition",
+            dataset_type=_dataset(name),
+            dataset_name=f"{name}, {PROTOCOLS.get(protocol, protocol)}",
+            dataset_config=protocol,
+            metric_type=metric,
+            metric_name=TITLES[measure],
+            metric_value=round(scores[measure]["value"], 4),
+        )
+        for protocol, scores in facts.metrics.items()
+        for measure, metric in MEASURES.items()
+    ]
 
 
 def _summary(facts: Facts) -> str:
@@ -197,14 +199,7 @@ Measured on {line["recordings"]} recordings {seen}; the file in bold is opened b
 def _limits(facts: Facts) -> str:
     corpora = ", ".join(c["name"] for c in facts.corpora)
     speakers = sum(c["speakers"] for c in facts.corpora)
-    nemo = any(c["name"] == "nemo" for c in facts.corpora)
-    actors = " nEMO's are Polish actors who speak short, phonetically rich sentences in a quiet room." if nemo else ""
-    free = (
-        "\n\nnEMO is licensed CC BY-NC-SA 4.0: these weights are for non-commercial use only, and what is made of them "
-        'is shared alike. Cite Christop, "nEMO: Dataset of Emotional Speech in Polish", LREC-COLING 2024.'
-        if nemo
-        else ""
-    )
+    voices = "".join(f" {info.voices}" for info in _known(facts) if info.voices)
     beyond = "Spontaneous speech, other languages and children are outside what it learnt"
     if {"phone", "noise"} <= facts.metrics.keys():
         beyond += "; what a telephone and noise cost is above."
@@ -215,7 +210,7 @@ def _limits(facts: Facts) -> str:
 For research and teaching on emotion in speech, for exploring recordings, and as a base to adapt to labelled speech of
 one's own.
 
-* The voices are acted and few ({speakers} speakers of {corpora}).{actors}
+* The voices are acted and few ({speakers} speakers of {corpora}).{voices}
   {beyond}
 * It knows {len(facts.labels)} emotions and always answers with one. Where no probability is high, it does not know.
 * It hears how something is said, not what a person feels. **It is not for decisions about people**: hiring, teaching,
@@ -225,7 +220,21 @@ one's own.
 
 ## Licence
 
-{facts.licence}.{free}{_notices(facts)}"""
+{facts.licence}.{_terms(facts)}{_notices(facts)}"""
+
+
+def _terms(facts: Facts) -> str:
+    """What the corpora ask of whoever uses the weights."""
+    lines = []
+    for info in _known(facts):
+        if info.noncommercial:
+            shared = ", and what is made of them is shared alike" if "-SA" in info.licence else ""
+            lines.append(
+                f"{info.title} is licensed {info.licence}: these weights are for non-commercial use only{shared}."
+            )
+        if info.citation:
+            lines.append(f"Cite {info.citation}.")
+    return "\n\n" + " ".join(lines) if lines else ""
 
 
 def _notices(facts: Facts) -> str:
