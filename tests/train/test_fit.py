@@ -21,7 +21,8 @@ from tembr.features import find
 from tembr.features.inputs import WAVEFORM, RepresentationInput
 from tembr.features.store import FeatureStore
 from tembr.train.checkpoint import SafetensorsIO
-from tembr.train.fit import discard_checkpoints, fit
+from tembr.train.fit import fit
+from tembr.train.history import discard_checkpoints
 from tembr.train.module import TrainingModule
 from tembr.train.settings import TrainSettings
 from tests.train.conftest import FEATURES, trained_on, training, untrained

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import log_softmax, softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from tembr.ensemble.heldout import Part
 from tembr.ensemble.weighting import negative_log_likelihood
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse regularisation strengths (scikit-learn's C) to choose from."""
@@ -46,10 +48,14 @@ def _features(logits: np.ndarray) -> np.ndarray:
 
 
 def _model(strength: float) -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(C=strength, max_iter=2_000)
 
 
 def _inner_folds(part: Part, seed: int, by_speaker: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    from sklearn.model_selection import GroupKFold, StratifiedKFold
+
     speakers = len(np.unique(part.speakers))
     if by_speaker and speakers > 1:
         splits = GroupKFold(min(INNER_FOLDS, speakers)).split(part.classes, groups=part.speakers)

@@ -28,8 +28,7 @@ from tembr.files import atomic_write, digest
 from tembr.models import Member, MemberSettings, fit_member
 from tembr.progress import Progress
 from tembr.splits import Fold
-from tembr.train.fit import discard_checkpoints
-from tembr.train.history import write_history
+from tembr.train.history import discard_checkpoints, write_history
 
 
 @dataclass(frozen=True)

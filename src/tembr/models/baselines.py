@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from torch import nn
 
 from tembr.features.extract import find
@@ -19,6 +16,10 @@ from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData, mean_over_time
 from tembr.progress import Progress
+
+if TYPE_CHECKING:
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
 
 NEVER = -1e4
 """Logit of what was never met in training."""
@@ -79,6 +80,9 @@ class SvmSettings(_OnMeans):
         return _SupportVectors(find(self.representation).bins(features), labels)
 
     def _fit(self, module: _SupportVectors, means: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> None:
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
         scaler = StandardScaler().fit(means)
         found = SVC(C=self.c, kernel="rbf", break_ties=True).fit(scaler.transform(means), classes)
         module.take(scaler, found)
@@ -104,6 +108,9 @@ class DiscriminantsSettings(_OnMeans):
         return _Discriminants(find(self.representation).bins(features), labels)
 
     def _fit(self, module: _Discriminants, means: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> None:
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.preprocessing import StandardScaler
+
         voices = np.unique(speakers, return_inverse=True)[1]
         groups, which = np.unique(voices * module.classes + classes, return_inverse=True)
         scaler = StandardScaler().fit(means)

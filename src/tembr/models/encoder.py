@@ -8,8 +8,6 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 from pydantic import Field
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from tembr.features.encoder import encoder_input, load_encoder
@@ -72,6 +70,9 @@ class EncoderSettings(MemberSettings):
         return [{"seconds": time.perf_counter() - started}]
 
     def _classifier(self):
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.linear_model import LogisticRegression
+
         if self.classifier == "regression":
             return LogisticRegression(C=self.c, max_iter=1_000)
         return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage)

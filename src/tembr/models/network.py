@@ -19,7 +19,6 @@ from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData
 from tembr.models.torchvision import build_network, check_network
 from tembr.progress import Progress
-from tembr.train.fit import Training, fit
 from tembr.train.settings import TrainSettings
 
 
@@ -67,6 +66,8 @@ class NetworkSettings(MemberSettings):
         return (RepresentationInput(WAVEFORM, features),) if waveform else ()
 
     def fit(self, module: NetworkModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
+        from tembr.train.fit import Training, fit  # Lightning takes seconds to import, and most commands never train
+
         features = data.features
         training = Training(find(self.takes), len(data.labels), features, self.augment, self.train, seed)
         table = data.tables[(*self.training_inputs(features), *self.inputs(features))[0]]

@@ -19,9 +19,9 @@ from tembr.errors import ConfigError
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureTable
+from tembr.train.callbacks import History, Steps
 from tembr.train.checkpoint import SafetensorsIO
 from tembr.train.data import FeatureDataset, evaluation_loader, training_loader
-from tembr.train.history import History, Steps
 from tembr.train.module import TrainingModule
 from tembr.train.settings import TrainSettings
 
@@ -65,7 +65,7 @@ def fit(
     With a validation part it stops early and keeps the state with the lowest validation loss, or the last one
     (`TrainSettings.keep`). Without one it trains for all epochs, keeps the last state, and a 'plateau' schedule keeps
     its first rate: for a model to ship. Leaves `history.csv` in `folder`, and the checkpoints, for
-    `discard_checkpoints` once the result is safe.
+    `history.discard_checkpoints` once the result is safe.
 
     Args:
         classifier: untrained, a `network` on a `picture`.
@@ -108,12 +108,6 @@ def _keeping(settings: TrainSettings, folder: Path, validated: bool) -> list[lig
         return [latest]
     best = ModelCheckpoint(folder, "best", monitor="val_loss", save_weights_only=True, enable_version_counter=False)
     return [EarlyStopping("val_loss", patience=settings.waits, check_finite=False), best, latest]
-
-
-def discard_checkpoints(folder: Path) -> None:
-    """Remove what only an interrupted training needs."""
-    for name in ("last.ckpt", "best.ckpt"):
-        (folder / name).unlink(missing_ok=True)
 
 
 def _module(training: Training, classifier: nn.Module, train: FeatureDataset) -> TrainingModule:
