@@ -13,8 +13,42 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each of the two workers
 import platformdirs
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadFileScheduling
+
+LONGEST = (
+    "test_notebooks.py",
+    "ensemble",
+    "export",
+    "experiment/test_run.py",
+    "train",
+    "test_telemetry.py",
+    "test_cli.py",
+)
+"""Files, and folders whose files share what was trained for them: each stays on one worker, these begin first."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def group_of(nodeid: str) -> str:
+    """The tests that stay on one worker: a file's, or a folder's where it is one of `LONGEST`."""
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    return next((one for one in LONGEST if file == one or file.startswith(f"{one}/")), file)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    groups = [*LONGEST, *(group for item in items if (group := group_of(item.nodeid)) not in LONGEST)]
+    items.sort(key=lambda item: groups.index(group_of(item.nodeid)))
+
+
+class _Groups(LoadFileScheduling):
+    """By `group_of`, in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> LoadFileScheduling:
+    return _Groups(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +13,7 @@ import pytest
 from tembr.ensemble import EnsembleFolder
 from tembr.ensemble.search import open_storage
 from tests.command import tembr_here
+from tests.processes import TEMBR, Process
 
 OPTIONS = ("--members", "chroma,rms", "--protocol", "random", "--quiet")
 
@@ -25,9 +22,8 @@ def ensemble(capsys, study: Path, *more: str):
     return tembr_here(capsys, "ensemble", "--study", str(study), *OPTIONS, *more)
 
 
-def start(study: Path, *more: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tembr.cli", "ensemble", "--study", str(study), *OPTIONS, *more]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def start(study: Path, *more: str) -> Process:
+    return Process(TEMBR, "ensemble", "--study", str(study), *OPTIONS, *more)
 
 
 def trials(database: Path) -> int:
@@ -39,7 +35,7 @@ def trials(database: Path) -> int:
         return 0
 
 
-def wait_for_trials(database: Path, count: int, process: subprocess.Popen) -> None:
+def wait_for_trials(database: Path, count: int, process: Process) -> None:
     while trials(database) < count:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
@@ -63,8 +59,8 @@ def test_a_killed_search_goes_on_where_it_stopped(capsys, study, tmp_path):
     folder = Path(shutil.copytree(study.folder, tmp_path / "killed", ignore=shutil.ignore_patterns("ens*", "mlflow*")))
     process = start(folder, "--trials", "25")
     wait_for_trials(folder / "ensemble" / "search.db", 5, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    process.wait()
     had = trials(folder / "ensemble" / "search.db")
     done = ensemble(capsys, folder, "--trials", "25")
     assert done.status == 0, done.err
@@ -83,8 +79,8 @@ def test_two_processes_share_one_search(capsys, untracked, tmp_path):
     process = start(untracked, *share, "--out", str(tmp_path / "one"))
     wait_for_trials(database, 1, process)
     done = ensemble(capsys, untracked, *share, "--out", str(tmp_path / "other"))
-    _, errors = process.communicate()
-    assert (done.status, process.returncode) == (0, 0), done.err + errors
+    status, _, errors = process.finished()
+    assert (done.status, status) == (0, 0), done.err + errors
     with open_storage(f"sqlite:///{database}") as storage:
         (search,) = storage.get_all_studies()
         assert search.study_name.startswith("random · all · ")

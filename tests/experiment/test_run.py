@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +18,7 @@ from tembr.experiment import Study
 from tembr.experiment.member import score_predictions
 from tembr.experiment.run import run_study
 from tembr.experiment.settings import load_settings
+from tests.processes import TEMBR, Process
 
 SETTINGS = load_settings(
     overrides=["features.window=1.0", "train.epochs=2", "split.folds=2", "train.device=cpu"],
@@ -196,14 +193,13 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(study, tmp_path):
         "track.enabled=false",
     ):
         arguments += ["--set", setting]
-    command = [sys.executable, "-m", "tembr.cli", "study", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = Process(TEMBR, "study", *arguments)
     while not list(tmp_path.glob("chroma/fold-*/last.ckpt")) and process.poll() is None:
         time.sleep(0.01)
     assert process.poll() is None, "finished before it could be killed"
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
-    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert Process(TEMBR, "study", *arguments).finished()[0] == 0
     ours, theirs = (Study.read(p).predictions("chroma", "speaker") for p in (tmp_path, study.folder))
     columns = [c for c in ours.columns if c.startswith("p_")]
     np.testing.assert_array_equal(ours[columns], theirs[columns])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.processes import Process
 
 FULL = """
 import resource, signal, sys
@@ -20,7 +19,7 @@ except StoreError as error:
 
 
 def test_no_room_for_the_store_is_one_line_with_a_way_on(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 1
-    assert "MLflow's store could not be used" in done.stdout and "track.enabled=false" in done.stdout
+    status, said, errors = Process(FULL, str(tmp_path)).finished()
+    assert status == 0, errors
+    assert said.count("\n") == 1
+    assert "MLflow's store could not be used" in said and "track.enabled=false" in said

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +19,7 @@ from tembr.features import FeatureSettings, extract
 from tembr.features import store as store_module
 from tembr.features.inputs import WAVEFORM, RepresentationInput
 from tembr.features.store import FeatureStore
+from tests.processes import Process
 
 NAMES = ("melspectrogram", "mfcc", "rms")
 SETTINGS = FeatureSettings(window=1.0)
@@ -67,8 +64,8 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-def fill(root: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", FILL, str(root), *arguments], stderr=subprocess.PIPE, text=True)
+def fill(root: Path, *arguments: str) -> Process:
+    return Process(FILL, str(root), *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +179,7 @@ def test_killed_twice_ends_with_the_same_bytes(tmp_path, undisturbed):
         while len(list(killed.glob("*/*.json"))) < shards and process.poll() is None:
             time.sleep(0.001)
         assert process.poll() is None, "finished before it could be killed"
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     assert fill(killed).wait() == 0
     finished = {name: data for name, data in contents(killed).items() if not Path(name).name.startswith(".")}
@@ -196,8 +193,7 @@ def test_two_processes_fill_one_cache_at_once(tmp_path, undisturbed):
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
-    process = fill(tmp_path, "20000")
-    _, message = process.communicate()
+    _, _, message = fill(tmp_path, "20000").finished()
     assert message.startswith("StoreError: cannot write") and message.count("\n") == 1
     for manifest in tmp_path.glob("*/*.json"):
         assert json.loads(manifest.read_text())

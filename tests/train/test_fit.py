@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -25,13 +21,12 @@ from tembr.train.fit import fit
 from tembr.train.history import discard_checkpoints
 from tembr.train.module import TrainingModule
 from tembr.train.settings import TrainSettings
+from tests.processes import Process
 from tests.train.conftest import FEATURES, trained_on, training, untrained
 
 CHILD = """
-import signal
 import sys
 import time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
 from pathlib import Path
 import numpy as np
 from tembr.corpora import load_corpus
@@ -93,14 +88,12 @@ def test_another_seed_gives_another_result(trained, tables, classes, parts, tmp_
 
 
 def test_killed_in_the_middle_it_ends_as_if_undisturbed(trained, tables, classes, parts, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=os.getcwd()
-    )
+    process = Process(CHILD, str(tmp_path))
     for line in process.stdout:
         if line.strip() == "3":
             break
     time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     assert (tmp_path / "last.ckpt").exists()
     resumed = train(tables, classes, parts, tmp_path, epochs=6)
@@ -109,14 +102,12 @@ def test_killed_in_the_middle_it_ends_as_if_undisturbed(trained, tables, classes
 
 
 def test_ctrl_c_can_be_continued(tables, classes, parts, tmp_path, trained):
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = Process(CHILD, str(tmp_path))
     for line in process.stdout:
         if line.strip() == "2":
             break
-    process.send_signal(signal.SIGINT)
-    _, message = process.communicate()
+    process.interrupt()
+    _, _, message = process.finished()
     assert "KeyboardInterrupt" in message
     resumed = train(tables, classes, parts, tmp_path, epochs=6)
     assert without_time(resumed.history) == without_time(trained[0].history)
