@@ -13,7 +13,7 @@ from tembr.cli import app
 from tembr.cli.options import Words
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.settings import CorpusSettings
-from tembr.export.bundling import Inputs
+from tembr.export.settings import Inputs
 from tembr.export.quantize import Quantize
 from tests.command import tembr_here
 

@@ -7,7 +7,8 @@ from tembr.extras import needed
 
 with needed("tembr.export", "train"):
     from tembr.ensemble.folder import EnsembleFolder
-    from tembr.export.bundling import ExportSettings, export_bundle
+    from tembr.export.bundling import export_bundle
     from tembr.export.member import read_member_folder
+    from tembr.export.settings import ExportSettings
 
 __all__ = ["EnsembleFolder", "ExportSettings", "export_bundle", "read_member_folder"]

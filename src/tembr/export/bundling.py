@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
 from uuid import uuid4
 
 import numpy as np
@@ -20,7 +19,7 @@ from tembr.bundle import CARD, FACTS, MODEL, BundleError, Facts, write_facts
 from tembr.corpora.corpus import Utterance
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.joined import Ensemble
-from tembr.errors import ConfigError, StoreError
+from tembr.errors import StoreError
 from tembr.export.card import model_card
 from tembr.export.facts import gather_facts, metadata, self_test_answer
 from tembr.export.graph import features_graph, nobody, sample_rate_of, waveform_graph, with_defaults
@@ -28,64 +27,21 @@ from tembr.export.measure import FULL, Measured, best, measure
 from tembr.export.notices import NOTICE, notice_text
 from tembr.export.onnx import write_metadata
 from tembr.export.optimize import Optimized, optimize
-from tembr.export.quantize import CALIBRATION, Quantize, Variant, variants
+from tembr.export.quantize import CALIBRATION, Variant, variants
 from tembr.export.recordings import ExportRecordings, find_recordings, read_waveforms
 from tembr.export.report import write_report
 from tembr.export.runtime import Feed, make_feed
+from tembr.export.settings import ExportSettings
 from tembr.export.verify import Verification, verify_graph
 from tembr.files import write_bytes
 from tembr.outputs import require_own_folder
 from tembr.progress import Progress
 from tembr.training_record import RECORD, write_record
 
-Inputs = Literal["waveform", "features"]
-
 OPTIMIZATION, VERIFICATION = "optimization.json", "verification.json"
 RECORDED = "recordings noted in the training record"
 PARTS = (MODEL, FACTS, CARD, NOTICE, RECORD, OPTIMIZATION, VERIFICATION, "quantized/*.onnx", "quantized/quantization.*")
 """Of a bundle; what else lies in its folder is somebody else's."""
-
-
-@dataclass(frozen=True)
-class ExportSettings:
-    """How a bundle is made.
-
-    Attributes:
-        inputs: 'waveform' (samples in, everything in the graph) or 'features' (one input a representation).
-        quantize: 'none', 'dynamic' (variants that need no calibration) or 'static' (all).
-        corpus_dir: where the study's corpus lies on this machine; None is where the study found it.
-        name: of the bundle; by default the corpus and the members.
-        version: of the bundle, as its maker counts.
-        licence: of the weights; by default that of the corpora.
-        recordings: compared with PyTorch before anything is written.
-        default: name of the variant that opens; None takes the best on the held-out recordings (`best`).
-        only_default: leave the default variant alone in the folder, as `model.onnx`.
-        force: the folder may hold something else than a bundle; what is in it stays.
-
-    Raises:
-        ConfigError: an unknown word, a default that is not made, or no recordings.
-    """
-
-    inputs: Inputs = "waveform"
-    quantize: Quantize = "none"
-    corpus_dir: str | None = None
-    name: str = ""
-    version: str = "1.0.0"
-    licence: str = ""
-    recordings: int = 200
-    default: str | None = None
-    only_default: bool = False
-    force: bool = False
-
-    def __post_init__(self):
-        for option, known in (("inputs", Inputs), ("quantize", Quantize)):
-            if getattr(self, option) not in get_args(known):
-                raise ConfigError(f"{option} {getattr(self, option)!r}: choose from {', '.join(get_args(known))}")
-        known = [FULL, *(v.name for v in variants(self.quantize))]
-        if self.default not in (None, *known):
-            raise ConfigError(f"default {self.default!r}: quantize {self.quantize} makes {', '.join(known)}")
-        if self.recordings < 1:
-            raise ConfigError(f"recordings {self.recordings}: a graph is verified on at least one; 200 is usual")
 
 
 def export_bundle(

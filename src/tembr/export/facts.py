@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import onnx
 
@@ -16,10 +15,8 @@ from tembr.export.notices import notices
 from tembr.export.onnx import WAVEFORM
 from tembr.export.recordings import ExportRecordings
 from tembr.export.runtime import make_feed, open_session, posteriors
+from tembr.export.settings import ExportSettings
 from tembr.features.inputs import Input
-
-if TYPE_CHECKING:
-    from tembr.export.bundling import ExportSettings
 
 MEASURES = ("n", "folds", "accuracy", "uar", "macro_f1", "ece", "uar_per_fold")
 

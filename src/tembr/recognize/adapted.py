@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,57 +15,8 @@ from tembr.corpora.corpus import Corpus, Utterance
 from tembr.errors import AudioError, CorpusError
 from tembr.extras import require
 from tembr.recognize.adaptation import knowledge_of, learn
-from tembr.recognize.evaluation import Evaluation, gap
+from tembr.recognize.evaluation import Adapted, Draw, Evaluation, gap
 from tembr.recognize.recognizer import Recognizer
-
-if TYPE_CHECKING:
-    from tembr.evaluate.significance import Difference
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Which recordings of a corpus a recognizer is adapted to, and which it is then asked about.
-
-    Attributes:
-        recordings: drawn from each speaker.
-        seed: of the draw.
-        adapting: speaker → the recordings drawn, of which nothing but the sound is used.
-        scored: all other recordings of these speakers.
-        left_out: speaker → why none of theirs is scored.
-    """
-
-    recordings: int
-    seed: int
-    adapting: dict[str, tuple[Utterance, ...]]
-    scored: Corpus
-    left_out: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Adapted:
-    """A corpus heard by a recognizer of its own for each speaker.
-
-    Attributes:
-        draw: what was adapted to and what was left out.
-        evaluation: of the scored recordings, heard by the adapted recognizers.
-        gain: UAR of the adapted less that of the unadapted recognizer, over the same recordings.
-    """
-
-    draw: Draw
-    evaluation: Evaluation
-    gain: Difference
-
-    def as_dict(self) -> dict:
-        """The adapted scores, with the gain, what was drawn and who was left out."""
-        return {
-            "recordings": self.draw.recordings,
-            "seed": self.draw.seed,
-            "speakers": len(self.draw.adapting),
-            "left_out": sorted(self.draw.left_out),
-            "gain": asdict(self.gain),
-            "failures": len(self.evaluation.failures),
-            **self.evaluation.scores.as_dict(),
-        }
 
 
 def check(recognizer: Recognizer) -> None:

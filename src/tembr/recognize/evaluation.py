@@ -23,7 +23,6 @@ from tembr.recognize.recognizer import Recognizer
 
 if TYPE_CHECKING:
     from tembr.evaluate.significance import Difference
-    from tembr.recognize.adapted import Adapted
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,52 @@ class Degraded:
         scores = self.evaluation.scores
         figures = {"uar": asdict(scores.uar), "drop": asdict(self.drop)}
         return {"n": scores.n, **figures, "failures": len(self.evaluation.failures)}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which recordings of a corpus a recognizer is adapted to, and which it is then asked about.
+
+    Attributes:
+        recordings: drawn from each speaker.
+        seed: of the draw.
+        adapting: speaker → the recordings drawn, of which nothing but the sound is used.
+        scored: all other recordings of these speakers.
+        left_out: speaker → why none of theirs is scored.
+    """
+
+    recordings: int
+    seed: int
+    adapting: dict[str, tuple[Utterance, ...]]
+    scored: Corpus
+    left_out: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A corpus heard by a recognizer of its own for each speaker.
+
+    Attributes:
+        draw: what was adapted to and what was left out.
+        evaluation: of the scored recordings, heard by the adapted recognizers.
+        gain: UAR of the adapted less that of the unadapted recognizer, over the same recordings.
+    """
+
+    draw: Draw
+    evaluation: Evaluation
+    gain: Difference
+
+    def as_dict(self) -> dict:
+        """The adapted scores, with the gain, what was drawn and who was left out."""
+        return {
+            "recordings": self.draw.recordings,
+            "seed": self.draw.seed,
+            "speakers": len(self.draw.adapting),
+            "left_out": sorted(self.draw.left_out),
+            "gain": asdict(self.gain),
+            "failures": len(self.evaluation.failures),
+            **self.evaluation.scores.as_dict(),
+        }
 
 
 def known_to(labels: Sequence[str], corpus: Corpus, unmapped: str = "error") -> Corpus:
