@@ -46,7 +46,7 @@ def test_an_error_comes_out_in_its_place_and_ends_the_work(threads):
 
 def test_the_rest_is_given_up_when_nobody_asks_any_more():
     begun = []
-    answers = in_order(lambda item: begun.append(item) or time.sleep(0.01), range(100), threads=2)
+    answers = in_order(lambda item: begun.append(item) or time.sleep(0.05), range(100), threads=2)
     next(answers)
     answers.close()
     assert len(begun) < AHEAD * 2 and not [t for t in threading.enumerate() if t.name.startswith("tembr")]
