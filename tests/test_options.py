@@ -13,8 +13,8 @@ from tembr.cli import app
 from tembr.cli.options import Words
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.settings import CorpusSettings
-from tembr.export.settings import Inputs
 from tembr.export.quantize import Quantize
+from tembr.export.settings import Inputs
 from tests.command import tembr_here
 
 

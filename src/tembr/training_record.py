@@ -31,7 +31,7 @@ class TrainingRecord:
 
     def has(self, digest: int) -> bool:
         at = np.searchsorted(self.digests, np.uint64(digest))
-        return at < len(self.digests) and int(self.digests[at]) == digest
+        return bool(at < len(self.digests) and self.digests[at] == np.uint64(digest))
 
 
 def recording_digest(utterance: Utterance) -> int:

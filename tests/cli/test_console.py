@@ -69,3 +69,8 @@ def test_warnings_are_a_line_on_stderr_and_nowhere_else(capsys, caplog, monkeypa
     logger.warning("[3] shards are damaged")
     assert capsys.readouterr().err.split() == ["WARNING", "[3]", "shards", "are", "damaged"]
     assert not caplog.records and len(logger.handlers) == 1
+
+
+def test_a_line_is_said_as_it_is(capsys):
+    say("left out: [b]a :smile: [/c].wav")
+    assert capsys.readouterr().err == "left out: [b]a :smile: [/c].wav\n"

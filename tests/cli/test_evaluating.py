@@ -65,6 +65,13 @@ def test_what_averages_are_over_is_said_and_which_answers_are_errors(shown):
     assert "averages over the emotions that occur: anger, fear; answers sadness count as errors" in said
 
 
+def test_names_with_brackets_and_colons_are_shown_as_they_are(shown):
+    names = ("[/a]", "a:on:b")
+    truth, speakers = [0, 1, 0, 1], [names[n % 2] for n in range(4)]
+    said, _ = shown(replace(CLEAN, scores=score(np.array(truth), CLEAN.posteriors, LABELS, speakers)))
+    assert all(f"\n{name} " in said for name in names)
+
+
 def test_labels_that_were_asked_for_are_said(shown):
     said, last = shown(replace(CLEAN, restricted=True))
     assert "answered only with: anger, fear, sadness" in said and last["restricted_to"] == list(LABELS)

@@ -95,3 +95,9 @@ def test_half_a_second_ends_a_stretch(pause, stretches):
 def test_stretches_at_another_rate_are_of_the_same_time():
     whole, half = (cut((0, 10), (0.9, 12), (0, 20), rate=rate) for rate in (16_000, 8_000))
     assert half == [(begin // 2, end // 2) for begin, end in whole]
+
+
+def test_the_first_stretch_may_be_as_short_as_any_other():
+    spoken = (0.9, 10), (0, 20)
+    assert len(cut(*spoken)) == len(cut((0, 20), *spoken)) == 1
+    assert cut((0.9, 9), (0, 20)) == cut((0, 20), (0.9, 9), (0, 20)) == []

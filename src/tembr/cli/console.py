@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-results = Console(highlight=False, soft_wrap=not (sys.stdout and sys.stdout.isatty()))
+PLAIN = {"highlight": False, "markup": False, "emoji": False}
+"""Names of files, speakers and labels are shown as they are, brackets and colons too."""
+
+errors = Console(stderr=True, soft_wrap=True, **PLAIN)
+results = Console(soft_wrap=not (sys.stdout and sys.stdout.isatty()), **PLAIN)
 
 
 def log_to_stderr() -> None:
@@ -42,7 +45,7 @@ class Counter:
 def progress_bars() -> Iterator[Counter]:
     """Progress bars on stderr, gone when the work is done; nothing where stderr is not a terminal."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -54,4 +57,4 @@ def progress_bars() -> Iterator[Counter]:
 
 def say(line: str) -> None:
     """A line about the work, on stderr."""
-    errors.print(line, markup=False)
+    errors.print(line)

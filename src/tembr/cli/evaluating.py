@@ -132,13 +132,13 @@ def show(evaluation: Evaluation) -> None:
 
     content = evaluation.as_dict()
     if evaluation.overlap and evaluation.overlap.trained:
-        results.print(evaluation.overlap.said(), "", sep="\n", markup=False)
+        results.print(evaluation.overlap.said(), "", sep="\n")
     measures = Table("measure", "value", "95 % interval", box=None, pad_edge=False)
     for name in ("accuracy", "uar", "macro_f1", "ece"):
         interval = content[name]
         measures.add_row(name, f"{interval['value']:.3f}", f"{interval['low']:.3f} – {interval['high']:.3f}")
     results.print(measures)
-    results.print(_averaged(content), markup=False)
+    results.print(_averaged(content))
     results.print("", *_confident(content), sep="\n")
     for title in ("per_class", "per_speaker", "per_gender"):
         if content[title]:

@@ -78,7 +78,8 @@ class Cutter:
         )
         self._buffer, self._first = np.empty(0, np.float32), 0  # samples not yet decided, and where they begin
         self._chunks = 0
-        self._begin: int | None = None  # of the open stretch
+        self._begin: int | None = None  # of the open stretch, with its margin
+        self._opened = 0  # where speech began in it
         self._heard = self._given = 0  # its last sample known to be speech; its first not yet given away
 
     def stretches(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
@@ -100,10 +101,10 @@ class Cutter:
         self._chunks += 1
         if self._begin is None and probability >= BEGIN:
             self._begin = self._given = max(self._given, now - self._margin)
-            self._heard = end
+            self._opened, self._heard = now, end
         elif self._begin is not None and probability >= GO_ON:
             self._heard = end
-        if self._begin is not None and self._heard - self._begin >= self._shortest + self._margin:
+        if self._begin is not None and self._heard - self._opened >= self._shortest:
             yield from self._give(self._heard)
         if self._begin is not None and end - self._heard >= self._pause:
             yield from self._close()
