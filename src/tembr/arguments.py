@@ -116,7 +116,7 @@ RULES = {
     "threads": optional(THREADS),
     "on_error": one_of("report", "raise"),
     "progress": optional(FUNCTION),
-    "told": optional(FUNCTION),
+    "on_warning": optional(FUNCTION),
     "path": PATH,
     "folder": PATH,
     "variant": optional(TEXT),

@@ -93,7 +93,7 @@ def test_one_file_takes_one_thread(fake, monkeypatch, files, threads):
 @pytest.mark.parametrize(("channel", "heard"), [("each", "mix"), ("left", "left"), (2, 2)])
 def test_a_speaker_is_adapted_to_on_the_channel_asked_for_where_it_is_one(fake, channel, heard):
     answer_all(Request(("a.wav",), adapt="anna", channel=channel, threads=2))
-    assert fake.adapted == [("anna", {"threads": 2, "told": predicting.tell, "channel": heard})]
+    assert fake.adapted == [("anna", {"threads": 2, "on_warning": predicting.tell, "channel": heard})]
 
 
 def test_a_speakers_file_is_told_from_a_folder_of_such_a_name(fake, tmp_path):

@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from tembr import audio
 from tembr.corpora import demo
-from tembr.corpora.voice import FRAME_RATE, SAMPLE_RATE, Manner, Speaker, speak
+from tembr.corpora.voice import FRAME_RATE, SAMPLE_RATE, Prosody, Speaker, speak
 from tembr.emotions import EMOTIONS
 from tembr.errors import CorpusError
 from tembr.features.settings import FeatureSettings
@@ -21,7 +21,7 @@ from tembr.models.base import member_settings
 from tembr.models.data import FoldData
 from tembr.progress import Progress
 
-STEADY = Manner(
+STEADY = Prosody(
     pitch=1, span=0, rise=0, level=0, tempo=1, breath=0, tilt=1, jitter=0, tremor=0, stress=0, attack=0
 )  # fmt: skip
 
@@ -102,14 +102,14 @@ def test_a_steady_voice_has_its_pitch_as_the_spacing_of_its_harmonics():
 
 def test_length_is_a_whole_number_of_frames():
     speaker = Speaker("X", "male", pitch=125.0, tract=1.0, colour=np.ones(257), noise=0.001)
-    waveform = speak("aeiou", speaker, demo.MANNERS["neutral"], np.random.default_rng(0))
+    waveform = speak("aeiou", speaker, demo.PROSODIES["neutral"], np.random.default_rng(0))
     assert (len(waveform) / SAMPLE_RATE * FRAME_RATE).is_integer()
 
 
-def _loudness(manner: Manner) -> np.ndarray:
+def _loudness(prosody: Prosody) -> np.ndarray:
     """Level of each frame of "aaaaa", without its beginning and end."""
     speaker = Speaker("X", "male", pitch=FRAME_RATE, tract=1.0, colour=np.ones(257), noise=0.0)
-    waveform = speak("aaaaa", speaker, manner, np.random.default_rng(0))
+    waveform = speak("aaaaa", speaker, prosody, np.random.default_rng(0))
     hop = round(SAMPLE_RATE / FRAME_RATE)
     return np.sqrt(np.mean(waveform.reshape(-1, hop) ** 2, axis=1))[10:-10]
 

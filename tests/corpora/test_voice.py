@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tembr.corpora.voice import HOP_LENGTH, N_FFT, SAMPLE_RATE, Manner, Speaker, speak
+from tembr.corpora.voice import HOP_LENGTH, N_FFT, SAMPLE_RATE, Prosody, Speaker, speak
 
-MANNER = Manner(
+MANNER = Prosody(
     pitch=1, span=0, rise=0, level=-20, tempo=1, breath=0, tilt=1, jitter=0, tremor=0, stress=0, attack=0
 )  # fmt: skip
 SPEAKER = Speaker("a", "male", 120.0, 1.0, np.ones(N_FFT // 2 + 1), 0.0)
 
 
-def said(vowels: str = "aaaa", seed: int = 0, speaker: Speaker = SPEAKER, **manner) -> np.ndarray:
-    return speak(vowels, speaker, replace(MANNER, **manner), np.random.default_rng(seed))
+def said(vowels: str = "aaaa", seed: int = 0, speaker: Speaker = SPEAKER, **prosody) -> np.ndarray:
+    return speak(vowels, speaker, replace(MANNER, **prosody), np.random.default_rng(seed))
 
 
 def power_at(wave: np.ndarray, low: float, high: float) -> float:

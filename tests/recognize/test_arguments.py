@@ -71,7 +71,12 @@ WRONG = {
         "channel": NO_CHANNEL,
     },
     "predict_iter": {"sources": ONE_RECORDING, "threads": NO_THREADS, "on_error": ("x",), "check_speech": NO_FLAG},
-    "adapt": {"recordings": (3, None), "threads": NO_THREADS, "told": ("loudly",), "channel": (*NO_CHANNEL, "each")},
+    "adapt": {
+        "recordings": (3, None),
+        "threads": NO_THREADS,
+        "on_warning": ("loudly",),
+        "channel": (*NO_CHANNEL, "each"),
+    },
     "for_speaker": {"speaker": (3, None, b"x")},
 }
 GIVEN = {

@@ -169,7 +169,7 @@ def test_a_voice_gets_a_label(recognizer, voice):
 
 def test_recordings_without_a_voice_are_not_adapted_to(voice):
     said = []
-    speaker = tembr.load().adapt([(voice, RATE), (synthesize("white noise", 1), RATE)], told=said.append).speaker
+    speaker = tembr.load().adapt([(voice, RATE), (synthesize("white noise", 1), RATE)], on_warning=said.append).speaker
     assert speaker.recordings == 1 and said[0].startswith("left out: ") and "no_speech" in said[0]
 
 

@@ -84,7 +84,7 @@ def _adapted(recognizer: Recognizer, request: Request) -> Recognizer:
     path, channel = request.adapt, "mix" if request.channel == "each" else request.channel
     if path.lower().endswith(".json") and not os.path.isdir(path):
         return recognizer.for_speaker(path)
-    return recognizer.adapt(path, threads=request.threads, told=tell, channel=channel)
+    return recognizer.adapt(path, threads=request.threads, on_warning=tell, channel=channel)
 
 
 def tell(line: str) -> None:

@@ -238,7 +238,7 @@ def adapt(
     from tembr.recognize.recognizer import load
 
     require_own_file(out, "speaker", force)
-    speaker = load(bundle, variant).adapt(folder, threads=threads, told=tell, channel=channel).speaker
+    speaker = load(bundle, variant).adapt(folder, threads=threads, on_warning=tell, channel=channel).speaker
     speaker.save(out)
     typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings")
 

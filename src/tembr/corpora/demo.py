@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 
 from tembr.corpora.corpus import Corpus, CorpusInfo, Utterance
-from tembr.corpora.voice import N_FFT, SAMPLE_RATE, VOWELS, Manner, Speaker, speak
+from tembr.corpora.voice import N_FFT, SAMPLE_RATE, VOWELS, Prosody, Speaker, speak
 from tembr.emotions import EMOTIONS
 from tembr.errors import CorpusError
 from tembr.files import cache_root, write_bytes
@@ -29,21 +29,21 @@ MARKER = "demo.json"
 """Written last: its presence says that every recording of its parameters is there."""
 
 # fmt: off
-MANNERS = {
-    #                   pitch   span   rise  level  tempo  breath   tilt  jitter  tremor  stress  attack
-    "anger":     Manner( 1.25,     6,    -2,     5,  1.15,   0.08,   0.8,  0.012,   0.05,    0.7,    1.3),
-    "fear":      Manner( 1.45,     3,     1,    -1,   1.3,    0.3,  1.15,   0.02,    0.5,    0.4,    0.8),
-    "happiness": Manner( 1.35,     8,     0,     3,  1.08,   0.12,     1,  0.006,   0.05,    0.6,    0.6),
-    "sadness":   Manner( 0.92,     2,    -3,    -5,  0.78,    0.3,   1.5,  0.008,   0.15,    0.2,    0.3),
-    "surprised": Manner(  1.4,     6,     9,     2,  0.98,   0.18,  1.05,  0.005,   0.05,    0.4,    0.4),
-    "neutral":   Manner(    1,     3,    -2,     0,     1,   0.12,   1.2,  0.004,   0.03,    0.4,    0.6),
+PROSODIES = {
+    #                    pitch   span   rise  level  tempo  breath   tilt  jitter  tremor  stress  attack
+    "anger":     Prosody( 1.25,     6,    -2,     5,  1.15,   0.08,   0.8,  0.012,   0.05,    0.7,    1.3),
+    "fear":      Prosody( 1.45,     3,     1,    -1,   1.3,    0.3,  1.15,   0.02,    0.5,    0.4,    0.8),
+    "happiness": Prosody( 1.35,     8,     0,     3,  1.08,   0.12,     1,  0.006,   0.05,    0.6,    0.6),
+    "sadness":   Prosody( 0.92,     2,    -3,    -5,  0.78,    0.3,   1.5,  0.008,   0.15,    0.2,    0.3),
+    "surprised": Prosody(  1.4,     6,     9,     2,  0.98,   0.18,  1.05,  0.005,   0.05,    0.4,    0.4),
+    "neutral":   Prosody(    1,     3,    -2,     0,     1,   0.12,   1.2,  0.004,   0.03,    0.4,    0.6),
 }
-"""The typical manner of each emotion; every speaker and every recording strays from it."""
+"""The typical prosody of each emotion; every speaker and every recording strays from it."""
 
-HABIT =          Manner( 0.12,   0.4,   0.4,     3,  0.12,    0.6,  0.15,    0.5,    0.5,    0.3,    0.3)
+HABIT =          Prosody( 0.12,   0.4,   0.4,     3,  0.12,    0.6,  0.15,    0.5,    0.5,    0.3,    0.3)
 """How far speakers' ways with one emotion differ: standard deviation of each factor's logarithm, of `level` in dB."""
 
-STRAY =          Manner( 0.04,  0.15,  0.15,     1,  0.04,   0.15,  0.04,   0.15,   0.15,   0.15,    0.1)
+STRAY =          Prosody( 0.04,  0.15,  0.15,     1,  0.04,   0.15,  0.04,   0.15,   0.15,   0.15,    0.1)
 """The same from recording to recording of one speaker and emotion."""
 # fmt: on
 
@@ -130,11 +130,11 @@ def _speaker(index: int, seed: int) -> Speaker:
     )
 
 
-def _sitting(speaker: Speaker, emotion: str, key: list[int]) -> tuple[Speaker, Manner]:
+def _sitting(speaker: Speaker, emotion: str, key: list[int]) -> tuple[Speaker, Prosody]:
     """One speaker's own way with an emotion, and how the microphone stood that day."""
     rng = np.random.default_rng([*key, 4, EMOTIONS.index(emotion)])
     placed = replace(speaker, colour=speaker.colour * _colour(PLACE, rng))
-    return placed, _vary(MANNERS[emotion], HABIT, rng)
+    return placed, _vary(PROSODIES[emotion], HABIT, rng)
 
 
 def _colour(decibels: float, rng: np.random.Generator) -> np.ndarray:
@@ -148,18 +148,18 @@ def _sentence(index: int, seed: int) -> str:
     return "".join(rng.choice(list(VOWELS), rng.integers(6, 10)))
 
 
-def _clip(speaker: Speaker, manner: Manner, vowels: str, key: list[int]) -> bytes:
+def _clip(speaker: Speaker, prosody: Prosody, vowels: str, key: list[int]) -> bytes:
     rng = np.random.default_rng(key)
-    waveform = speak(vowels, speaker, _vary(manner, STRAY, rng), rng)
+    waveform = speak(vowels, speaker, _vary(prosody, STRAY, rng), rng)
     file = io.BytesIO()
     soundfile.write(file, waveform, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return file.getvalue()
 
 
-def _vary(manner: Manner, deviation: Manner, rng: np.random.Generator) -> Manner:
-    drawn = {f.name: getattr(deviation, f.name) * rng.standard_normal() for f in fields(Manner)}
-    level = manner.level + drawn.pop("level")
-    return replace(manner, level=level, **{name: getattr(manner, name) * np.exp(d) for name, d in drawn.items()})
+def _vary(prosody: Prosody, deviation: Prosody, rng: np.random.Generator) -> Prosody:
+    drawn = {f.name: getattr(deviation, f.name) * rng.standard_normal() for f in fields(Prosody)}
+    level = prosody.level + drawn.pop("level")
+    return replace(prosody, level=level, **{name: getattr(prosody, name) * np.exp(d) for name, d in drawn.items()})
 
 
 def _read_marker(root: Path) -> _Recipe | None:

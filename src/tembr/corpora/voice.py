@@ -47,7 +47,7 @@ class Speaker:
 
 
 @dataclass(frozen=True)
-class Manner:
+class Prosody:
     """How something is said.
 
     Attributes:
@@ -77,19 +77,19 @@ class Manner:
     attack: float
 
 
-def speak(vowels: str, speaker: Speaker, manner: Manner, rng: np.random.Generator) -> np.ndarray:
+def speak(vowels: str, speaker: Speaker, prosody: Prosody, rng: np.random.Generator) -> np.ndarray:
     """Say a row of syllables, one letter of `VOWELS` each.
 
     Returns:
         waveform, shape `(samples,)`, float32 in [-1, 1] at `SAMPLE_RATE`, 0.8 to 3.5 s.
     """
-    frames = _frame_count(len(vowels), manner.tempo, rng)
+    frames = _frame_count(len(vowels), prosody.tempo, rng)
     place = np.linspace(0, len(vowels), frames, endpoint=False)  # syllable and part of it, per frame
-    pitch = _pitch(place, len(vowels), speaker, manner, rng)
-    loudness = _syllables(place, manner, rng)
-    source = _harmonics(pitch, manner.tilt) + 0.5 * manner.breath * rng.standard_normal(frames * HOP_LENGTH)
+    pitch = _pitch(place, len(vowels), speaker, prosody, rng)
+    loudness = _syllables(place, prosody, rng)
+    source = _harmonics(pitch, prosody.tilt) + 0.5 * prosody.breath * rng.standard_normal(frames * HOP_LENGTH)
     spoken = _filter(source.astype(np.float32), _envelope(vowels, place, speaker) * loudness[:, None])
-    level = 0.06 * 10 ** (manner.level / 20)
+    level = 0.06 * 10 ** (prosody.level / 20)
     waveform = level * spoken / (np.sqrt(np.mean(spoken**2)) + 1e-9)
     waveform += speaker.noise * rng.standard_normal(len(waveform))
     return np.tanh(waveform).astype(np.float32)  # a soft limit keeps it within full scale
@@ -100,13 +100,13 @@ def _frame_count(syllables: int, tempo: float, rng: np.random.Generator) -> int:
     return round(np.clip(seconds, 0.85, 3.45) * FRAME_RATE)
 
 
-def _pitch(place, syllables: int, speaker: Speaker, manner: Manner, rng) -> np.ndarray:
+def _pitch(place, syllables: int, speaker: Speaker, prosody: Prosody, rng) -> np.ndarray:
     """Fundamental frequency in Hz, shape `(frames,)`: declination, accents, trembling, jitter."""
     accents = rng.uniform(-0.5, 0.5, syllables + 1)
-    melody = np.interp(place, np.arange(syllables + 1), accents) * manner.span
-    drift = (place / syllables - 0.5) * manner.rise
-    unsteady = manner.jitter * rng.standard_normal(len(place)) + 0.1 * _trembling(len(place), manner.tremor)
-    hertz = speaker.pitch * manner.pitch * 2 ** ((melody + drift) / 12) * (1 + unsteady)
+    melody = np.interp(place, np.arange(syllables + 1), accents) * prosody.span
+    drift = (place / syllables - 0.5) * prosody.rise
+    unsteady = prosody.jitter * rng.standard_normal(len(place)) + 0.1 * _trembling(len(place), prosody.tremor)
+    hertz = speaker.pitch * prosody.pitch * 2 ** ((melody + drift) / 12) * (1 + unsteady)
     return np.clip(hertz, 60, 600)
 
 
@@ -114,10 +114,10 @@ def _trembling(frames: int, depth: float) -> np.ndarray:
     return min(depth, 1) * np.sin(2 * np.pi * _TREMBLING * np.arange(frames) / FRAME_RATE)
 
 
-def _syllables(place, manner: Manner, rng) -> np.ndarray:
+def _syllables(place, prosody: Prosody, rng) -> np.ndarray:
     """Loudness per frame, shape `(frames,)`: a swell in every syllable, silence at both ends."""
-    swell = np.sin(np.pi * (place % 1)) ** manner.attack * (1 + 0.7 * _trembling(len(place), manner.tremor))
-    accents = rng.uniform(1 - min(manner.stress, 1), 1, int(place[-1]) + 1)
+    swell = np.sin(np.pi * (place % 1)) ** prosody.attack * (1 + 0.7 * _trembling(len(place), prosody.tremor))
+    accents = rng.uniform(1 - min(prosody.stress, 1), 1, int(place[-1]) + 1)
     ends = np.minimum(1, np.minimum(np.arange(len(place)), np.arange(len(place))[::-1]) / 6)
     return (0.08 + swell * accents[place.astype(int)]) * ends
 

@@ -34,14 +34,14 @@ def adapt(
     network: Network,
     recordings,
     threads: int | None = None,
-    told: Callable[[str], None] = log.warning,
+    on_warning: Callable[[str], None] = log.warning,
     channel: str | int = "mix",
 ) -> Speaker:
     """Learn a speaker from what `Recognizer.adapt` takes.
 
     Args:
-        told: gets a line for every recording left out, one for what a folder holds that is not read, and one where
-            there are few.
+        on_warning: gets a line for every recording left out, one for what a folder holds that is not read, and one
+            where there are few.
         channel: as of `audio.Stream`.
 
     Raises:
@@ -50,15 +50,15 @@ def adapt(
     """
     network.require_adaptable()
     failures: list[AudioError] = []
-    sources, name = _sources(recordings, failures.append, told)
+    sources, name = _sources(recordings, failures.append, on_warning)
     rate = network.facts.sample_rate
     speaker = learn(
         network, [partial(Stream, source, rate, channel=channel) for source in sources], name, threads, failures
     )
     for error in failures:
-        told(f"left out: {error}")
+        on_warning(f"left out: {error}")
     if speaker.recordings < FEW:
-        told(few(speaker.recordings))
+        on_warning(few(speaker.recordings))
     return speaker
 
 
@@ -119,13 +119,13 @@ def knowledge_of(network: Network) -> Knowledge:
     prior = known.get("offset_prior")
     if not (type(prior) in (int, float) and 0 <= prior < math.inf):
         raise BundleError(f"{network.folder}: offset_prior is no number; export the bundle again")
-    told = known.get("two_covariance")
-    return Knowledge(prior, _two_covariance(network, told) if told else None)
+    found = known.get("two_covariance")
+    return Knowledge(prior, _two_covariance(network, found) if found else None)
 
 
-def _two_covariance(network: Network, told: object) -> TwoCovariance:
+def _two_covariance(network: Network, content: object) -> TwoCovariance:
     try:
-        found = TwoCovariance(*(np.array(told[name], np.float64) for name in TwoCovariance._fields))
+        found = TwoCovariance(*(np.array(content[name], np.float64) for name in TwoCovariance._fields))
         shape = (len(network.facts.labels), len(found.spread))
         sound = found.means.shape == shape and bool((found.spread > 0).all()) and found.prior >= 0 <= found.share
         sound = sound and all(np.isfinite(values).all() for values in found)
@@ -169,12 +169,12 @@ def _float32(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(np.asarray(values, np.float32).tolist())
 
 
-def _sources(recordings, failed: Callable[[AudioError], None], told: Callable[[str], None]) -> tuple[list, str]:
+def _sources(recordings, failed: Callable[[AudioError], None], on_warning: Callable[[str], None]) -> tuple[list, str]:
     """The single recordings, each of which can be heard twice, and the speaker's name: the folder's or file's."""
     if isinstance(recordings, (str, Path)):
         path = Path(recordings)
         name = path.resolve().name if path.is_dir() else path.stem
-        files = files_of([str(path)], True, lambda _, error: failed(error), told)
+        files = files_of([str(path)], True, lambda _, error: failed(error), on_warning)
         return [lasting(file) for file in files], name
     one = isinstance(recordings, (bytes, bytearray, memoryview)) or hasattr(recordings, "read")
     pair = isinstance(recordings, tuple) and len(recordings) == 2 and isinstance(recordings[1], (int, np.integer))

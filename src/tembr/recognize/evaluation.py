@@ -270,8 +270,8 @@ def _asking(recognizer: Recognizer, effect: Effect | None, own: Mapping[str, Rec
         try:
             if effect:
                 waveform = read(utterance.path, rate, utterance.start, utterance.end)
-                return utterance, listener.heard((effect(utterance, waveform), rate))
-            return utterance, listener.heard(utterance.path, utterance.start, utterance.end)
+                return utterance, listener.answer((effect(utterance, waveform), rate))
+            return utterance, listener.answer(utterance.path, utterance.start, utterance.end)
         except TembrError as error:
             return utterance, error
 

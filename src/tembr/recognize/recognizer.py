@@ -83,7 +83,7 @@ class Recognizer:
         recordings,
         *,
         threads: int | None = None,
-        told: Callable[[str], None] | None = None,
+        on_warning: Callable[[str], None] | None = None,
         channel: Channel = "mix",
     ) -> Recognizer:
         """A recognizer for one speaker, learnt from recordings of theirs without labels; this one stays as it is.
@@ -95,14 +95,14 @@ class Recognizer:
         Args:
             recordings: a folder (with the folders in it), a recording, or any number of them; each is heard twice.
             threads: recordings heard at once; None is one for each core.
-            told: gets the warnings, a line each; None is the logger 'tembr'.
+            on_warning: gets the warnings, a line each; None is the logger 'tembr'.
             channel: the speaker's: 'mix' averages the channels; 'left', 'right' or a number, from 1, takes one.
 
         Raises:
             AudioError: none of them can be heard.
             BundleError: the bundle cannot adapt.
         """
-        return self.for_speaker(adapt(self.network, recordings, threads, told or log.warning, channel))
+        return self.for_speaker(adapt(self.network, recordings, threads, on_warning or log.warning, channel))
 
     @checked(speaker=either(of_kind(Speaker), PATH))
     def for_speaker(self, speaker: Speaker | str | Path) -> Recognizer:
@@ -145,12 +145,12 @@ class Recognizer:
         check_confidence(min_confidence, self.labels)
 
         def answer(source, channel: str | int) -> Prediction:
-            return self.heard(source, start, end, check_speech, channel)[0].held_to(min_confidence)
+            return self.answer(source, start, end, check_speech, channel)[0].held_to(min_confidence)
 
         return _each(source, answer) if channel == "each" else answer(source, channel)
 
     @checked(channel=CHANNEL)
-    def heard(
+    def answer(
         self,
         source,
         start: float = 0.0,

@@ -95,8 +95,8 @@ def logit(waveform: np.ndarray) -> float:
 
 @cache
 def _weights() -> tuple[np.ndarray, ...]:
-    told = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-    return tuple(np.array(told[name], np.float32) for name in ("mean", "scale", "inner", "bias", "outer", "last"))
+    content = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+    return tuple(np.array(content[name], np.float32) for name in ("mean", "scale", "inner", "bias", "outer", "last"))
 
 
 def features(waveform: np.ndarray) -> np.ndarray:
