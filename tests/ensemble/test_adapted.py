@@ -1,0 +1,100 @@
+"""Adapting to a speaker in the laboratory: who is scored, what is taken away, and the temperature, by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tembr.ensemble.adapted import (
+    Answers,
+    adapt_fold,
+    adapted_logits,
+    embedded,
+    fit_temperature,
+    knowledge_of,
+    shipped_temperature,
+)
+from tembr.ensemble.heldout import FoldParts
+from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.weighting import weigh
+from tembr.splits import Fold
+from tests.ensemble.conftest import draw
+
+SURE = 2 * np.log(3) * np.array([1.0, 0.0])
+"""Logits of 9 to 1; right three times of four they should be 3 to 1, which a temperature of 2 makes of them."""
+
+
+def answers(*speakers: str) -> Answers:
+    count = len(speakers)
+    return Answers(np.tile([2.0, 0.0], (count, 1)), None, np.zeros(count, int), np.array(speakers), np.arange(count))
+
+
+def fold_of(parts: FoldParts) -> Fold:
+    nothing = np.empty(0, int)
+    return Fold(parts.name, nothing, nothing, parts.test.indices, nothing, (SimpleNamespace(train=nothing),))
+
+
+def test_a_temperature_makes_confidence_the_share_that_is_right():
+    assert fit_temperature(np.tile(SURE, (4, 1)), np.array([0, 0, 0, 1])) == pytest.approx(2, rel=1e-3)
+
+
+@pytest.mark.parametrize(("classes", "limit"), [([0, 0], 0.05), ([1, 1], 20)])
+def test_a_temperature_stays_within_its_limits(classes, limit):
+    assert fit_temperature(np.array([[0.1, 0.0]] * 2), np.array(classes)) == pytest.approx(limit, rel=1e-3)
+
+
+def test_the_temperature_that_ships_sees_the_heldout_speakers_of_all_folds():
+    folds = [(np.tile(SURE, (2, 1)), np.array([0, 0])), (np.tile(SURE, (2, 1)), np.array([0, 1]))]
+    assert shipped_temperature(folds) == pytest.approx(2, rel=1e-3)
+
+
+def test_recordings_that_were_adapted_to_are_not_scored():
+    _, _, indices = adapted_logits(answers(*"AAAAABBB"), None, EnsembleSettings(adapt=2), np.random.default_rng(0))
+    assert [np.sum(indices < 5), np.sum(indices >= 5)] == [3, 1]
+
+
+def test_of_a_speaker_with_few_recordings_one_is_left_to_score():
+    _, _, indices = adapted_logits(answers(*"AABB"), None, EnsembleSettings(adapt=30), np.random.default_rng(0))
+    assert [np.sum(indices < 2), np.sum(indices >= 2)] == [1, 1]
+
+
+def test_what_a_speaker_is_told_whatever_is_felt_is_taken_away():
+    settings = EnsembleSettings(adapt=2, offset_prior=2.0)
+    logits, _, _ = adapted_logits(answers(*"AAA"), None, settings, np.random.default_rng(0))
+    np.testing.assert_allclose(logits, [[1.5, 0.5]])  # half of (2, 0) - 1, as two recordings weigh against two
+
+
+def test_without_a_space_the_offset_is_all_that_is_known():
+    known = knowledge_of(None, EnsembleSettings(offset_prior=5.0))
+    assert (known.offset_prior, known.two_covariance) == (5.0, None)
+
+
+def test_a_space_is_known_by_share_and_prior_of_the_settings():
+    space = SpeakerSpace(Projection(2, 1), np.zeros((2, 1)), np.ones(1))
+    known = knowledge_of(space, EnsembleSettings(speaker_share=0.25, speaker_prior=3.0)).two_covariance
+    assert (known.share, known.prior) == (0.25, 3.0)
+
+
+def test_a_fold_scores_its_test_part_and_fits_its_temperature_on_the_heldout_one():
+    parts = FoldParts("F0", draw(2.0, n=40), draw(2.0, n=60, seed=1))
+    weighting = weigh({"a": 1.0}, 1.0, parts.heldout, 0.0)
+    found = adapt_fold(parts, fold_of(parts), weighting, ["a"], [], None, EnsembleSettings(adapt=3), 0)
+    assert found.posteriors.shape == (60 - 4 * 3, 6) and len(found.heldout[1]) == 40 - 4 * 3
+    assert found.temperature == fit_temperature(*found.heldout)
+    np.testing.assert_allclose(found.posteriors.sum(1), 1)
+
+
+def test_every_fold_draws_recordings_of_its_own():
+    parts = FoldParts("F0", draw(2.0), draw(2.0))
+    chosen = (parts, fold_of(parts), weigh({"a": 1.0}, 1.0, parts.heldout, 0.0), ["a"], [], None, EnsembleSettings())
+    one, again, other = (adapt_fold(*chosen, number).indices for number in (0, 0, 1))
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
+
+
+def test_embeddings_of_the_members_stand_side_by_side():
+    members = [SimpleNamespace(answer=lambda tables, i, k=k: (None, np.full((len(i), k), k))) for k in (1, 2)]
+    joined = embedded(members, SimpleNamespace(tables={}), np.arange(3))
+    assert joined.tolist() == [[1, 2, 2]] * 3

@@ -1,0 +1,88 @@
+"""The speaker space on embeddings whose parts are known: voice, emotion, a speaker's way with it, chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tembr.ensemble.projection import Projection, SpeakerSpace, fit_speaker_space
+
+LABELS, SPEAKERS = 3, 40
+
+
+def made_up(seed: int = 0, takes: int = 20, chance: float = 0.5):
+    """Of four dimensions: emotions along the first, a speaker's own ways along the second, voice along the third."""
+    rng = np.random.default_rng(seed)
+    speakers, classes = (a.ravel() for a in np.mgrid[:SPEAKERS, :LABELS, :takes][:2])
+    ways, voices = rng.normal(size=(SPEAKERS, LABELS)), rng.normal(size=SPEAKERS)
+    parts = [2.0 * (classes - 1), ways[speakers, classes], voices[speakers], np.zeros(len(classes))]
+    values = np.stack(parts, axis=1) + chance * rng.normal(size=(len(classes), 4))
+    return values.astype(np.float32), classes, speakers
+
+
+def test_a_projection_standardises_and_then_projects():
+    projection = Projection(2, 1)
+    projection.mean.copy_(torch.tensor([1.0, 2.0]))
+    projection.deviation.copy_(torch.tensor([2.0, 4.0]))
+    projection.directions.copy_(torch.tensor([[1.0], [10.0]]))
+    assert projection(torch.tensor([[3.0, -2.0]])).tolist() == [[1.0 - 10.0]]
+
+
+def test_a_value_far_out_counts_as_six_deviations():
+    projection = Projection(1, 1)
+    projection.directions.fill_(1.0)
+    assert projection(torch.tensor([[100.0], [-7.0], [5.0]])).tolist() == [[6.0], [-6.0], [5.0]]
+
+
+def test_recordings_of_one_speaker_and_emotion_vary_by_one():
+    values, classes, speakers = made_up()
+    space = fit_speaker_space(values, classes, speakers, LABELS, 4, shrinkage=0.0)
+    found = space.project(values).reshape(SPEAKERS, LABELS, -1, 4)
+    apart = found - found.mean(2, keepdims=True)
+    np.testing.assert_allclose(np.cov(apart.reshape(-1, 4).T), np.eye(4), atol=0.05)
+
+
+def test_the_spread_is_what_speakers_means_vary_by_about_those_of_all():
+    """A way of one deviation, in units of chance's half and less a third for the centre: (1 + ¼ / 20) · ⅔ / ¼."""
+    space = fit_speaker_space(*made_up(), LABELS, 4, shrinkage=0.0)
+    assert max(space.spread) == pytest.approx((1 + 0.25 / 20) * (2 / 3) / 0.25, rel=0.2)
+
+
+def test_where_a_voice_lies_is_no_way_of_showing_an_emotion():
+    """Along all axes but that of the ways there is chance alone: ¼ / 20 · ⅔ / ¼."""
+    space = fit_speaker_space(*made_up(), LABELS, 4, shrinkage=0.0)
+    np.testing.assert_allclose(sorted(space.spread)[:3], 1 / 30, rtol=0.5)
+
+
+def test_emotions_lie_about_the_centre_as_far_as_they_are_apart():
+    """Two units in each direction, in deviations of a half, along whichever axis."""
+    space = fit_speaker_space(*made_up(chance=0.5), LABELS, 4, shrinkage=0.0)
+    assert np.linalg.norm(space.means[2] - space.means[0]) == pytest.approx(8, rel=0.1)
+    np.testing.assert_allclose(space.means.sum(0), 0, atol=1e-6)
+
+
+def test_the_dimensions_that_are_kept_are_those_of_emotions_and_ways():
+    whole, part = (fit_speaker_space(*made_up(), LABELS, d, shrinkage=0.0) for d in (4, 2))
+    worth = whole.means.var(0) + whole.spread
+    assert part.means.shape == (LABELS, 2) and part.spread.shape == (2,)
+    assert sorted(part.means.var(0) + part.spread) == pytest.approx(sorted(worth)[-2:])
+
+
+def test_a_voice_that_said_more_counts_no_more():
+    values, classes, speakers = made_up()
+    twice = np.concatenate([np.arange(len(values)), np.flatnonzero(speakers == 0)])
+    once, more = (fit_speaker_space(values[i], classes[i], speakers[i], LABELS, 1, 0.0) for i in (slice(None), twice))
+    np.testing.assert_allclose(np.abs(more.means), np.abs(once.means), rtol=0.05, atol=0.02)
+
+
+def test_an_emotion_that_nobody_showed_lies_at_the_centre():
+    space = fit_speaker_space(*made_up(), LABELS + 1, 4, shrinkage=0.3)
+    assert space.means[LABELS].tolist() == [0, 0, 0, 0]
+
+
+def test_a_space_is_handed_to_adapting_with_share_and_prior():
+    space = SpeakerSpace(Projection(2, 1), np.ones((3, 1)), np.array([0.5]))
+    known = space.known(0.4, 1.0)
+    assert known.means is space.means and known.spread is space.spread
+    assert (known.share, known.prior) == (0.4, 1.0)
