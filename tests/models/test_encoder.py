@@ -1,0 +1,119 @@
+"""A linear layer on an encoder's states, where the classifier's numbers are known; no encoder is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from tembr.features.encoder import EncoderInput
+from tembr.features.settings import FeatureSettings
+from tembr.models import encoder as module
+from tembr.models.data import FoldData
+from tembr.models.encoder import FLOOR, NEVER, EncoderSettings, PooledHead
+from tembr.progress import Progress
+
+FEATURES = FeatureSettings()
+
+
+def linear(weights: list, biases: list, classes: list[int]):
+    """What a linear classifier of scikit-learn has found."""
+    return SimpleNamespace(coef_=np.array(weights), intercept_=np.array(biases), classes_=np.array(classes))
+
+
+def head(*found, labels: int = 3) -> PooledHead:
+    made = PooledHead(2, labels)
+    made.take(np.array([1.0, 2.0]), np.array([2.0, 0.5]), linear(*found))
+    return made
+
+
+class Taught:
+    """A classifier that notes what it is taught."""
+
+    def fit(self, values, classes):
+        self.values, self.classes = values, classes
+        return linear(np.zeros((3, 2)), [0.0, 1.0, 2.0], [0, 1, 2])
+
+
+@pytest.fixture
+def taught(monkeypatch) -> Taught:
+    classifier = Taught()
+    monkeypatch.setattr(EncoderSettings, "_classifier", lambda self: classifier)
+    monkeypatch.setattr(
+        module, "encoder_input", lambda *chosen: EncoderInput(*chosen, "revision", 2, 16_000, "whisper")
+    )
+    return classifier
+
+
+def fit(**settings) -> PooledHead:
+    """On five recordings of the target and one of another corpus, of which one state is far out."""
+    chosen = EncoderSettings(name="x", **settings)
+    states = np.array([[0, 0], [2, 0], [0, 4], [2, 4], [1, 2], [7, 2]], np.float32)[:, :, None]
+    tables = {chosen.inputs(FEATURES)[0]: states}
+    parts = np.array([0, 1, 2, 5]), np.array([3])
+    classes, corpora = np.array([0, 1, 2, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
+    data = FoldData(("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path())
+    made = PooledHead(2, 3)
+    chosen.fit(made, data, 0, Progress())
+    return made
+
+
+def test_states_are_standardised_and_answered_linearly():
+    made = head([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 10], [0, 1, 2])
+    logits, embedding = made(torch.tensor([[[3.0], [1.0]]]))
+    assert logits.tolist() == [[1, -2, 9]] and embedding.tolist() == [[3, 1]]
+
+
+def test_a_state_far_out_counts_as_six_deviations():
+    made = head([[1.0, 0], [0, 1], [0, 0]], [0.0, 0, 0], [0, 1, 2])
+    assert made(torch.tensor([[[1000.0], [-1000.0]]]))[0].tolist() == [[6, -6, 0]]
+
+
+def test_of_two_emotions_the_difference_is_that_of_the_one_row():
+    made = head([[2.0, -4.0]], [3.0], [0, 1], labels=2)
+    logits = made(torch.tensor([[[3.0], [2.5]]]))[0][0]
+    assert logits[1] - logits[0] == 2 * 1 - 4 * 1 + 3
+    assert logits.sum() == 0
+
+
+def test_an_emotion_that_was_not_met_is_never_answered():
+    logits = head([[1.0, 0]], [0.0], [0, 2])(torch.ones(1, 2, 1))[0][0]
+    assert logits[1] == NEVER and logits[[0, 2]].abs().max() < 10
+
+
+def test_nothing_of_it_is_trained_further():
+    assert not any(parameter.requires_grad for parameter in PooledHead(2, 3).parameters())
+
+
+def test_it_learns_from_train_and_validation_part_of_the_target(taught):
+    made = fit()
+    assert taught.classes.tolist() == [0, 1, 2, 0]
+    assert made.mean.tolist() == [1, 2] and made.deviation.tolist() == pytest.approx([1 + FLOOR, 2 + FLOOR])
+    np.testing.assert_allclose(np.abs(taught.values), 1, rtol=2e-3)
+
+
+def test_other_corpora_are_learnt_from_where_that_is_asked(taught):
+    fit(emotions_from="all")
+    assert taught.classes.tolist() == [0, 1, 2, 1, 0]
+
+
+def test_what_was_learnt_is_what_it_answers(taught):
+    assert fit()(torch.zeros(1, 2, 1))[0].tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "said"),
+    [("openai/whisper-base", "whisper-base, layer 3, frozen"), ("/models/mine/", "mine, layer 3, frozen")],
+)
+def test_it_is_described_by_its_encoder_and_layer(encoder, said):
+    assert EncoderSettings(name="x", encoder=encoder).describe() == said
+
+
+@pytest.mark.parametrize("setting", [{"layer": 0}, {"window": 31}, {"shrinkage": 1.5}, {"c": 0}])
+def test_a_setting_out_of_range_is_refused(setting):
+    with pytest.raises(ValidationError, match=next(iter(setting))):
+        EncoderSettings(name="x", **setting)
