@@ -20,6 +20,7 @@ from tembr.ensemble.heldout import FoldParts
 from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighting import weigh
+from tembr.errors import ConfigError
 from tembr.splits import Fold
 from tests.ensemble.conftest import draw
 
@@ -59,6 +60,18 @@ def test_recordings_that_were_adapted_to_are_not_scored():
 def test_of_a_speaker_with_few_recordings_one_is_left_to_score():
     _, _, indices = adapted_logits(answers(*"AABB"), None, EnsembleSettings(adapt=30), np.random.default_rng(0))
     assert [np.sum(indices < 2), np.sum(indices >= 2)] == [1, 1]
+
+
+def test_a_speaker_with_one_recording_is_left_out():
+    logits, _, indices = adapted_logits(answers(*"AAB"), None, EnsembleSettings(adapt=1), np.random.default_rng(0))
+    assert len(indices) == 1 and indices[0] < 2 and np.isfinite(logits).all()
+
+
+def test_where_nobody_has_two_recordings_that_is_said():
+    parts = FoldParts("F", *(draw(1.0, n=4, speakers=4) for _ in range(2)))
+    weighting = weigh({"a": 1.0}, 1.0, parts.heldout, 0.0)
+    with pytest.raises(ConfigError, match="fold F: no speaker has .* use --adapt 0"):
+        adapt_fold(parts, fold_of(parts), weighting, ["a"], [], None, EnsembleSettings(), 0)
 
 
 def test_what_a_speaker_is_told_whatever_is_felt_is_taken_away():

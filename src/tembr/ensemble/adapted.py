@@ -20,6 +20,7 @@ from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighted import FLOOR
 from tembr.ensemble.weighting import Weighting
+from tembr.errors import ConfigError
 from tembr.experiment.recordings import Recordings
 from tembr.models import Member
 from tembr.splits import Fold
@@ -80,6 +81,9 @@ def adapt_fold(
         members: fitted in this fold; those that have an embedding.
         recordings: of the study; None where no member has an embedding.
         number: of the fold, for the draw.
+
+    Raises:
+        ConfigError: no held-out speaker has two recordings.
     """
     space = lambda learnt: _space(members, recordings, learnt, settings)  # noqa: E731
     answers = lambda part: _answers(weighting, names, part, members, recordings)  # noqa: E731
@@ -90,6 +94,8 @@ def adapt_fold(
         part = parts.heldout.at(places)
         inner.append(adapted_logits(answers(part), space(one.train), settings, rng))
     logits, classes = (np.concatenate([one[k] for one in inner]) for k in (0, 1))
+    if not len(logits):
+        raise ConfigError(f"fold {fold.name}: no speaker has a recording to adapt to and one to answer; use --adapt 0")
     temperature = fit_temperature(logits, classes)
     found, _, indices = adapted_logits(answers(parts.test), space(fold.rest), settings, rng)
     return AdaptedFold(indices, softmax(found / temperature), temperature, (logits, classes))
@@ -98,10 +104,15 @@ def adapt_fold(
 def adapted_logits(
     answers: Answers, space: SpeakerSpace | None, settings: EnsembleSettings, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits, classes and indices of the recordings of each speaker that were not drawn to adapt to."""
-    found = []
+    """Logits, classes and indices of the recordings of each speaker that were not drawn to adapt to.
+
+    A speaker with one recording, which cannot be both, is left out.
+    """
+    found = [(answers.logits[:0], answers.classes[:0], answers.indices[:0])]
     for speaker in np.unique(answers.speakers):
         own = np.flatnonzero(answers.speakers == speaker)
+        if len(own) < 2:
+            continue
         drawn = rng.choice(own, min(settings.adapt, len(own) - 1), replace=False)
         others = np.setdiff1d(own, drawn)
         embeddings = None if space is None else space.project(answers.embeddings)
