@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_softmax
 
+from tembr.adaptation.offset import typical_logits
 from tembr.degrade.copies import Source, degraded
 from tembr.degrade.effects import DEGRADATIONS
 from tembr.ensemble.adapted import Answers, adapted_logits, space_of
 from tembr.ensemble.folder import EnsembleFolder
-from tembr.ensemble.members import read_protocol
+from tembr.ensemble.heldout import read_heldout
+from tembr.ensemble.members import choose, read_protocol
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import confusion_matrix, uar
@@ -41,7 +43,9 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
     settings = load_settings(study / "config.toml", corpora=corpora)
     (member,) = [one for one in settings.members.values() if one.embeds]
     recordings = load_recordings(settings, [member], Progress())
-    folds = read_protocol(settings, study, "speaker").folds
+    protocol = read_protocol(settings, study, "speaker")
+    folds, chosen = protocol.folds, EnsembleSettings(members=(member.name,))
+    heldout = read_heldout(protocol, choose(protocol, chosen, settings, study)).folds
     temperatures = EnsembleFolder.read(study / "ensemble").table("weights").set_index("fold")["temperature"]
     rows = []
     for name in ["clean", *names]:
@@ -51,7 +55,7 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
             copies = [degraded(u, name, source) for u in recordings.target.utterances]
             show = partial(print, f"\r{name}", end="", file=sys.stderr)
             tables = FeatureStore().prepare(copies, member.inputs(settings.features), show)
-        truth, alone, known = [], [], []
+        truth, alone, adapted = [], [], []
         for number, fold in enumerate(folds):
             place = fold_folder(study / member.name, len(folds), fold.name)
             fitted = load_member(member, settings.features, recordings.labels, place / WEIGHTS)
@@ -61,9 +65,12 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
             answers = Answers(logits, embeddings, classes, recordings.speakers[fold.test], fold.test)
             space = space_of([fitted], recordings, fold.rest, SETTINGS)
             rng = np.random.default_rng([SETTINGS.seed, 3, number])
-            found, own, _ = adapted_logits(answers, space, SETTINGS, rng)
-            truth.append(classes), alone.append(logits.argmax(1)), known.append((own, found.argmax(1)))
-        pairs = [(np.concatenate(truth), np.concatenate(alone)), tuple(np.concatenate(x) for x in zip(*known))]
+            kept = heldout[number].heldout
+            known = log_softmax(kept.logits[0].astype(float) / temperatures[fold.name], axis=1)
+            typical = typical_logits(known, kept.classes, kept.speakers)
+            found, own, _ = adapted_logits(answers, space, typical, SETTINGS, rng)
+            truth.append(classes), alone.append(logits.argmax(1)), adapted.append((own, found.argmax(1)))
+        pairs = [(np.concatenate(truth), np.concatenate(alone)), tuple(np.concatenate(x) for x in zip(*adapted))]
         figures = [float(uar(confusion_matrix(*pair, len(recordings.labels)))) for pair in pairs]
         rows.append({"degradation": name, "n": len(pairs[0][0]), "uar": figures[0], "uar_adapted": figures[1]})
         print(rows[-1], flush=True)

@@ -35,17 +35,19 @@ ROWS = {
 }  # fmt: skip
 
 
-def facts() -> dict:
-    """What `tembr ensemble --study runs/default --refit` left of the default recipe."""
-    return json.loads((RESULTS / "default" / "ensemble.json").read_text(encoding="utf-8"))
+def facts(recipe: str = "default") -> dict:
+    """What `tembr ensemble --study runs/RECIPE --refit` left of a recipe."""
+    return json.loads((RESULTS / recipe / "ensemble.json").read_text(encoding="utf-8"))
 
 
-def unseen_table() -> str:
-    """The default recipe under each protocol, speaker-independent and adapted."""
-    found = facts()
+def unseen_table(recipe: str) -> str:
+    """A recipe under each protocol, speaker-independent and adapted."""
+    found = facts(recipe)
     adapted = found["adaptation"]["metrics"]
     lines = ["| tested | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: |"]
     for protocol, name in ROWS.items():
+        if protocol not in found["metrics"]:
+            continue
         own = _percent(found["metrics"][protocol]["uar"])
         lines.append(f"| {name} | {own} | {_percent(adapted[protocol]['uar']) if protocol in adapted else ''} |")
     return "\n".join(lines)
@@ -86,6 +88,18 @@ def degraded_table() -> str:
     return "\n".join(lines)
 
 
+def adaptation_table() -> str:
+    """UAR without and with adaptation for every kind of enrolment, from `scripts/measure_adaptation.py`."""
+    lines = ["| asked | learnt from | enrolment | UAR | UAR, adapted | gain |"]
+    lines += ["| --- | --- | --- | ---: | ---: | ---: |"]
+    with open(RESULTS / "default" / "adaptation.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            alone, adapted, gain = (float(row[name]) for name in ("uar", "uar_adapted", "gain"))
+            words = f"{row['asked']} | {row['learnt from']} | {row['enrolment']}"
+            lines.append(f"| {words} | {alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points |")
+    return "\n".join(lines)
+
+
 def translated(table: str) -> str:
     """A table in Polish: known cells by name, decimal commas in all others."""
     return "\n".join("|".join(map(_polish, line.split("|"))) for line in table.splitlines())
@@ -94,7 +108,8 @@ def translated(table: str) -> str:
 def blocks() -> dict[str, dict[str, str]]:
     """File → marker → table."""
     tables = {
-        "unseen": unseen_table(),
+        "unseen": unseen_table("default"),
+        "classic": unseen_table("classic"),
         "ensemble": (RESULTS / "classic" / "comparison.md").read_text(encoding="utf-8").strip(),
         "demo": (RESULTS / "demo" / "comparison.md").read_text(encoding="utf-8").strip(),
         "results": (RESULTS / "eleven" / "comparison.md").read_text(encoding="utf-8").strip(),
@@ -102,7 +117,8 @@ def blocks() -> dict[str, dict[str, str]]:
     made = {name: dict(tables) for name in READMES}
     made["README.pl.md"] = {marker: translated(table) for marker, table in tables.items()}
     made["docs/results/unseen.md"] = {
-        "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table()
+        "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
+        "adaptation": adaptation_table(),
     }  # fmt: skip
     return made
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tembr.adaptation.two_covariance import softmax
+from tembr.adaptation.belief import softmax
 from tembr.corpora import write_table
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.evaluate.metrics import score

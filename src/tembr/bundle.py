@@ -54,10 +54,11 @@ class Facts:
         default: the variant opened when none is named: "model.onnx" or a path below quantized/.
         variants: path of each ONNX file → variant, words, bytes, milliseconds, agreement, difference, accuracy, uar,
             recordings, unseen: what was measured where the bundle was quantised; empty where it was not.
-        adaptation: how it adapts to a speaker: offset_prior, in recordings, 0 or more, the temperature of adapted
-            answers, where it has an embedding two_covariance (means, spread, share, prior, see
-            `tembr.adaptation.two_covariance`), and metrics by protocol, adapted to so many recordings; empty where it
-            cannot. Its model then has the optional inputs and the outputs of `recognize.network.unadaptable`.
+        adaptation: how it adapts to a speaker: offset (typical, prior, mixture, see `tembr.adaptation.offset`), the
+            temperature of adapted answers, where it has an embedding two_covariance (means, spread, centres,
+            centre_spread, share, prior, see `tembr.adaptation.two_covariance`), and metrics by protocol, adapted to so
+            many recordings; empty where it cannot. Its model then has the optional inputs and the outputs of
+            `recognize.network.unadaptable`.
         notices: weights of others that it carries → their licence; the texts are in `NOTICE`.
     """
 

@@ -9,6 +9,7 @@ import pytest
 
 from tembr.ensemble.adapted import (
     Answers,
+    _typical,
     adapt_fold,
     adapted_logits,
     embedded,
@@ -28,9 +29,16 @@ SURE = 2 * np.log(3) * np.array([1.0, 0.0])
 """Logits of 9 to 1; right three times of four they should be 3 to 1, which a temperature of 2 makes of them."""
 
 
+TYPICAL = np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+
 def answers(*speakers: str) -> Answers:
     count = len(speakers)
     return Answers(np.tile([2.0, 0.0], (count, 1)), None, np.zeros(count, int), np.array(speakers), np.arange(count))
+
+
+def adapted(given: Answers, **settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return adapted_logits(given, None, TYPICAL, EnsembleSettings(**settings), np.random.default_rng(0))
 
 
 def fold_of(parts: FoldParts) -> Fold:
@@ -53,17 +61,17 @@ def test_the_temperature_that_ships_sees_the_heldout_speakers_of_all_folds():
 
 
 def test_recordings_that_were_adapted_to_are_not_scored():
-    _, _, indices = adapted_logits(answers(*"AAAAABBB"), None, EnsembleSettings(adapt=2), np.random.default_rng(0))
+    indices = adapted(answers(*"AAAAABBB"), adapt=2)[2]
     assert [np.sum(indices < 5), np.sum(indices >= 5)] == [3, 1]
 
 
 def test_of_a_speaker_with_few_recordings_one_is_left_to_score():
-    _, _, indices = adapted_logits(answers(*"AABB"), None, EnsembleSettings(adapt=30), np.random.default_rng(0))
+    indices = adapted(answers(*"AABB"), adapt=30)[2]
     assert [np.sum(indices < 2), np.sum(indices >= 2)] == [1, 1]
 
 
 def test_a_speaker_with_one_recording_is_left_out():
-    logits, _, indices = adapted_logits(answers(*"AAB"), None, EnsembleSettings(adapt=1), np.random.default_rng(0))
+    logits, _, indices = adapted(answers(*"AAB"), adapt=1)
     assert len(indices) == 1 and indices[0] < 2 and np.isfinite(logits).all()
 
 
@@ -76,18 +84,25 @@ def test_where_nobody_has_two_recordings_that_is_said():
 
 def test_what_a_speaker_is_told_whatever_is_felt_is_taken_away():
     settings = EnsembleSettings(adapt=2, offset_prior=2.0)
-    logits, _, _ = adapted_logits(answers(*"AAA"), None, settings, np.random.default_rng(0))
+    logits, _, _ = adapted_logits(answers(*"AAA"), None, np.zeros((2, 2)), settings, np.random.default_rng(0))
     np.testing.assert_allclose(logits, [[1.5, 0.5]])  # half of (2, 0) - 1, as two recordings weigh against two
 
 
+def test_typical_logits_are_of_other_heldout_speakers_where_there_are_any():
+    heldout = answers(*"AB")
+    heldout.logits[1] = [0.0, 4.0]
+    assert _typical(heldout, ["A"]).tolist() == [[0.0, 4.0]] * 2
+    assert _typical(heldout, ["A", "B"]).tolist() == [[1.0, 2.0]] * 2
+
+
 def test_without_a_space_the_offset_is_all_that_is_known():
-    known = knowledge_of(None, EnsembleSettings(offset_prior=5.0))
-    assert (known.offset_prior, known.two_covariance) == (5.0, None)
+    known = knowledge_of(None, TYPICAL, EnsembleSettings(offset_prior=5.0, mixture_prior=7.0))
+    assert (known.offsets.prior, known.offsets.mixture, known.two_covariance) == (5.0, 7.0, None)
 
 
 def test_a_space_is_known_by_share_and_prior_of_the_settings():
-    space = SpeakerSpace(Projection(2, 1), np.zeros((2, 1)), np.ones(1))
-    known = knowledge_of(space, EnsembleSettings(speaker_share=0.25, speaker_prior=3.0)).two_covariance
+    space = SpeakerSpace(Projection(2, 1), np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1))
+    known = knowledge_of(space, TYPICAL, EnsembleSettings(speaker_share=0.25, speaker_prior=3.0)).two_covariance
     assert (known.share, known.prior) == (0.25, 3.0)
 
 

@@ -15,7 +15,7 @@ from tembr.experiment.settings import load_settings
 from tembr.models.base import Member
 
 FACTS = EnsembleFacts({"majority": 0.75, "svm": 0.25, "rms": 0.0}, 1.5, ["anger", "fear"], [], metrics={"random": {}})
-ADAPTATION = AdaptationFacts(30, 2.0, 1.0, 0.4, 1.2)
+ADAPTATION = AdaptationFacts(30, 2.0, 10.0, [[1.0, -1.0], [-1.0, 1.0]], 1.0, 0.4, 1.2)
 
 
 @pytest.fixture
@@ -27,7 +27,8 @@ def folder(tmp_path) -> EnsembleFolder:
 def space() -> SpeakerSpace:
     projection = Projection(3, 2)
     projection.directions.copy_(torch.arange(6.0).reshape(3, 2))
-    return SpeakerSpace(projection.eval(), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25]))
+    means, spread = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25])
+    return SpeakerSpace(projection.eval(), means, spread, np.array([[7.0, 8.0]]), 2 * spread)
 
 
 def save_member(folder: EnsembleFolder, name: str, labels: tuple[str, ...] = ("anger", "fear")) -> None:

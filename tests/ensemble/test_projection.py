@@ -18,7 +18,7 @@ def made_up(seed: int = 0, takes: int = 20, chance: float = 0.5):
     ways, voices = rng.normal(size=(SPEAKERS, LABELS)), rng.normal(size=SPEAKERS)
     parts = [2.0 * (classes - 1), ways[speakers, classes], voices[speakers], np.zeros(len(classes))]
     values = np.stack(parts, axis=1) + chance * rng.normal(size=(len(classes), 4))
-    return values.astype(np.float32), classes, speakers
+    return values.astype(np.float32), classes, speakers, np.zeros(len(classes), int)
 
 
 def test_a_projection_standardises_and_then_projects():
@@ -36,8 +36,8 @@ def test_a_value_far_out_counts_as_six_deviations():
 
 
 def test_recordings_of_one_speaker_and_emotion_vary_by_one():
-    values, classes, speakers = made_up()
-    space = fit_speaker_space(values, classes, speakers, LABELS, 4, shrinkage=0.0)
+    values, *known = made_up()
+    space = fit_speaker_space(values, *known, LABELS, 4, shrinkage=0.0)
     found = space.project(values).reshape(SPEAKERS, LABELS, -1, 4)
     apart = found - found.mean(2, keepdims=True)
     np.testing.assert_allclose(np.cov(apart.reshape(-1, 4).T), np.eye(4), atol=0.05)
@@ -70,9 +70,10 @@ def test_the_dimensions_that_are_kept_are_those_of_emotions_and_ways():
 
 
 def test_a_voice_that_said_more_counts_no_more():
-    values, classes, speakers = made_up()
+    values, classes, speakers, corpora = made_up()
     twice = np.concatenate([np.arange(len(values)), np.flatnonzero(speakers == 0)])
-    once, more = (fit_speaker_space(values[i], classes[i], speakers[i], LABELS, 1, 0.0) for i in (slice(None), twice))
+    known = values, classes, speakers, corpora
+    once, more = (fit_speaker_space(*(one[i] for one in known), LABELS, 1, 0.0) for i in (slice(None), twice))
     np.testing.assert_allclose(np.abs(more.means), np.abs(once.means), rtol=0.05, atol=0.02)
 
 
@@ -82,7 +83,19 @@ def test_an_emotion_that_nobody_showed_lies_at_the_centre():
 
 
 def test_a_space_is_handed_to_adapting_with_share_and_prior():
-    space = SpeakerSpace(Projection(2, 1), np.ones((3, 1)), np.array([0.5]))
+    space = SpeakerSpace(Projection(2, 1), np.ones((3, 1)), np.array([0.5]), np.ones((1, 1)), np.array([2.0]))
     known = space.known(0.4, 1.0)
     assert known.means is space.means and known.spread is space.spread
     assert (known.share, known.prior) == (0.4, 1.0)
+
+
+def test_every_corpus_has_a_centre_and_speakers_vary_about_their_own():
+    values, classes, speakers, corpora = made_up()
+    corpora = (speakers >= SPEAKERS // 2).astype(int)
+    moved = values + 20 * corpora[:, None] * np.eye(4, dtype=np.float32)[2]
+    one, two = (
+        fit_speaker_space(v, classes, speakers, c, LABELS, 4, 0.0) for v, c in ((values, 0 * corpora), (moved, corpora))
+    )
+    assert (one.centres.shape, two.centres.shape) == ((1, 4), (2, 4))
+    apart = lambda space: np.abs(np.diff(space.centres, axis=0) / np.sqrt(space.centre_spread)).max()  # noqa: E731
+    assert apart(two) == pytest.approx(20, rel=0.3)

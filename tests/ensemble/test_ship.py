@@ -99,7 +99,7 @@ def test_metrics_are_scores_without_what_is_no_score(measured, tmp_path):
 
 def test_adapting_ships_with_its_temperature_where_it_was_measured(measured, tmp_path):
     study, one = measured
-    adapted = {"shipped_temperature": 1.25, "uar": {"value": 0.6}}
+    adapted = {"shipped_temperature": 1.25, "typical": [[1.0]], "uar": {"value": 0.6}}
     one = replace(one, result=replace(one.result, adapted=adapted))
     found = shipped(study, one, tmp_path / "audio", adapt=8, offset_prior=3.0).facts.adaptation
     assert (found.recordings, found.offset_prior, found.temperature) == (8, 3.0, 1.25)

@@ -18,7 +18,11 @@ from tembr.emotions import EMOTIONS
 PITCH = 220.0
 GAIN, TEMPERATURE = 6.0, 2.0
 BIAS = np.array([5, -5, 0, 0, 0, 0], np.float32)
-PRIORS = {"recordings": 30, "offset_prior": 4.0, "temperature": TEMPERATURE}
+TYPICAL = GAIN * np.cos(2 * np.pi / len(EMOTIONS) * (np.arange(len(EMOTIONS))[:, None] - np.arange(len(EMOTIONS))))
+"""What it says to a voice it knows, an emotion a row."""
+
+OFFSET = {"typical": TYPICAL.tolist(), "prior": 4.0, "mixture": 10.0}
+PRIORS = {"recordings": 30, "offset": OFFSET, "temperature": TEMPERATURE}
 SPEAKER = ("speaker_weight", "speaker_offset", "speaker_means", "speaker_precisions")
 
 

@@ -14,10 +14,12 @@ import soundfile
 from tests.command import tembr_here
 from tests.recognize.fake_adaptable import (
     BIAS,
+    OFFSET,
     PITCH,
     PRIORS,
     SPEAKER,
     TEMPERATURE,
+    TYPICAL,
     embedding,
     logits,
     make_adaptable,
@@ -28,7 +30,7 @@ from tests.recognize.fake_adaptable import (
 )
 from tests.recognize.fake_bundle import RATE, make_bundle
 
-from tembr.adaptation.fitting import offset_of, weight_of
+from tembr.adaptation.offset import Offsets, fit_offset
 from tembr.audio import Stream
 from tembr.bundle import BundleError
 from tembr.emotions import EMOTIONS
@@ -39,6 +41,7 @@ from tembr.recognize.speaker import LARGEST_FILE, Speaker, SpeakerError
 from tembr.recognize.verify import verify
 
 FOREIGN = 2 * PITCH
+KNOWN = Offsets(TYPICAL, 4.0, 10.0)
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +105,15 @@ def test_what_is_learnt_is_the_offset(anna):
 def test_the_answer_is_the_one_with_the_offset_at_the_adapted_temperature(listener):
     recognizer = listener.adapt(clips(PITCH, 1) + clips(FOREIGN, 1))
     answers = {(e, p): logits(e, p) for e in EMOTIONS for p in (PITCH, FOREIGN)}
-    mean = np.mean(list(answers.values()), axis=0)
-    offset = -(mean - mean.mean()) * 12 / 16
+    offset = fit_offset(KNOWN, np.stack(list(answers.values())))
     for (emotion, pitch), values in answers.items():
         answer = recognizer.predict((voice(emotion, pitch), RATE))
         assert probabilities(answer) == pytest.approx(softmax(values + offset, TEMPERATURE), abs=0.01)
 
 
 TWO_COVARIANCE = {
-    "means": [[0.0, k - 2.5] for k in range(6)], "spread": [0.5, 0.5], "share": 0.4, "prior": 1.0
+    "means": [[0.0, k - 2.5] for k in range(6)], "spread": [0.5, 0.5], "centres": [[1.5, 2.5]],
+    "centre_spread": [1.0, 1.0], "share": 0.4, "prior": 1.0,
 }  # fmt: skip
 
 
@@ -123,7 +126,7 @@ def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
     known = TwoCovariance(*(np.array(TWO_COVARIANCE[name]) for name in TwoCovariance._fields))
     own = np.stack([logits(emotion, FOREIGN) for emotion in EMOTIONS * 2])
     places = np.stack([embedding(emotion, FOREIGN) for emotion in EMOTIONS * 2])
-    fitted = fit_to_speaker(Knowledge(4.0, known), own, places)
+    fitted = fit_to_speaker(Knowledge(KNOWN, known), own, places)
     np.testing.assert_allclose(recognizer.speaker.means, fitted.means, atol=0.02)
     for emotion in EMOTIONS:
         values = logits(emotion, FOREIGN) + fitted.added(embedding(emotion, FOREIGN)[None])[0]
@@ -132,7 +135,17 @@ def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"spread": [0.5]}, {"spread": [0.5, -1]}, {"means": [[0.0]]}, {"share": "x"}, {"prior": -1}]
+    "changes",
+    [
+        {"spread": [0.5]},
+        {"spread": [0.5, -1]},
+        {"means": [[0.0]]},
+        {"share": "x"},
+        {"prior": -1},
+        {"centres": []},
+        {"centres": [[0.0]]},
+        {"centre_spread": [0.0, 1.0]},
+    ],
 )
 def test_a_two_covariance_model_that_is_none_is_told(tmp_path, changes):
     recognizer = load(make_adaptable(tmp_path / "b", adaptation=PRIORS | {"two_covariance": TWO_COVARIANCE | changes}))
@@ -144,19 +157,13 @@ def test_every_recording_counts_once_however_long_it_is(listener):
     long, short = (voice("anger", FOREIGN, 9.0), RATE), (voice("sadness", PITCH, 1.0), RATE)
     speaker = listener.adapt([long, short]).speaker
     own = np.stack([logits("anger", FOREIGN), logits("sadness", PITCH)])
-    assert speaker.offset == pytest.approx(offset_of(own, 4.0), abs=0.03)
+    assert speaker.offset == pytest.approx(fit_offset(KNOWN, own), abs=0.03)
 
 
 def test_faint_windows_teach_nothing(listener):
     spoken, faint = voice("anger", FOREIGN, 3.0), 0.01 * voice("anger", PITCH, 9.0)
     speaker = listener.adapt([(np.concatenate([spoken, faint]), RATE)]).speaker
     assert speaker.offset == pytest.approx(listener.adapt([(spoken, RATE)]).speaker.offset, abs=0.5)
-
-
-def test_the_offset_is_the_mean_logit_shrunk():
-    said = np.array([[3.0, 1.0, -1.0], [5.0, 1.0, 3.0]])  # mean 4, 1, 1, of mean 2
-    assert offset_of(said, 2.0) == pytest.approx([-1.0, 0.5, 0.5])
-    assert (weight_of(3, 1.0), weight_of(1, 0.0)) == (0.75, 1.0)
 
 
 def test_what_one_speaker_taught_changes_nothing_for_another(listener, foreign):
@@ -377,10 +384,12 @@ def test_facts_that_say_nothing_of_adaptation_are_read(bundle):
     assert load(bundle).facts.adaptation == {}
 
 
-@pytest.mark.parametrize("priors", [{"offset_prior": -1.0}, {"offset_prior": "4"}, {"offset_prior": float("nan")}])
-def test_priors_that_are_no_numbers_are_told(tmp_path, priors):
-    recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=PRIORS | priors))
-    with pytest.raises(BundleError, match="is no number; export the bundle again"):
+@pytest.mark.parametrize(
+    "changes", [{"prior": -1.0}, {"prior": "x"}, {"prior": float("nan")}, {"mixture": 0.0}, {"typical": [[0.0]]}]
+)
+def test_an_offset_that_is_none_is_told(tmp_path, changes):
+    recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=PRIORS | {"offset": OFFSET | changes}))
+    with pytest.raises(BundleError, match="adaptation.offset in bundle.json is none; export the bundle again"):
         recognizer.adapt(clips(PITCH))
 
 
@@ -461,4 +470,4 @@ def test_a_bundle_that_cannot_adapt_is_one_line(capsys, bundle, words):
 
 def test_help_says_what_recordings_it_takes(capsys):
     said = " ".join(tembr_here(capsys, "adapt", "--help").out.split())
-    assert "mixture of emotions" in said
+    assert "The more emotions the recordings hold, the more is learnt; from one emotion alone, little" in said

@@ -1,11 +1,9 @@
 """From an enrolment to what is added to a speaker's logits: one formula for the laboratory and the recognizer.
 
-Two things are learnt. The *offset*: what the ensemble says to this voice whatever is felt, the mean of its logits over
-the enrolment, is taken away from every answer, shrunk towards nothing by a prior counted in recordings. And where the
-ensemble has embeddings, the *speaker model*: where each emotion lies, see `tembr.adaptation.two_covariance`.
-
-The enrolment is taken for a mixture of emotions about as wide as that of the training data. Recordings of one emotion
-alone would be learnt as this speaker's neutral state.
+Two things are learnt. The *offset* (`tembr.adaptation.offset`): what the ensemble says to this voice whatever is felt,
+less what the emotions of the enrolment would give. And where the ensemble has embeddings, the *speaker model*
+(`tembr.adaptation.two_covariance`): where each emotion lies, weighed by how far the enrolment is to be believed
+(`tembr.adaptation.belief`).
 """
 
 from __future__ import annotations
@@ -14,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tembr.adaptation.belief import belief
+from tembr.adaptation.offset import Offsets, fit_offset
 from tembr.adaptation.two_covariance import TwoCovariance, fit_speaker
 
 FEW = 8
@@ -24,11 +24,11 @@ class Knowledge(NamedTuple):
     """What adapting takes beside an enrolment.
 
     Attributes:
-        offset_prior: recordings that the belief in no offset counts for, 0 or more.
+        offsets: what the ensemble's logits are on average.
         two_covariance: how speakers differ; None where the ensemble has no embedding.
     """
 
-    offset_prior: float
+    offsets: Offsets
     two_covariance: TwoCovariance | None = None
 
 
@@ -53,28 +53,15 @@ class Fitted(NamedTuple):
 
 
 def fit_to_speaker(knowledge: Knowledge, logits: np.ndarray, embeddings: np.ndarray | None = None) -> Fitted:
-    """Learn a speaker from an enrolment of several emotions, without labels.
+    """Learn a speaker from an enrolment without labels; the more it shows of the emotions, the more is learnt.
 
     Args:
         logits: the ensemble's, `(n, labels)`; every recording counts once.
         embeddings: `(n, d)`; None where the ensemble has none.
     """
-    offset = offset_of(logits, knowledge.offset_prior)
-    if knowledge.two_covariance is None or embeddings is None:
+    offset, known = fit_offset(knowledge.offsets, logits), knowledge.two_covariance
+    if known is None or embeddings is None:
         return Fitted(offset)
-    model = fit_speaker(knowledge.two_covariance, embeddings, logits + offset)
+    share = known.share * belief(logits, embeddings, known.centres, known.centre_spread)
+    model = fit_speaker(known._replace(share=share), embeddings, logits + offset)
     return Fitted(offset + model.offset, model.means, model.precisions)
-
-
-def offset_of(logits: np.ndarray, prior: float) -> np.ndarray:
-    """What takes a speaker's bias away: `(n, labels)` logits → `(labels,)`, of mean 0.
-
-    Assumes that over the recordings no emotion prevails.
-    """
-    mean = logits.mean(axis=0)
-    return -(mean - mean.mean()) * weight_of(len(logits), prior)
-
-
-def weight_of(recordings: int, prior: float) -> float:
-    """What `recordings` count for against a belief worth `prior` of them: from 0 to 1."""
-    return recordings / (recordings + prior)

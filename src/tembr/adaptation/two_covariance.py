@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tembr.adaptation.belief import softmax
+
 ROUNDS = 20
 
 
@@ -22,12 +24,16 @@ class TwoCovariance(NamedTuple):
     Attributes:
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
+        centres: `(corpora, d)`, mean of speakers' centres in each corpus that was learnt from.
+        centre_spread: `(d,)`, variance of speakers' centres about these.
         share: what the logarithm of the likelihood weighs against the ensemble's logits, 0 or more.
         prior: recordings that saying nothing weighs against, 0 or more.
     """
 
     means: np.ndarray
     spread: np.ndarray
+    centres: np.ndarray
+    centre_spread: np.ndarray
     share: float
     prior: float
 
@@ -64,12 +70,6 @@ def fit_speaker(known: TwoCovariance, embeddings: np.ndarray, logits: np.ndarray
         variances = 1 + 1 / certainty
     offset = -0.5 * share * np.log(variances).sum(axis=1)
     return SpeakerModel(means + centre, share / variances, offset - offset.mean())
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """`(n, labels)` → rows that sum to 1."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _log_likelihoods(embeddings: np.ndarray, means: np.ndarray, variances: np.ndarray) -> np.ndarray:

@@ -224,9 +224,9 @@ def adapt(
 ) -> None:
     """Learn one speaker's voice from recordings without labels, and keep what was learnt in a small file.
 
-    The recordings should hold a mixture of emotions, about as wide as what the bundle was trained on: recordings of
-    one emotion alone make answers worse, not better. Any number will do; below 8 little can be learnt. What cannot be
-    heard is told on stderr and left out. The file fits the bundle it was made with and no other.
+    The more emotions the recordings hold, the more is learnt; from one emotion alone, little. Any number will do; below
+    8 little can be learnt. What cannot be heard is told on stderr and left out. The file fits the bundle it was made
+    with and no other.
 
     Examples:
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from tembr.adaptation.belief import softmax
 from tembr.adaptation.fitting import Knowledge, fit_to_speaker
-from tembr.adaptation.two_covariance import softmax
+from tembr.adaptation.offset import Offsets, typical_logits
 from tembr.ensemble.heldout import FoldParts, Part
 from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
 from tembr.ensemble.settings import EnsembleSettings
@@ -53,12 +54,14 @@ class AdaptedFold:
         indices: of the recordings that were not adapted to, `(n,)`.
         posteriors: `(n, labels)`.
         temperature: they were divided by.
+        typical: logits of held-out speakers, see `tembr.adaptation.offset.Offsets`.
         heldout: logits and classes of held-out speakers' adapted answers, which the temperature was fitted on.
     """
 
     indices: np.ndarray
     posteriors: np.ndarray
     temperature: float
+    typical: np.ndarray
     heldout: tuple[np.ndarray, np.ndarray]
 
 
@@ -88,21 +91,27 @@ def adapt_fold(
     space = lambda learnt: _space(members, recordings, learnt, settings)  # noqa: E731
     answers = lambda part: _answers(weighting, names, part, members, recordings)  # noqa: E731
     rng = np.random.default_rng([settings.seed, 3, number])
+    heldout = _answers(weighting, names, parts.heldout, [], None)
     inner = []
     for one in fold.inner if members else fold.inner[:1]:
         places = np.flatnonzero(np.isin(parts.heldout.indices, one.heldout if members else parts.heldout.indices))
-        part = parts.heldout.at(places)
-        inner.append(adapted_logits(answers(part), space(one.train), settings, rng))
+        part = answers(parts.heldout.at(places))
+        inner.append(adapted_logits(part, space(one.train), _typical(heldout, part.speakers), settings, rng))
     logits, classes = (np.concatenate([one[k] for one in inner]) for k in (0, 1))
     if not len(logits):
         raise ConfigError(f"fold {fold.name}: no speaker has a recording to adapt to and one to answer; use --adapt 0")
     temperature = fit_temperature(logits, classes)
-    found, _, indices = adapted_logits(answers(parts.test), space(fold.rest), settings, rng)
-    return AdaptedFold(indices, softmax(found / temperature), temperature, (logits, classes))
+    typical = _typical(heldout)
+    found, _, indices = adapted_logits(answers(parts.test), space(fold.rest), typical, settings, rng)
+    return AdaptedFold(indices, softmax(found / temperature), temperature, typical, (logits, classes))
 
 
 def adapted_logits(
-    answers: Answers, space: SpeakerSpace | None, settings: EnsembleSettings, rng: np.random.Generator
+    answers: Answers,
+    space: SpeakerSpace | None,
+    typical: np.ndarray,
+    settings: EnsembleSettings,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logits, classes and indices of the recordings of each speaker that were not drawn to adapt to.
 
@@ -117,17 +126,19 @@ def adapted_logits(
         others = np.setdiff1d(own, drawn)
         embeddings = None if space is None else space.project(answers.embeddings)
         fitted = fit_to_speaker(
-            knowledge_of(space, settings), answers.logits[drawn], None if embeddings is None else embeddings[drawn]
+            knowledge_of(space, typical, settings),
+            answers.logits[drawn],
+            None if embeddings is None else embeddings[drawn],
         )
         added = fitted.added(None if embeddings is None else embeddings[others])
         found.append((answers.logits[others] + added, answers.classes[others], answers.indices[others]))
     return tuple(np.concatenate([one[k] for one in found]) for k in range(3))
 
 
-def knowledge_of(space: SpeakerSpace | None, settings: EnsembleSettings) -> Knowledge:
+def knowledge_of(space: SpeakerSpace | None, typical: np.ndarray, settings: EnsembleSettings) -> Knowledge:
     """What adapting takes beside an enrolment, under these settings."""
     known = None if space is None else space.known(settings.speaker_share, settings.speaker_prior)
-    return Knowledge(settings.offset_prior, known)
+    return Knowledge(Offsets(typical, settings.offset_prior, settings.mixture_prior), known)
 
 
 def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
@@ -158,10 +169,18 @@ def space_of(
         embedded(members, recordings, learnt),
         recordings.classes[learnt],
         recordings.speakers[learnt],
+        recordings.corpora[learnt],
         len(recordings.labels),
         settings.dimensions,
         settings.shrinkage,
     )
+
+
+def _typical(heldout: Answers, without: Sequence[str] = ()) -> np.ndarray:
+    """Typical logits of held-out speakers, of others than `without` where there are any."""
+    others = ~np.isin(heldout.speakers, without)
+    chosen = others if others.any() else np.ones_like(others)
+    return typical_logits(heldout.logits[chosen], heldout.classes[chosen], heldout.speakers[chosen])
 
 
 def _space(members, recordings, learnt, settings) -> SpeakerSpace | None:

@@ -28,6 +28,8 @@ from tembr.files import atomic_write, write_bytes
 from tembr.models import Member, load_member
 
 FILE, SPEAKERS = "ensemble.json", "speakers.safetensors"
+STATISTICS = ("means", "spread", "centres", "centre_spread")
+"""Arrays of a `SpeakerSpace` beside its projection."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,16 @@ class AdaptationFacts:
 
     Attributes:
         recordings: that its metrics were adapted to.
-        offset_prior, speaker_prior, speaker_share: see `EnsembleSettings`.
+        offset_prior, mixture_prior, speaker_prior, speaker_share: see `EnsembleSettings`.
+        typical: see `tembr.adaptation.offset.Offsets`.
         temperature: adapted logits are divided by it.
         metrics: protocol → scores of adapted answers.
     """
 
     recordings: int
     offset_prior: float
+    mixture_prior: float
+    typical: list[list[float]]
     speaker_prior: float
     speaker_share: float
     temperature: float
@@ -174,7 +179,7 @@ class EnsembleFolder:
 def write_space(space: SpeakerSpace, path: Path) -> None:
     """Write a speaker space as safetensors."""
     values = {name: tensor.numpy() for name, tensor in space.projection.state_dict().items()}
-    values |= {"means": space.means, "spread": space.spread}
+    values |= {name: getattr(space, name) for name in STATISTICS}
     with atomic_write(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in values.items()}, temporary)
 
@@ -187,9 +192,9 @@ def read_space(path: Path) -> SpeakerSpace:
     """
     try:
         values = load_file(path)
-        means, spread = values.pop("means"), values.pop("spread")
+        statistics = [values.pop(name) for name in STATISTICS]
         projection = Projection(*values["directions"].shape)
         projection.load_state_dict({name: torch.from_numpy(array) for name, array in values.items()})
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error
-    return SpeakerSpace(projection.eval(), means, spread)
+    return SpeakerSpace(projection.eval(), *statistics)

@@ -18,6 +18,7 @@ from tembr.adaptation.two_covariance import TwoCovariance
 FURTHEST = 6.0  # deviations; an embedding beyond counts as that
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
 LEAST = 1e-4  # variance of speakers' own means along a direction
+CENTRE_FLOOR = 0.05  # variance of speakers' centres along a direction
 
 
 class Projection(nn.Module):
@@ -47,11 +48,15 @@ class SpeakerSpace:
         projection: of joined embeddings.
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
+        centres: `(corpora, d)`, mean of speakers' centres in each corpus.
+        centre_spread: `(d,)`, variance of speakers' centres about these.
     """
 
     projection: Projection
     means: np.ndarray
     spread: np.ndarray
+    centres: np.ndarray
+    centre_spread: np.ndarray
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """`(n, size)` → `(n, d)` float64."""
@@ -60,18 +65,24 @@ class SpeakerSpace:
 
     def known(self, share: float, prior: float) -> TwoCovariance:
         """As adapting takes it; see `TwoCovariance`."""
-        return TwoCovariance(self.means, self.spread, share, prior)
+        return TwoCovariance(self.means, self.spread, self.centres, self.centre_spread, share, prior)
 
 
 def fit_speaker_space(
-    embeddings: np.ndarray, classes: np.ndarray, speakers: np.ndarray, labels: int, dimensions: int, shrinkage: float
+    embeddings: np.ndarray,
+    classes: np.ndarray,
+    speakers: np.ndarray,
+    corpora: np.ndarray,
+    labels: int,
+    dimensions: int,
+    shrinkage: float,
 ) -> SpeakerSpace:
     """Estimate a speaker space from the means of every speaker and emotion, speakers alike however much they said.
 
     Args:
         embeddings: joined ones of recordings to learn from, `(n, size)`.
         classes: `(n,)` int, 0 to labels - 1.
-        speakers: `(n,)`.
+        speakers, corpora: `(n,)`, names and numbers; no speaker is in two corpora.
         dimensions: kept, those along which emotions and speakers' ways of showing them differ most.
         shrinkage: share of each covariance's diagonal that is added to it, so that it can be inverted.
     """
@@ -87,7 +98,26 @@ def fit_speaker_space(
     projection.mean.copy_(torch.from_numpy(mean))
     projection.deviation.copy_(torch.from_numpy(deviation))
     projection.directions.copy_(torch.from_numpy(directions[:, kept]))
-    return SpeakerSpace(projection.eval(), means[:, kept], spread[kept])
+    centres = _centres(values @ directions[:, kept], classes, speakers, corpora)
+    return SpeakerSpace(projection.eval(), means[:, kept], spread[kept], *centres)
+
+
+def _centres(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray, corpora: np.ndarray):
+    """Mean of speakers' centres in each corpus, `(corpora, d)`; their variance about these, `(d,)`.
+
+    A speaker's centre is the mean of the means of their emotions.
+    """
+    centres, apart = [], []
+    for corpus in np.unique(corpora):
+        names = np.unique(speakers[corpora == corpus])
+        found = np.array([_centre(values[speakers == s], classes[speakers == s]) for s in names])
+        centres.append(found.mean(0))
+        apart.append(found - found.mean(0))
+    return np.array(centres), np.maximum(np.vstack(apart).var(0), CENTRE_FLOOR)
+
+
+def _centre(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    return np.mean([values[classes == k].mean(0) for k in np.unique(classes)], axis=0)
 
 
 def _moments(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray, labels: int):

@@ -46,8 +46,8 @@ class ProtocolResult:
         weighted: name among the results of the weighted one, the only one that is exported.
         weights, temperature: found to ship.
         search: how they were found.
-        adapted: scores of answers adapted to each scored speaker, with `recordings`, `temperatures` of the folds and
-            `shipped_temperature`; empty where that was not measured.
+        adapted: scores of answers adapted to each scored speaker, with `recordings`, `temperatures` of the folds,
+            `shipped_temperature` and `typical` logits; empty where that was not measured.
     """
 
     identity: str
@@ -168,6 +168,7 @@ class Reporter:
             "recordings": self.settings.adapt,
             "temperatures": [round(one.temperature, 4) for one in folds],
             "shipped_temperature": shipped_temperature([one.heldout for one in folds]),
+            "typical": np.mean([one.typical for one in folds], axis=0).round(6).tolist(),
             **self._scores(table).as_dict(),
             **confident_half(table, self.protocol.labels),
         }

@@ -28,7 +28,8 @@ class EnsembleSettings(BaseModel):
         storage: URL of Optuna's storage; '' is `search.db` (SQLite) in the ensemble's folder.
         combiner: which one the figures called 'ensemble' are of; both are always measured, and what ships is weighted.
         adapt: recordings of each scored speaker that are adapted to, drawn, unlabelled and not scored then; 0 is none.
-        offset_prior: recordings that the belief in no offset of the logits counts for.
+        offset_prior, mixture_prior: recordings that the belief in no offset of the logits counts for, and recordings of
+            each emotion that the belief in an even mixture does; see `tembr.adaptation.offset`.
         speaker_prior, speaker_share: recordings that the belief in no speaker model counts for, and what the logarithm
             of its likelihood weighs against the logits; see `tembr.adaptation.two_covariance`.
         dimensions, shrinkage: of the embedding that the speaker model is in; see `fit_speaker_space`.
@@ -50,7 +51,8 @@ class EnsembleSettings(BaseModel):
     storage: str = ""
     combiner: Literal["weighted", "stacking"] = "weighted"
     adapt: int = Field(30, ge=0)
-    offset_prior: float = Field(2.0, ge=0)
+    offset_prior: float = Field(8.0, ge=0)
+    mixture_prior: float = Field(10.0, gt=0)
     speaker_prior: float = Field(1.0, ge=0)
     speaker_share: float = Field(0.4, ge=0)
     dimensions: int = Field(64, ge=1)

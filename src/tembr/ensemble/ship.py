@@ -137,6 +137,8 @@ def _adaptation(settings: EnsembleSettings, result: ProtocolResult, adapted: dic
     return AdaptationFacts(
         recordings=settings.adapt,
         offset_prior=settings.offset_prior,
+        mixture_prior=settings.mixture_prior,
+        typical=result.adapted["typical"],
         speaker_prior=settings.speaker_prior,
         speaker_share=settings.speaker_share,
         temperature=result.adapted["shipped_temperature"],

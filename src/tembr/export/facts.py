@@ -73,7 +73,7 @@ def _adaptation(folder: EnsembleFolder) -> dict:
         return {}
     found = {
         "recordings": known.recordings,
-        "offset_prior": known.offset_prior,
+        "offset": {"typical": known.typical, "prior": known.offset_prior, "mixture": known.mixture_prior},
         "temperature": known.temperature,
         "metrics": {p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
     }
@@ -81,6 +81,8 @@ def _adaptation(folder: EnsembleFolder) -> dict:
         found["two_covariance"] = {
             "means": space.means.round(6).tolist(),
             "spread": space.spread.round(8).tolist(),
+            "centres": space.centres.round(6).tolist(),
+            "centre_spread": space.centre_spread.round(8).tolist(),
             "share": known.speaker_share,
             "prior": known.speaker_prior,
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tembr.adaptation.fitting import FEW, Knowledge, fit_to_speaker
+from tembr.adaptation.offset import Offsets
 from tembr.adaptation.two_covariance import TwoCovariance
 from tembr.audio import Stream
 from tembr.bundle import BundleError
@@ -116,18 +116,31 @@ def knowledge_of(network: Network) -> Knowledge:
     """
     network.require_adaptable()
     known = network.facts.adaptation
-    prior = known.get("offset_prior")
-    if not (type(prior) in (int, float) and 0 <= prior < math.inf):
-        raise BundleError(f"{network.folder}: offset_prior is no number; export the bundle again")
     found = known.get("two_covariance")
-    return Knowledge(prior, _two_covariance(network, found) if found else None)
+    return Knowledge(_offsets(network, known.get("offset")), _two_covariance(network, found) if found else None)
+
+
+def _offsets(network: Network, content: object) -> Offsets:
+    labels = len(network.facts.labels)
+    try:
+        found = Offsets(*(np.array(content[name], np.float64) for name in Offsets._fields))
+        sound = found.typical.shape == (labels, labels) and found.prior >= 0 < found.mixture
+        sound = sound and all(np.isfinite(values).all() for values in found)
+    except (KeyError, TypeError, ValueError, IndexError):
+        sound = False
+    if not sound:
+        raise BundleError(f"{network.folder}: adaptation.offset in bundle.json is none; export the bundle again")
+    return found._replace(prior=float(found.prior), mixture=float(found.mixture))
 
 
 def _two_covariance(network: Network, content: object) -> TwoCovariance:
     try:
         found = TwoCovariance(*(np.array(content[name], np.float64) for name in TwoCovariance._fields))
         shape = (len(network.facts.labels), len(found.spread))
-        sound = found.means.shape == shape and bool((found.spread > 0).all()) and found.prior >= 0 <= found.share
+        sound = found.means.shape == shape and found.prior >= 0 <= found.share
+        sound = sound and found.centres.ndim == 2 and len(found.centres) > 0
+        sound = sound and found.centres.shape[1:] == found.spread.shape == found.centre_spread.shape
+        sound = sound and bool((found.spread > 0).all() and (found.centre_spread > 0).all())
         sound = sound and all(np.isfinite(values).all() for values in found)
         sound = sound and optional_inputs(network.session)["speaker_means"].shape == list(shape)
     except (KeyError, TypeError, ValueError, IndexError):

@@ -88,9 +88,9 @@ class Recognizer:
     ) -> Recognizer:
         """A recognizer for one speaker, learnt from recordings of theirs without labels; this one stays as it is.
 
-        It assumes that the recordings hold a mixture of emotions about as wide as that of the training data: with
-        recordings of one emotion alone answers get worse, not better. Any number is taken, fewer than 8 with a
-        warning. What cannot be heard (unreadable, silent, too short, no speech) is left out with a warning.
+        The more emotions the recordings hold, the more is learnt; from one emotion alone, little. Any number is taken,
+        fewer than 8 with a warning. What cannot be heard (unreadable, silent, too short, no speech) is left out with a
+        warning.
 
         Args:
             recordings: a folder (with the folders in it), a recording, or any number of them; each is heard twice.

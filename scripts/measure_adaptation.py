@@ -1,0 +1,197 @@
+"""What adapting is worth, and whether it ever harms: every corpus asked by what others taught.
+
+uv run --all-extras python scripts/measure_adaptation.py CORPORA [ENCODER]
+
+CORPORA holds nemo, ravdess, emodb and ased, ENCODER is a name on the hub or a folder. A frozen encoder (the member of
+the recipe `default`, on clean recordings) learns from the others, from nEMO alone, or from nEMO's other speakers;
+enrolments of each scored speaker are drawn at random, of one emotion only, of two, or of one sentence, and all other
+recordings are scored, without and with adaptation. Writes docs/results/default/adaptation.csv.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tembr.adaptation.fitting import Knowledge, fit_to_speaker
+from tembr.adaptation.offset import typical_logits
+from tembr.corpora import CORPORA, load_corpus
+from tembr.emotions import EMOTIONS
+from tembr.ensemble.adapted import fit_temperature, knowledge_of
+from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
+from tembr.ensemble.settings import EnsembleSettings
+from tembr.evaluate.frames import write_frame
+from tembr.evaluate.metrics import confusion_matrix, uar
+from tembr.features import FeatureSettings
+from tembr.features.store import FeatureStore
+from tembr.models import Member, fit_member
+from tembr.models.data import FoldData
+from tembr.models.encoder import EncoderSettings
+from tembr.progress import Progress
+
+OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "default" / "adaptation.csv"
+NAMES = ("nemo", "ravdess", "emodb", "ased")
+KINDS = ("10 at random", "30 at random", "10 of one emotion", "30 of one emotion", "30 of two emotions", "one sentence")
+INNER, SEED, FEATURES, SETTINGS = 6, 42, FeatureSettings(), EnsembleSettings()
+
+
+@dataclass(frozen=True, eq=False)
+class Spoken:
+    """Recordings of a corpus: embeddings `(n, size, 1)` each, and what is known of them, `(n,)` each."""
+
+    states: list[np.ndarray]
+    emotions: np.ndarray
+    speakers: np.ndarray
+    texts: np.ndarray
+
+    def at(self, places: np.ndarray) -> Spoken:
+        chosen = np.flatnonzero(places)
+        states = [self.states[i] for i in chosen]
+        return Spoken(states, self.emotions[chosen], self.speakers[chosen], self.texts[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """A member with all that adapting takes, and the temperature of its answers."""
+
+    member: Member
+    temperature: float
+    space: SpeakerSpace
+    knowledge: Knowledge
+
+    def logits(self, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithm of the posteriors `(n, labels)`, and the embedding that adapting takes `(n, d)`."""
+        values, embeddings = answer(self.member, spoken)
+        return log_posteriors(values / self.temperature), self.space.project(embeddings)
+
+
+def answer(member: Member, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
+    return member.answer({member.inputs[0]: spoken.states}, np.arange(len(spoken.states)))
+
+
+def log_posteriors(logits: np.ndarray) -> np.ndarray:
+    above = logits - logits.max(axis=1, keepdims=True)
+    return above - np.log(np.exp(above).sum(axis=1, keepdims=True))
+
+
+def read(name: str, folder: Path, settings: EncoderSettings) -> Spoken:
+    """A corpus' recordings of the six emotions, embedded; what was computed before is read from the cache."""
+    utterances = load_corpus(name, folder, unmapped="drop").utterances
+    inputs = settings.inputs(FEATURES)
+    show = lambda done, total: print(f"\r{name}: {done} of {total}", end="", file=sys.stderr)  # noqa: E731
+    table = FeatureStore().prepare(utterances, inputs, show)[inputs[0]]
+    speakers = np.array([f"{name}/{u.speaker}" for u in utterances])
+    emotions, texts = (np.array([getattr(u, what) for u in utterances]) for what in ("emotion", "text"))
+    return Spoken([table[i] for i in range(len(table))], emotions, speakers, texts)
+
+
+def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -> Taught:
+    """Fit on whole corpora; temperature and typical logits come from speakers left out in inner folds."""
+    numbers = np.repeat(np.arange(len(corpora)), [len(one.states) for one in corpora])
+    everything = Spoken(
+        [state for one in corpora for state in one.states],
+        *(np.concatenate([getattr(one, name) for one in corpora]) for name in ("emotions", "speakers", "texts")),
+    )
+    known = np.isin(everything.emotions, labels)
+    everything, numbers = everything.at(known), numbers[known]
+    classes = np.array([labels.index(emotion) for emotion in everything.emotions])
+
+    def fitted(learnt: np.ndarray) -> Member:
+        tables = {settings.inputs(FEATURES)[0]: everything.states}
+        none = np.empty(0, int)
+        data = FoldData(
+            tuple(labels), FEATURES, tables, classes, everything.speakers, numbers, np.flatnonzero(learnt), none, Path()
+        )
+        return fit_member(settings, FEATURES, data, SEED, Progress())
+
+    names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers))
+    heldout = np.empty((len(classes), len(labels)))
+    for group in np.array_split(names, min(INNER, len(names))):
+        own = np.isin(everything.speakers, group)
+        heldout[own] = answer(fitted(~own), everything.at(own))[0]
+    temperature = fit_temperature(heldout, classes)
+    typical = typical_logits(log_posteriors(heldout / temperature), classes, everything.speakers)
+    embeddings = np.stack([state[:, 0] for state in everything.states])
+    sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
+    space = fit_speaker_space(embeddings, classes, everything.speakers, numbers, *sizes)
+    member = fitted(np.ones(len(classes), bool))
+    return Taught(member, temperature, space, knowledge_of(space, typical, SETTINGS))
+
+
+def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Places of the recordings of one speaker that are adapted to, one enrolment after another."""
+    everything, most = np.arange(len(emotions)), len(emotions) - 1
+    present = np.unique(emotions)
+    count = int(kind.split()[0]) if kind[0].isdigit() else 0
+    if kind.endswith("random"):
+        draws = [everything] * 3
+    elif kind.endswith("one emotion"):
+        draws = [np.flatnonzero(emotions == one) for one in present]
+    elif kind.endswith("two emotions"):
+        pairs = [rng.choice(present, 2, replace=False) for _ in range(3 if len(present) > 2 else 0)]
+        draws = [np.flatnonzero(np.isin(emotions, pair)) for pair in pairs]
+    else:
+        draws = [np.flatnonzero(texts == one) for one in rng.permutation(np.unique(texts))[:3]]
+    for draw in draws:
+        size = min(count or len(draw), len(draw), most)
+        if size > 1:
+            yield rng.choice(draw, size, replace=False)
+
+
+def ask(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tuple[np.ndarray, ...]]]:
+    """Enrolment → truth, answers without and answers with adaptation, for each speaker and draw."""
+    logits, embeddings = taught.logits(spoken)
+    truth, found = np.array([labels.index(emotion) for emotion in spoken.emotions]), {kind: [] for kind in KINDS}
+    for number, speaker in enumerate(np.unique(spoken.speakers)):
+        own = np.flatnonzero(spoken.speakers == speaker)
+        for kind in KINDS:
+            rng = np.random.default_rng([SEED, number, KINDS.index(kind)])
+            for draw in enrolments(kind, spoken.emotions[own], spoken.texts[own], rng):
+                drawn, others = own[draw], np.delete(own, draw)
+                fitted = fit_to_speaker(taught.knowledge, logits[drawn], embeddings[drawn])
+                adapted = logits[others] + fitted.added(embeddings[others])
+                found[kind].append((truth[others], logits[others].argmax(1), adapted.argmax(1)))
+    return found
+
+
+def rows(asked: str, learnt: str, labels: list[str], found: dict) -> list[dict]:
+    made = []
+    for kind, answers in found.items():
+        truth, alone, adapted = (np.concatenate(parts) for parts in zip(*answers))
+        figures = [float(uar(confusion_matrix(truth, one, len(labels)))) for one in (alone, adapted)]
+        made.append(
+            {"asked": asked, "learnt from": learnt, "enrolment": kind, "enrolments": len(answers), "uar": figures[0]}
+            | {"uar_adapted": figures[1], "gain": figures[1] - figures[0]}
+        )
+        print(made[-1], flush=True)
+    return made
+
+
+def main(corpora: Path, encoder: str) -> None:
+    settings = EncoderSettings(name="whisper", encoder=encoder, emotions_from="all")
+    spoken = {name: read(name, corpora / name, settings) for name in NAMES}
+    shared = {name: [e for e in EMOTIONS if e in spoken[name].emotions] for name in NAMES}
+    nemo, made = spoken["nemo"], []
+    parts: dict[str, list] = {kind: [] for kind in KINDS}
+    for speaker in np.unique(nemo.speakers):
+        own = nemo.speakers == speaker
+        taught = teach(settings, [nemo.at(~own)], shared["nemo"])
+        for kind, answers in ask(taught, nemo.at(own), shared["nemo"]).items():
+            parts[kind] += answers
+    made += rows(CORPORA["nemo"].title, "its other speakers", shared["nemo"], parts)
+    for name in NAMES:
+        others = [other for other in NAMES if other != name]
+        for learnt in [others] if name == "nemo" else [others, ["nemo"]]:
+            taught = teach(settings, [spoken[other] for other in learnt], shared[name])
+            words = ", ".join(CORPORA[other].title for other in learnt)
+            made += rows(CORPORA[name].title, words, shared[name], ask(taught, spoken[name], shared[name]))
+    write_frame(pd.DataFrame(made), OUT, "%.4f")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:] or ["openai/whisper-base"])
