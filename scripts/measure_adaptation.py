@@ -114,7 +114,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
     for group in np.array_split(names, min(INNER, len(names))):
         own = np.isin(everything.speakers, group)
         heldout[own] = answer(fitted(~own), everything.at(own))[0]
-    temperature = fit_temperature(heldout, classes)
+    temperature = fit_temperature(heldout, classes, everything.speakers)
     typical = typical_logits(log_posteriors(heldout / temperature), classes, everything.speakers)
     embeddings = np.stack([state[:, 0] for state in everything.states])
     sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage

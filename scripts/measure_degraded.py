@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax
 
 from tembr.adaptation.offset import typical_logits
 from tembr.degrade.copies import Source, degraded
@@ -25,14 +24,14 @@ from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import read_heldout
 from tembr.ensemble.members import choose, read_protocol
 from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.weighted import FLOOR
+from tembr.ensemble.weighting import Weighting
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import confusion_matrix, uar
-from tembr.experiment.member import fold_folder
 from tembr.experiment.recordings import load_recordings
 from tembr.experiment.settings import load_settings
 from tembr.features.store import FeatureStore
 from tembr.models import load_member
-from tembr.models.base import WEIGHTS
 from tembr.progress import Progress
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "default" / "degraded.csv"
@@ -40,13 +39,12 @@ SETTINGS = EnsembleSettings()
 
 
 def main(study: Path, corpora: Path, names: list[str]) -> None:
-    settings = load_settings(study / "config.toml", corpora=corpora)
-    (member,) = [one for one in settings.members.values() if one.embeds]
-    recordings = load_recordings(settings, [member], Progress())
+    settings, ensemble = load_settings(study / "config.toml", corpora=corpora), EnsembleFolder.read(study / "ensemble")
     protocol = read_protocol(settings, study, "speaker")
-    folds, chosen = protocol.folds, EnsembleSettings(members=(member.name,))
-    heldout = read_heldout(protocol, choose(protocol, chosen, settings, study)).folds
-    temperatures = EnsembleFolder.read(study / "ensemble").table("weights").set_index("fold")["temperature"]
+    chosen = choose(protocol, EnsembleSettings(members=tuple(ensemble.facts.weights)), settings, study)
+    members = [settings.members[one.name] for one in chosen]
+    recordings = load_recordings(settings, members, Progress())
+    heldout, found = read_heldout(protocol, chosen).folds, ensemble.table("weights")
     rows = []
     for name in ["clean", *names]:
         tables = recordings.tables
@@ -54,22 +52,32 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
             source = Source(recordings.target, seed=0)
             copies = [degraded(u, name, source) for u in recordings.target.utterances]
             show = partial(print, f"\r{name}", end="", file=sys.stderr)
-            tables = FeatureStore().prepare(copies, member.inputs(settings.features), show)
+            inputs = {one for member in members for one in member.inputs(settings.features)}
+            tables = FeatureStore().prepare(copies, inputs, show)
         truth, alone, adapted = [], [], []
-        for number, fold in enumerate(folds):
-            place = fold_folder(study / member.name, len(folds), fold.name)
-            fitted = load_member(member, settings.features, recordings.labels, place / WEIGHTS)
-            logits, embeddings = fitted.answer(tables, fold.test)
-            classes = recordings.classes[fold.test]
-            logits = log_softmax(logits.astype(float) / temperatures[fold.name], axis=1)
-            answers = Answers(logits, embeddings, classes, recordings.speakers[fold.test], fold.test)
-            space = space_of([fitted], recordings, fold.rest, SETTINGS)
+        for number, fold in enumerate(protocol.folds):
+            own = found[found["fold"] == fold.name].set_index("member")
+            weights = own["weight"][[one.name for one in chosen]].to_dict()
+            weighting = Weighting(weights, float(own["temperature"].iloc[0]), 0.0, 0.0)
+            joined = lambda logits, w=weighting: np.log(np.maximum(w.posteriors(logits), FLOOR)).astype(float)  # noqa: E731
+            fitted = [
+                load_member(member, settings.features, recordings.labels, one.weights[number])
+                for member, one in zip(members, chosen)
+            ]
+            logits, embeddings = zip(*(one.answer(tables, fold.test) for one in fitted))
+            classes, kept = recordings.classes[fold.test], heldout[number].heldout
+            answers = Answers(
+                joined(np.stack(logits)),
+                np.concatenate(embeddings, axis=1),
+                classes,
+                recordings.speakers[fold.test],
+                fold.test,
+            )
+            typical = typical_logits(joined(kept.logits), kept.classes, kept.speakers)
             rng = np.random.default_rng([SETTINGS.seed, 3, number])
-            kept = heldout[number].heldout
-            known = log_softmax(kept.logits[0].astype(float) / temperatures[fold.name], axis=1)
-            typical = typical_logits(known, kept.classes, kept.speakers)
-            found, own, _ = adapted_logits(answers, space, typical, SETTINGS, rng)
-            truth.append(classes), alone.append(logits.argmax(1)), adapted.append((own, found.argmax(1)))
+            space = space_of(fitted, recordings, fold.rest, SETTINGS)
+            said, own_classes, _ = adapted_logits(answers, space, typical, SETTINGS, rng)
+            truth.append(classes), alone.append(answers.logits.argmax(1)), adapted.append((own_classes, said.argmax(1)))
         pairs = [(np.concatenate(truth), np.concatenate(alone)), tuple(np.concatenate(x) for x in zip(*adapted))]
         figures = [float(uar(confusion_matrix(*pair, len(recordings.labels)))) for pair in pairs]
         rows.append({"degradation": name, "n": len(pairs[0][0]), "uar": figures[0], "uar_adapted": figures[1]})

@@ -47,16 +47,21 @@ def fold_of(parts: FoldParts) -> Fold:
 
 
 def test_a_temperature_makes_confidence_the_share_that_is_right():
-    assert fit_temperature(np.tile(SURE, (4, 1)), np.array([0, 0, 0, 1])) == pytest.approx(2, rel=1e-3)
+    assert fit_temperature(np.tile(SURE, (4, 1)), np.array([0, 0, 0, 1]), np.array(list("AAAA"))) == pytest.approx(
+        2, rel=1e-3
+    )
 
 
 @pytest.mark.parametrize(("classes", "limit"), [([0, 0], 0.05), ([1, 1], 20)])
 def test_a_temperature_stays_within_its_limits(classes, limit):
-    assert fit_temperature(np.array([[0.1, 0.0]] * 2), np.array(classes)) == pytest.approx(limit, rel=1e-3)
+    assert fit_temperature(np.array([[0.1, 0.0]] * 2), np.array(classes), np.array(["A", "A"])) == pytest.approx(
+        limit, rel=1e-3
+    )
 
 
 def test_the_temperature_that_ships_sees_the_heldout_speakers_of_all_folds():
-    folds = [(np.tile(SURE, (2, 1)), np.array([0, 0])), (np.tile(SURE, (2, 1)), np.array([0, 1]))]
+    names = np.array(["A", "A"])
+    folds = [(np.tile(SURE, (2, 1)), np.array(truth), names) for truth in ([0, 0], [0, 1])]
     assert shipped_temperature(folds) == pytest.approx(2, rel=1e-3)
 
 

@@ -11,6 +11,7 @@ from tembr.ensemble.weighting import (
     best_member,
     best_members,
     negative_log_likelihood,
+    typical_loss,
     weigh,
     without_small,
 )
@@ -82,3 +83,15 @@ def test_posteriors_of_a_weighting_are_the_modules():
     softmax = scaled / scaled.sum(-1, keepdims=True)
     expected = 0.25 * softmax[0] + 0.75 * softmax[1]
     np.testing.assert_allclose(weighting.posteriors(part.logits), expected, atol=1e-6)
+
+
+def test_one_odd_speaker_does_not_decide():
+    posteriors, truth = np.array([[0.5, 0.5], [0.5, 0.5], [0.8, 0.2], [1e-9, 1.0]]), np.zeros(4, int)
+    assert typical_loss(posteriors, truth, np.array(list("ABBC"))) == pytest.approx(-np.log(0.5))
+
+
+@pytest.mark.parametrize("speakers", [list("AABB"), ["A", "B", "C", ""]])
+def test_of_few_or_unknown_speakers_every_recording_counts(speakers):
+    posteriors, truth = np.array([[0.5, 0.5], [0.5, 0.5], [0.8, 0.2], [0.1, 0.9]]), np.zeros(4, int)
+    expected = negative_log_likelihood(posteriors, truth)
+    assert typical_loss(posteriors, truth, np.array(speakers)) == pytest.approx(expected)

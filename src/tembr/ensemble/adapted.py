@@ -20,7 +20,7 @@ from tembr.ensemble.heldout import FoldParts, Part
 from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighted import FLOOR
-from tembr.ensemble.weighting import Weighting
+from tembr.ensemble.weighting import Weighting, typical_loss
 from tembr.errors import ConfigError
 from tembr.experiment.recordings import Recordings
 from tembr.models import Member
@@ -55,14 +55,14 @@ class AdaptedFold:
         posteriors: `(n, labels)`.
         temperature: they were divided by.
         typical: logits of held-out speakers, see `tembr.adaptation.offset.Offsets`.
-        heldout: logits and classes of held-out speakers' adapted answers, which the temperature was fitted on.
+        heldout: logits, classes and speakers of held-out speakers' adapted answers, which the temperature is of.
     """
 
     indices: np.ndarray
     posteriors: np.ndarray
     temperature: float
     typical: np.ndarray
-    heldout: tuple[np.ndarray, np.ndarray]
+    heldout: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def adapt_fold(
@@ -97,13 +97,15 @@ def adapt_fold(
         places = np.flatnonzero(np.isin(parts.heldout.indices, one.heldout if members else parts.heldout.indices))
         part = answers(parts.heldout.at(places))
         inner.append(adapted_logits(part, space(one.train), _typical(heldout, part.speakers), settings, rng))
-    logits, classes = (np.concatenate([one[k] for one in inner]) for k in (0, 1))
+    logits, classes, indices = (np.concatenate([one[k] for one in inner]) for k in range(3))
     if not len(logits):
         raise ConfigError(f"fold {fold.name}: no speaker has a recording to adapt to and one to answer; use --adapt 0")
-    temperature = fit_temperature(logits, classes)
+    by_index = dict(zip(heldout.indices, heldout.speakers))
+    speakers = np.array([by_index[index] for index in indices])
+    temperature = fit_temperature(logits, classes, speakers)
     typical = _typical(heldout)
     found, _, indices = adapted_logits(answers(parts.test), space(fold.rest), typical, settings, rng)
-    return AdaptedFold(indices, softmax(found / temperature), temperature, typical, (logits, classes))
+    return AdaptedFold(indices, softmax(found / temperature), temperature, typical, (logits, classes, speakers))
 
 
 def adapted_logits(
@@ -141,19 +143,18 @@ def knowledge_of(space: SpeakerSpace | None, typical: np.ndarray, settings: Ense
     return Knowledge(Offsets(typical, settings.offset_prior, settings.mixture_prior), known)
 
 
-def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
-    """The divisor of logits with the highest likelihood of the truth, 0.05 to 20 (Guo et al., 2017)."""
+def fit_temperature(logits: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> float:
+    """The divisor of logits that makes the truth likeliest for the median speaker, 0.05 to 20 (Guo et al., 2017)."""
 
     def loss(log_temperature: float) -> float:
-        posteriors = softmax(logits / np.exp(log_temperature))
-        return float(-np.log(np.maximum(posteriors[np.arange(len(classes)), classes], FLOOR)).mean())
+        return typical_loss(softmax(logits / np.exp(log_temperature)), classes, speakers)
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
 
 
-def shipped_temperature(heldout: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+def shipped_temperature(heldout: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
     """Temperature of adapted answers that ships: fitted on the held-out speakers of all folds."""
-    return fit_temperature(*(np.concatenate([one[k] for one in heldout]) for k in (0, 1)))
+    return fit_temperature(*(np.concatenate([one[k] for one in heldout]) for k in range(3)))
 
 
 def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from tembr.ensemble.search import open_storage
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.ship import MeasuredProtocol, choose_shipped, ship
 from tembr.ensemble.tracking import RecordedSearch, open_tracking
+from tembr.ensemble.weighting import OBJECTIVE
 from tembr.errors import ConfigError, StoreError
 from tembr.experiment.recordings import Recordings, load_recordings, same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings
@@ -198,7 +199,7 @@ def _protocols(study: StudySettings, settings: EnsembleSettings, folder: Path, p
 def _identity(heldout: HeldOut, settings: EnsembleSettings) -> str:
     """Digest of all that a protocol's report depends on."""
     chosen = settings.model_dump(mode="json", exclude={"members", "protocols", "storage", "refit", "ship", "track"})
-    return digest(heldout.identity.encode(), repr(sorted(chosen.items())).encode())
+    return digest(heldout.identity.encode(), OBJECTIVE.encode(), repr(sorted(chosen.items())).encode())
 
 
 def _found_on(search: dict) -> str:

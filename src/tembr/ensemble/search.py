@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tembr.ensemble.heldout import Part
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.weighting import Weighting, weigh, without_small
+from tembr.ensemble.weighting import OBJECTIVE, Weighting, weigh, without_small
 from tembr.errors import StoreError
 from tembr.files import digest
 
@@ -84,7 +84,7 @@ def search_name(where: str, identity: str, names: Sequence[str], settings: Ensem
         where: words: protocol and fold.
         identity: digest of the predictions searched on.
     """
-    facts = [identity, where, *names, settings.seed, settings.l1, TEMPERATURES]
+    facts = [identity, where, *names, settings.seed, settings.l1, TEMPERATURES, OBJECTIVE]
     return f"{where} · {digest(repr(facts).encode())[:12]}"
 
 

@@ -173,7 +173,10 @@ def _refitted(
     """Every used member fitted once more, on all recordings; a finished one is not fitted again."""
     total = len(one.protocol.utterances)
     files = {m.name: _refit(study, m, recordings, out / "refit", progress) for m in one.used}
-    return _Shipped(files, np.arange(total), f"all {total} recordings of {_name(one)}")
+    corpora = ", ".join(
+        [f"all {total} recordings of {_name(one)}", *(f"all of {c.name}" for c in recordings.auxiliary)]
+    )
+    return _Shipped(files, np.arange(total), corpora)
 
 
 def _refit(study: StudySettings, member: StudyMember, recordings: Recordings, folder: Path, progress: Progress) -> Path:

@@ -15,6 +15,12 @@ from tembr.evaluate.metrics import confusion_matrix, uar
 SMALL = 0.05
 """Weights below this are tried without."""
 
+OBJECTIVE = "negative log-likelihood, median over speakers"
+"""What a search minimises, in the names of searches and results: those of another are not gone on with."""
+
+FEWEST = 3
+"""Speakers of whom a median says something."""
+
 COARSE_TEMPERATURES = (0.5, 1.0, 2.0, 3.0)
 
 
@@ -26,7 +32,7 @@ class Weighting:
         weights: member → weight; they sum to one.
         temperature: the members' logits are divided by it.
         objective: what the search minimised: `nll` and the price of width, in nats.
-        nll: mean negative log-likelihood of the fused posteriors, in nats.
+        nll: negative log-likelihood of the fused posteriors, in nats, see `typical_loss`.
     """
 
     weights: dict[str, float]
@@ -45,7 +51,7 @@ def weigh(weights: Mapping[str, float], temperature: float, part: Part, l1: floa
         weights = dict.fromkeys(weights, 1.0)
     ensemble = WeightedEnsemble(weights, temperature)
     fused = _combined(ensemble, part.logits)
-    nll = negative_log_likelihood(fused, part.classes)
+    nll = typical_loss(fused, part.classes, part.speakers)
     width = float(ensemble.l1_regularization()) - 1
     total = sum(weights.values())
     shares = {name: weight / total for name, weight in weights.items()}
@@ -68,6 +74,22 @@ def without_small(found: Weighting, part: Part, l1: float) -> Weighting:
 def negative_log_likelihood(posteriors: np.ndarray, classes: np.ndarray) -> float:
     """Mean over recordings, in nats: posteriors `(n, classes)`, spoken classes `(n,)`."""
     return float(-np.log(np.maximum(posteriors[np.arange(len(classes)), classes], FLOOR)).mean())
+
+
+def typical_loss(posteriors: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> float:
+    """Median over speakers of the mean negative log-likelihood, in nats: one odd voice does not decide for all others.
+
+    Where fewer than three speakers are known, the mean over recordings.
+
+    Args:
+        posteriors: `(n, classes)`.
+        classes, speakers: `(n,)`, spoken and by whom.
+    """
+    names, own = np.unique(speakers, return_inverse=True)
+    losses = -np.log(np.maximum(posteriors[np.arange(len(classes)), classes], FLOOR))
+    if len(names) < FEWEST or "" in names:
+        return float(losses.mean())
+    return float(np.median(np.bincount(own, losses) / np.bincount(own)))
 
 
 def best_member(names: Sequence[str], part: Part) -> str:
