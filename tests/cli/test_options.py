@@ -8,6 +8,7 @@ from typing import get_args
 import click
 import pytest
 import typer
+from tests.command import tembr_here
 
 from tembr.cli import app
 from tembr.cli.options import Words
@@ -15,7 +16,6 @@ from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.settings import CorpusSettings
 from tembr.export.quantize import Quantize
 from tembr.export.settings import Inputs
-from tests.command import tembr_here
 
 
 def parameters() -> dict[tuple[str, ...], click.Parameter]:
