@@ -255,7 +255,8 @@ def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_pa
     def weight(indices: np.ndarray) -> float:
         network = member.answer(recordings.tables, indices)[0]
         fair = 2 * np.eye(6)[labels[indices]] + np.random.default_rng(1).normal(size=network.shape)
-        part = Part(np.stack([network, fair]).astype(np.float32), labels[indices], labels[indices], indices)
+        one = np.full(len(indices), "one")
+        part = Part(np.stack([network, fair]).astype(np.float32), labels[indices], one, indices)
         found = search(("network", "fair"), part, EnsembleSettings(trials=40), InMemoryStorage(), "x")
         return found.weighting.weights["network"]
 

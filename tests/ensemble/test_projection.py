@@ -99,3 +99,13 @@ def test_every_corpus_has_a_centre_and_speakers_vary_about_their_own():
     assert (one.centres.shape, two.centres.shape) == ((1, 4), (2, 4))
     apart = lambda space: np.abs(np.diff(space.centres, axis=0) / np.sqrt(space.centre_spread)).max()  # noqa: E731
     assert apart(two) == pytest.approx(20, rel=0.3)
+
+
+def test_copies_through_a_degradation_have_a_centre_of_their_own():
+    values, classes, speakers, corpora = made_up()
+    space = fit_speaker_space(values, classes, speakers, corpora, LABELS, 4, 0.0)
+    moved = values + np.array([0, 0, 9, 0], np.float32)
+    more = space.with_centres(moved, classes, speakers, np.full(len(classes), "phone"))
+    assert more.centres.shape == (2, 4) and np.array_equal(more.centres[0], space.centres[0])
+    expected = np.abs(space.project(moved) - space.project(values)).mean(0)
+    np.testing.assert_allclose(np.abs(more.centres[1] - more.centres[0]), expected, atol=1e-4)

@@ -142,3 +142,8 @@ def test_the_target_comes_first_and_its_copies_last(corpus, monkeypatch):
 def test_every_input_of_every_member_is_computed_for_all_recordings(corpus):
     tables = load(["majority", "svm", "rms"], augment__waveform__enabled=True).tables
     assert {one.name: len(table) for one, table in tables.items()} == {"mfcc": 24, "waveform": 24, "rms": 24}
+
+
+def test_copies_are_found_where_their_originals_are(mixed):
+    assert [one.tolist() for one in mixed.copies_of(np.array([0, 1]))] == [[5], ["~telephone"]]
+    assert [one.tolist() for one in mixed.copies_of(np.array([0, 2]))] == [[], []]

@@ -165,8 +165,8 @@ def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndar
 def space_of(
     members: Sequence[Member], recordings: Recordings, learnt: np.ndarray, settings: EnsembleSettings
 ) -> SpeakerSpace:
-    """The speaker space of the recordings of the target at `learnt`."""
-    return fit_speaker_space(
+    """The speaker space of the target's recordings at `learnt`; their copies say where a degradation moves voices."""
+    space = fit_speaker_space(
         embedded(members, recordings, learnt),
         recordings.classes[learnt],
         recordings.speakers[learnt],
@@ -175,6 +175,11 @@ def space_of(
         settings.dimensions,
         settings.shrinkage,
     )
+    places, degradations = recordings.copies_of(learnt)
+    if not len(places):
+        return space
+    copies = embedded(members, recordings, places)
+    return space.with_centres(copies, recordings.classes[places], recordings.speakers[places], degradations)
 
 
 def _typical(heldout: Answers, without: Sequence[str] = ()) -> np.ndarray:

@@ -7,7 +7,7 @@ learnt from the target corpus alone: corpora act and record them differently.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class SpeakerSpace:
         projection: of joined embeddings.
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
-        centres: `(corpora, d)`, mean of speakers' centres in each corpus.
+        centres: `(corpora, d)`, mean of speakers' centres in each corpus, and in copies through each degradation.
         centre_spread: `(d,)`, variance of speakers' centres about these.
     """
 
@@ -62,6 +62,13 @@ class SpeakerSpace:
         """`(n, size)` → `(n, d)` float64."""
         with torch.inference_mode():
             return self.projection(torch.from_numpy(embeddings)).double().numpy()
+
+    def with_centres(
+        self, embeddings: np.ndarray, classes: np.ndarray, speakers: np.ndarray, groups: np.ndarray
+    ) -> SpeakerSpace:
+        """The same with a further centre for each of `groups`, `(n,)` names; other arguments as `fit_speaker_space`."""
+        more, _ = _centres(self.project(embeddings), classes, speakers, groups)
+        return replace(self, centres=np.vstack([self.centres, more]))
 
     def known(self, share: float, prior: float) -> TwoCovariance:
         """As adapting takes it; see `TwoCovariance`."""

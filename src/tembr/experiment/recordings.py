@@ -67,6 +67,12 @@ class Recordings:
             [f"{names[c]}/{u.speaker or u.key}{u.degradation}" for c, u in zip(self.corpora, self.utterances)]
         )
 
+    def copies_of(self, learnt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the copies of the target's recordings at `learnt`, and through which degradation each is."""
+        degradations = np.array([u.degradation for u in self.utterances])
+        places = np.flatnonzero(np.isin(self.originals, learnt) & (degradations != ""))
+        return places, degradations[places]
+
     def data(self, train: np.ndarray, validation: np.ndarray, folder: Path) -> FoldData:
         """What a member is fitted on: `train` and `validation` of the target, with what is learnt from besides.
 
