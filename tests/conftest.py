@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -65,6 +66,15 @@ def _no_waiting_for_the_disk():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tembr.files._flush", lambda path: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_it_was():
+    """What a command does to the package's logger ends with its test."""
+    logger = logging.getLogger("tembr")
+    before = logger.propagate, list(logger.handlers)
+    yield
+    logger.propagate, logger.handlers[:] = before
 
 
 @pytest.fixture(scope="session")
