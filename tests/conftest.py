@@ -69,12 +69,10 @@ def _no_waiting_for_the_disk():
 
 
 @pytest.fixture(autouse=True)
-def _logger_as_it_was():
-    """What a command does to the package's logger ends with its test."""
+def _logger_of_a_library():
+    """Every test begins with the package's logger as an import leaves it, whatever a command before did to it."""
     logger = logging.getLogger("tembr")
-    before = logger.propagate, list(logger.handlers)
-    yield
-    logger.propagate, logger.handlers[:] = before
+    logger.propagate, logger.handlers[:] = True, []
 
 
 @pytest.fixture(scope="session")
