@@ -40,3 +40,12 @@ def test_places_are_learnt_from_logits_that_have_the_offset_and_both_offsets_are
     np.testing.assert_array_equal(fitted.means, model.means)
     np.testing.assert_array_equal(fitted.precisions, model.precisions)
     np.testing.assert_allclose(fitted.offset, OFFSET + model.offset)
+
+
+@pytest.mark.parametrize(
+    ("logits", "embeddings"), [(LOGITS, EMBEDDINGS + 100), (np.tile(LOGITS[0], (2, 1)), EMBEDDINGS)]
+)
+def test_a_voice_from_elsewhere_or_one_emotion_alone_gets_the_offset_alone(logits, embeddings):
+    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN), logits, embeddings)
+    assert not fitted.precisions.any()
+    np.testing.assert_allclose(fitted.offset, fit_to_speaker(Knowledge(OFFSETS), logits).offset)
