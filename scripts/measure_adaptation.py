@@ -1,4 +1,4 @@
-"""What adapting is worth, and whether it ever harms: every corpus asked by what others taught.
+"""What adapting is worth, and whether it ever harms: every corpus as the target of what others taught.
 
 uv run --all-extras python scripts/measure_adaptation.py CORPORA [ENCODER]
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import log_softmax
 
 from tembr.adaptation.fitting import Knowledge, fit_to_speaker
 from tembr.adaptation.offset import typical_logits
@@ -67,16 +68,11 @@ class Taught:
     def logits(self, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
         """Logarithm of the posteriors `(n, labels)`, and the embedding that adapting takes `(n, d)`."""
         values, embeddings = answer(self.member, spoken)
-        return log_posteriors(values / self.temperature), self.space.project(embeddings)
+        return log_softmax(values / self.temperature, axis=1), self.space.project(embeddings)
 
 
 def answer(member: Member, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
     return member.answer({member.inputs[0]: spoken.states}, np.arange(len(spoken.states)))
-
-
-def log_posteriors(logits: np.ndarray) -> np.ndarray:
-    above = logits - logits.max(axis=1, keepdims=True)
-    return above - np.log(np.exp(above).sum(axis=1, keepdims=True))
 
 
 def read(name: str, folder: Path, settings: EncoderSettings) -> Spoken:
@@ -115,7 +111,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
         own = np.isin(everything.speakers, group)
         heldout[own] = answer(fitted(~own), everything.at(own))[0]
     temperature = fit_temperature(heldout, classes, everything.speakers)
-    typical = typical_logits(log_posteriors(heldout / temperature), classes, everything.speakers)
+    typical = typical_logits(log_softmax(heldout / temperature, axis=1), classes, everything.speakers)
     embeddings = np.stack([state[:, 0] for state in everything.states])
     sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
     space = fit_speaker_space(embeddings, classes, everything.speakers, numbers, *sizes)
@@ -143,7 +139,7 @@ def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.rando
             yield rng.choice(draw, size, replace=False)
 
 
-def ask(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tuple[np.ndarray, ...]]]:
+def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tuple[np.ndarray, ...]]]:
     """Enrolment → truth, answers without and answers with adaptation, for each speaker and draw."""
     logits, embeddings = taught.logits(spoken)
     truth, found = np.array([labels.index(emotion) for emotion in spoken.emotions]), {kind: [] for kind in KINDS}
@@ -159,13 +155,13 @@ def ask(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tup
     return found
 
 
-def rows(asked: str, learnt: str, labels: list[str], found: dict) -> list[dict]:
+def rows(target: str, learnt: str, labels: list[str], found: dict) -> list[dict]:
     made = []
     for kind, answers in found.items():
         truth, alone, adapted = (np.concatenate(parts) for parts in zip(*answers))
         figures = [float(uar(confusion_matrix(truth, one, len(labels)))) for one in (alone, adapted)]
         made.append(
-            {"asked": asked, "learnt from": learnt, "enrolment": kind, "enrolments": len(answers), "uar": figures[0]}
+            {"target": target, "learnt from": learnt, "enrolment": kind, "enrolments": len(answers), "uar": figures[0]}
             | {"uar_adapted": figures[1], "gain": figures[1] - figures[0]}
         )
         print(made[-1], flush=True)
@@ -181,7 +177,7 @@ def main(corpora: Path, encoder: str) -> None:
     for speaker in np.unique(nemo.speakers):
         own = nemo.speakers == speaker
         taught = teach(settings, [nemo.at(~own)], shared["nemo"])
-        for kind, answers in ask(taught, nemo.at(own), shared["nemo"]).items():
+        for kind, answers in measure(taught, nemo.at(own), shared["nemo"]).items():
             parts[kind] += answers
     made += rows(CORPORA["nemo"].title, "its other speakers", shared["nemo"], parts)
     for name in NAMES:
@@ -189,7 +185,7 @@ def main(corpora: Path, encoder: str) -> None:
         for learnt in [others] if name == "nemo" else [others, ["nemo"]]:
             taught = teach(settings, [spoken[other] for other in learnt], shared[name])
             words = ", ".join(CORPORA[other].title for other in learnt)
-            made += rows(CORPORA[name].title, words, shared[name], ask(taught, spoken[name], shared[name]))
+            made += rows(CORPORA[name].title, words, shared[name], measure(taught, spoken[name], shared[name]))
     write_frame(pd.DataFrame(made), OUT, "%.4f")
 
 

@@ -90,12 +90,12 @@ def degraded_table() -> str:
 
 def adaptation_table() -> str:
     """UAR without and with adaptation for every kind of enrolment, from `scripts/measure_adaptation.py`."""
-    lines = ["| asked | learnt from | enrolment | UAR | UAR, adapted | gain |"]
+    lines = ["| target | learnt from | enrolment | UAR | UAR, adapted | gain |"]
     lines += ["| --- | --- | --- | ---: | ---: | ---: |"]
     with open(RESULTS / "default" / "adaptation.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             alone, adapted, gain = (float(row[name]) for name in ("uar", "uar_adapted", "gain"))
-            words = f"{row['asked']} | {row['learnt from']} | {row['enrolment']}"
+            words = f"{row['target']} | {row['learnt from']} | {row['enrolment']}"
             lines.append(f"| {words} | {alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points |")
     return "\n".join(lines)
 
