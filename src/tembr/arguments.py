@@ -110,6 +110,7 @@ RULES = {
     "hop": number(0.01, 600),
     "smoothing": number(0),
     "min_confidence": number(0, 1),
+    "coverage": optional(number(0.5, 0.99)),
     "check_speech": FLAG,
     "speech_only": FLAG,
     "channel": either(one_of("mix", "left", "right", "each"), whole(1)),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tembr.errors import TembrError
+from tembr.evaluate.conformal import LEVELS
 from tembr.files import sha256, write_bytes
 
 FORMAT = 1
@@ -59,6 +60,9 @@ class Facts:
             centre_spread, share, prior, see `tembr.adaptation.two_covariance`), and metrics by protocol, adapted to so
             many recordings; empty where it cannot. Its model then has the optional inputs and the outputs of
             `recognize.network.unadaptable`.
+        prediction_sets: way of asking ('speaker_independent', 'adapted') → for each of
+            `tembr.evaluate.conformal.LEVELS` the probability from which an emotion is in the set; empty where that was
+            not calibrated.
         notices: weights of others that it carries → their licence; the texts are in `NOTICE`.
     """
 
@@ -82,6 +86,7 @@ class Facts:
     default: str = MODEL
     variants: dict[str, dict] = field(default_factory=dict)
     adaptation: dict[str, Any] = field(default_factory=dict)
+    prediction_sets: dict[str, list[float]] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -147,9 +152,16 @@ def complaints(facts: Facts) -> list[str]:
         wrong.append("hashes are not text by path")
     if not isinstance(facts.adaptation, dict):
         wrong.append(f"adaptation {facts.adaptation!r} is not an object")
+    if not (isinstance(facts.prediction_sets, dict) and all(map(_are_thresholds, facts.prediction_sets.values()))):
+        wrong.append("prediction_sets are not thresholds")
     if not isinstance(facts.default, str):
         wrong.append(f"default {facts.default!r} is not a path")
     return wrong
+
+
+def _are_thresholds(values: object) -> bool:
+    numbers = isinstance(values, list) and all(type(v) in (int, float) and 0 <= v <= 1 for v in values)
+    return numbers and len(values) == len(LEVELS)
 
 
 def locate(folder: str | Path, name: str) -> Path:

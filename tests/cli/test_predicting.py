@@ -23,6 +23,7 @@ class Fake:
     """Hears fear everywhere but in what is called bad; keeps what it was asked."""
 
     labels = LABELS
+    facts, speaker = SimpleNamespace(prediction_sets={"speaker_independent": [0.5] * 50}), None
 
     def __init__(self):
         self.asked, self.adapted = [], []
@@ -62,10 +63,10 @@ def test_answers_come_in_order_and_what_cannot_be_heard_is_told_and_counted(fake
 
 
 def test_what_was_asked_for_reaches_the_recognizer(fake):
-    answer_all(Request(("a.wav",), check_speech=False, min_confidence=0.5, channel="left"))
+    answer_all(Request(("a.wav",), check_speech=False, min_confidence=0.5, channel="left", coverage=0.9))
     answer_all(Request(("a.wav",), segments=True, min_confidence=0.5, channel=2))
     assert fake.asked == [
-        ("a.wav", {"check_speech": False, "min_confidence": 0.5, "channel": "left"}),
+        ("a.wav", {"check_speech": False, "min_confidence": 0.5, "coverage": 0.9, "channel": "left"}),
         ("a.wav", {"min_confidence": 0.5, "channel": 2}),
     ]
 

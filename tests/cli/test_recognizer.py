@@ -31,14 +31,15 @@ def test_predict_asks_for_the_usual(capsys, answered):
 
 
 def test_predict_asks_for_what_is_given(capsys, answered):
-    words = "--bundle x --variant v --format csv --segments --no-check-speech --min-confidence 0.5 --adapt anna"
-    words += " --channel 2 --threads 3 --out o.csv --force --no-recursive --quiet"
+    words = "--bundle x --variant v --format csv --no-check-speech --min-confidence 0.5 --adapt anna"
+    words += " --coverage 0.9 --channel 2 --threads 3 --out o.csv --force --no-recursive --quiet"
     tembr_here(capsys, "predict", "-", *words.split())
     wanted = Request(
-        ("-",), form="csv", segments=True, check_speech=False, threads=3, out="o.csv", recursive=False, quiet=True,
-        min_confidence=0.5, adapt="anna", channel=2, force=True,
+        ("-",), form="csv", check_speech=False, threads=3, out="o.csv", recursive=False, quiet=True,
+        min_confidence=0.5, adapt="anna", channel=2, force=True, coverage=0.9,
     )  # fmt: skip
-    assert answered == [(wanted, "x", "v")]
+    tembr_here(capsys, "predict", "-", "--segments")
+    assert answered == [(wanted, "x", "v"), (Request(("-",), segments=True), None, None)]
 
 
 def test_predict_ends_with_1_where_something_cannot_be_heard(capsys, answered):

@@ -27,7 +27,7 @@ def result(name: str, **summary) -> MemberResult:
 
 
 def done(*names: str) -> ProtocolResult:
-    return ProtocolResult("abc", tuple(map(result, names)), names[0], {"rms": 1.0}, 1.5, {"trials": 3}, {})
+    return ProtocolResult("abc", tuple(map(result, names)), names[0], {"rms": 1.0}, 1.5, {"trials": 3}, {}, {})
 
 
 def found(**weights: float):

@@ -43,7 +43,7 @@ def leave_result(folder: Path, settings: EnsembleSettings) -> None:
     search = {"trials": 3, "recordings": 12, "part": "held-out logits"}
     adapted = {"uar": {"value": 0.7}, "recordings": 30, "shipped_temperature": 1.0, "typical": [[1.0]]}
     weights, found = {"chroma": 0.75, "rms": 0.25}, identity(folder, settings)
-    ProtocolResult(found, results, "ensemble", weights, 1.5, search, adapted).write(folder / "ensemble")
+    ProtocolResult(found, results, "ensemble", weights, 1.5, search, adapted, {}).write(folder / "ensemble")
 
 
 def test_without_a_study_that_is_said(tmp_path):

@@ -29,7 +29,7 @@ def measured(tmp_path):
     members = list(finished_members(protocol).values())
     summary = {"member": "ensemble", "n": 12, "uar": {"value": 0.5}, "corpus": "demo", "network": "x"}
     results = (MemberResult("ensemble", "speaker", "ensemble", summary),)
-    result = ProtocolResult("x", results, "ensemble", {"chroma": 1.0, "rms": 0.0}, 1.5, {"trials": 3}, {})
+    result = ProtocolResult("x", results, "ensemble", {"chroma": 1.0, "rms": 0.0}, 1.5, {"trials": 3}, {}, {})
     return study, MeasuredProtocol(tmp_path / "out", protocol, members, result, new=True)
 
 

@@ -42,6 +42,7 @@ def test_every_argument_of_a_public_function_has_a_rule(name):
 
 NO_SECONDS = (math.nan, math.inf, -1, "1", True, np.float32("nan"))
 NO_PROBABILITY = (-0.1, 1.1, math.nan, "high", None)
+NO_COVERAGE = (0.49, 1.0, math.nan, "high", True)
 NO_THREADS = (-1, 0, 1.5, "2", True, math.nan, math.inf)
 NO_FLAG = (1, "yes", None)
 NO_CHANNEL = (0, -1, 1.0, "middle", True, None)
@@ -51,6 +52,7 @@ WRONG = {
         "start": NO_SECONDS,
         "end": NO_SECONDS,
         "check_speech": NO_FLAG,
+        "coverage": NO_COVERAGE,
         "min_confidence": NO_PROBABILITY,
         "channel": NO_CHANNEL,
     },
@@ -67,6 +69,7 @@ WRONG = {
         "on_error": ("x", None, 1),
         "progress": (3,),
         "check_speech": NO_FLAG,
+        "coverage": NO_COVERAGE,
         "min_confidence": NO_PROBABILITY,
         "channel": NO_CHANNEL,
     },

@@ -24,6 +24,7 @@ NOTHING = replace(SURE, label=None, confidence=0.0, likeliest=None, warnings=("s
             {"warnings": ("clipped: loud", "low_rate: dull")},
             "a.wav  anger (złość)  0.75  clipped: loud  low_rate: dull",
         ),
+        ({"possible": ("anger", "fear")}, "a.wav  anger (złość)  0.75  possible anger (złość), fear (strach)"),
         ({"file": "a\nb\x1b.wav"}, "a?b?.wav  anger (złość)  0.75"),
     ],
 )
@@ -40,6 +41,12 @@ def test_no_answer_for_people_is_a_dash_and_the_reason():
 )
 def test_a_table_begins_with_its_columns(channel, columns):
     assert header("csv", ("anger", "fear"), channel) == f"{columns},confidence,likeliest,p_anger,p_fear,warnings\n"
+
+
+def test_a_table_of_sets_has_a_column_for_them():
+    assert header("csv", ("anger", "fear"), sets=True).endswith("p_anger,p_fear,possible,warnings\n")
+    row = answer("csv", replace(SURE, possible=("anger", "fear"), warnings=("a: b",)))
+    assert row.endswith("0.750000,0.250000,anger; fear,a: b\n")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 from tests.command import tembr, tembr_here
-from tests.recognize.fake_bundle import RATE, tone
+from tests.recognize.fake_bundle import RATE, make_bundle, tone
 
-from tembr.emotions import EMOTIONS
+from tembr.emotions import EMOTIONS, display_name
+from tembr.evaluate.conformal import LEVELS
+from tembr.recognize.recognizer import load
 
 
 @pytest.fixture
@@ -216,3 +218,40 @@ def test_a_name_that_is_no_text_is_printed_somehow(bundle, wav, tmp_path):
 def test_tones_of_known_length_are_told_with_it(predict, wav):
     answer = json.loads(predict(wav(tone("fear", 1.25)), "--format", "json").out)
     assert (answer["start"], answer["end"]) == (0, 1.25)
+
+
+SETS = {"speaker_independent": [0.2] * len(LEVELS), "adapted": [0.9] * len(LEVELS)}
+
+
+@pytest.fixture
+def with_sets(tmp_path):
+    return make_bundle(tmp_path / "sets", prediction_sets=SETS)
+
+
+@pytest.fixture
+def predict_with(capsys, with_sets):
+    return lambda *arguments: tembr_here(capsys, "predict", *map(str, arguments), "--bundle", str(with_sets))
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv"])
+def test_a_coverage_names_the_emotions_that_cannot_be_excluded(predict_with, wav, with_sets, form):
+    path = wav(1.25 * tone("fear"))
+    said = predict_with(path, "--coverage", 0.9, "--format", form).out
+    probabilities = load(with_sets).predict(path).probabilities
+    expected = sorted((e for e, p in probabilities.items() if p >= 0.2), key=probabilities.get, reverse=True)
+    assert len(expected) == 2
+    if form == "text":
+        assert said.endswith(f"possible {', '.join(map(display_name, expected))}\n")
+    elif form == "json":
+        assert json.loads(said)["possible"] == expected
+    else:
+        (row,) = csv.DictReader(io.StringIO(said))
+        assert row["possible"] == "; ".join(expected)
+
+
+def test_a_coverage_needs_calibrated_sets_and_whole_recordings(predict, predict_with, wav):
+    done = predict(wav("fear"), "--coverage", 0.9)
+    assert done.status == 1 and "has no calibrated sets" in done.err and done.out == ""
+    assert predict_with(wav("fear"), "--coverage", 0.9, "--segments").status == 2
+    for value in ("0.3", "1", "nan"):
+        assert predict_with(wav("fear"), "--coverage", value).status == 2

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from tembr.bundle import BundleError
 from tembr.errors import AudioError, ConfigError
-from tembr.recognize.prediction import Failure, Prediction, check_confidence
+from tembr.evaluate.conformal import LEVELS
+from tembr.recognize.prediction import Failure, Prediction, check_confidence, set_threshold
 
 SURE = Prediction("fear", 0.75, {"fear": 0.75, "anger": 0.25}, 0.0, 2.0, ("clipped: loud", "low_rate: dull"), "a.wav")
 NOTHING = Prediction(None, 0.0, {"fear": 0.5, "anger": 0.5}, 0.0, 2.0, ("silence: nothing",))
@@ -54,6 +57,46 @@ def test_as_a_dict_numbers_are_rounded_and_names_are_both():
         "file": "a.wav", "start": 0.333, "end": 2.0, "label": "fear", "polish": "strach", "confidence": 0.666667,
         "likeliest": "fear", "probabilities": {"fear": 0.666667}, "warnings": ["clipped: loud", "low_rate: dull"],
     }  # fmt: skip
+
+
+def test_possible_emotions_are_those_that_reach_the_threshold_the_likeliest_first():
+    three = replace(SURE, probabilities={"anger": 0.25, "fear": 0.7, "neutral": 0.05}, likeliest="fear")
+    assert three.with_set(0.25).possible == ("fear", "anger")
+    assert three.with_set(0.99).possible == ("fear",)
+    assert three.with_set(0.0).as_dict()["possible"] == ["fear", "anger", "neutral"]
+
+
+def test_without_a_coverage_nothing_is_said_of_sets():
+    assert SURE.with_set(None) is SURE
+    assert "possible" not in SURE.as_dict()
+
+
+def test_where_there_is_no_label_everything_is_possible():
+    assert NOTHING.with_set(0.9).possible == ("fear", "anger")
+
+
+THRESHOLDS = {"speaker_independent": [round(1 - level, 2) for level in LEVELS], "adapted": [0.5] * len(LEVELS)}
+
+
+def facts(**sets) -> SimpleNamespace:
+    return SimpleNamespace(name="b", version="1", prediction_sets=sets)
+
+
+def test_a_threshold_is_that_of_the_way_of_asking():
+    assert set_threshold(facts(**THRESHOLDS), 0.9, adapted=False) == pytest.approx(0.1)
+    assert set_threshold(facts(**THRESHOLDS), 0.9, adapted=True) == 0.5
+    assert set_threshold(facts(), None, adapted=False) is None
+
+
+def test_a_bundle_without_calibrated_sets_says_so():
+    with pytest.raises(BundleError, match="b 1 has no calibrated sets; leave coverage out"):
+        set_threshold(facts(speaker_independent=THRESHOLDS["speaker_independent"]), 0.9, adapted=True)
+
+
+@pytest.mark.parametrize("coverage", [0.49, 1.0, float("nan"), "all", True])
+def test_a_coverage_out_of_range_is_refused(coverage):
+    with pytest.raises(ConfigError, match="^coverage .*: give a number from 0.5 to 0.99"):
+        set_threshold(facts(**THRESHOLDS), coverage, adapted=False)
 
 
 def test_a_channel_is_in_the_dict_where_there_is_one():

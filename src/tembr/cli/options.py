@@ -94,6 +94,13 @@ def probability(value: float | None) -> float | None:
     return value
 
 
+def coverage_level(value: float | None) -> float | None:
+    """Callback of an option that takes a coverage of prediction sets, 0.5 to 0.99; NaN is none."""
+    if value is not None and not 0.5 <= value <= 0.99:
+        raise click.BadParameter(f"{value:g}: give a share from 0.5 to 0.99")
+    return value
+
+
 @contextmanager
 def following(quiet: bool) -> Iterator:
     """A `Progress` that says every step on stderr; silent where `quiet`."""

@@ -15,7 +15,7 @@ from tembr.outputs import require_own_file
 from tembr.recognize import formats
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings
-from tembr.recognize.prediction import Failure, check_confidence
+from tembr.recognize.prediction import Failure, check_confidence, set_threshold
 from tembr.recognize.recognizer import Recognizer, load
 
 STDIN = "-"
@@ -33,6 +33,7 @@ class Request(NamedTuple):
         quiet: no progress bar.
         adapt: recordings of the speaker, or the file of one; None is anybody.
         channel: as in `Recognizer.predict`.
+        coverage: as in `Recognizer.predict`; None asks for no sets.
         force: `out` may be a file that Tembr did not write.
     """
 
@@ -48,6 +49,7 @@ class Request(NamedTuple):
     adapt: str | None = None
     channel: str | int = "mix"
     force: bool = False
+    coverage: float | None = None
 
 
 def answer_all(request: Request, bundle: str | None = None, variant: str | None = None) -> int:
@@ -64,11 +66,13 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
     check_confidence(request.min_confidence, recognizer.labels)
     if request.adapt is not None:
         recognizer = _adapted(recognizer, request)
+    set_threshold(recognizer.facts, request.coverage, recognizer.speaker is not None)
     complaints = _Complaints()
     files = list(recordings(request.paths, request.recursive, complaints, tell))
     threads = 1 if len(files) == 1 else request.threads
     with _output(request.out) as out, _progress(request, len(files)) as advance:
-        out.write(formats.header(request.form, recognizer.labels, request.channel != "mix"))
+        sets = request.coverage is not None
+        out.write(formats.header(request.form, recognizer.labels, request.channel != "mix", sets))
         for said in in_order(_work(recognizer, request), files, threads):
             advance()
             if isinstance(said, Failure):
@@ -105,6 +109,7 @@ def _work(recognizer: Recognizer, request: Request) -> Callable[[str], str | Fai
                 source,
                 check_speech=request.check_speech,
                 min_confidence=request.min_confidence,
+                coverage=request.coverage,
                 channel=request.channel,
             )
             answers = answer if isinstance(answer, list) else [answer]

@@ -20,6 +20,7 @@ from tembr.cli.options import (
     Quiet,
     Words,
     channel_of,
+    coverage_level,
     listed,
     one_channel,
     pairs_of,
@@ -60,6 +61,15 @@ def predict(
             callback=probability, help="Probability, 0 to 1, below which the answer is `uncertain` (niepewne)."
         ),
     ] = 0.0,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            callback=coverage_level,
+            metavar="0.5-0.99",
+            help="Also the emotions that cannot be excluded (`possible`): sets that hold the truth in this share of "
+            "recordings of a voice never heard. Not with --segments.",
+        ),
+    ] = None,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -93,6 +103,8 @@ def predict(
     """
     from tembr.cli.predicting import Request, answer_all
 
+    if segments and coverage is not None:
+        raise click.UsageError("--coverage is of whole recordings; leave --segments or --coverage out")
     request = Request(
         tuple(paths),
         format,
@@ -106,6 +118,7 @@ def predict(
         adapt,
         channel,
         force,
+        coverage,
     )
     if answer_all(request, bundle, variant):
         raise typer.Exit(1)

@@ -64,6 +64,11 @@ class AdaptedFold:
     typical: np.ndarray
     heldout: tuple[np.ndarray, np.ndarray, np.ndarray]
 
+    @property
+    def heldout_posteriors(self) -> np.ndarray:
+        """Of the held-out speakers, as those of the test part, `(m, labels)`."""
+        return softmax(self.heldout[0] / self.temperature)
+
 
 def adapt_fold(
     parts: FoldParts,

@@ -68,6 +68,7 @@ class EnsembleFacts:
         search: what weights and temperature were found on: protocol, part, recordings, trials, seed, l1, objective.
         metrics: protocol → the scores of this recipe under it (`Scores.as_dict()` and folds), on test parts.
         adaptation: how it adapts to a speaker; None where that was not measured.
+        thresholds: of prediction sets, speaker-independent and adapted, see `tembr.evaluate.conformal.LEVELS`.
     """
 
     weights: dict[str, float]
@@ -78,6 +79,7 @@ class EnsembleFacts:
     search: dict = field(default_factory=dict)
     metrics: dict[str, dict] = field(default_factory=dict)
     adaptation: AdaptationFacts | None = None
+    thresholds: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

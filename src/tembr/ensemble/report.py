@@ -16,6 +16,7 @@ from tembr.ensemble.measure import WEIGHTED, Measured, Way
 from tembr.ensemble.members import StudyMember, StudyProtocol
 from tembr.ensemble.pictures import write_search_pictures
 from tembr.ensemble.search import weighting_of
+from tembr.ensemble.sets import ADAPTED, ALONE, Sets, sets_adapted, sets_alone
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighting import weigh
 from tembr.errors import StoreError
@@ -48,6 +49,7 @@ class ProtocolResult:
         search: how they were found.
         adapted: scores of answers adapted to each scored speaker, with `recordings`, `temperatures` of the folds,
             `shipped_temperature` and `typical` logits; empty where that was not measured.
+        thresholds: of prediction sets, speaker-independent and adapted, see `tembr.ensemble.sets`.
     """
 
     identity: str
@@ -57,6 +59,7 @@ class ProtocolResult:
     temperature: float
     search: dict
     adapted: dict
+    thresholds: dict[str, list[float]]
 
     def of(self, name: str) -> MemberResult:
         """The result called `name`."""
@@ -99,15 +102,20 @@ class Reporter:
         names = self._names(measured)
         tables = {name: self._predictions(measured.ways[way]) for name, way in names.items()}
         scores = {name: self._scores(table) for name, table in tables.items()}
+        sets = {ALONE: sets_alone(self.heldout, measured)}
+        sets |= {ADAPTED: sets_adapted(self.heldout, adapted)} if adapted else {}
         results = [self._result(name, measured.ways[way], scores[name], tables[name]) for name, way in names.items()]
+        next(r for r in results if names[r.member] == WEIGHTED).summary["prediction_sets"] = sets[ALONE].scores
         self._tables(measured, tables, scores[ENSEMBLE])
         self._pictures(measured, tables[ENSEMBLE], scores[ENSEMBLE])
         write_comparison(results, self.folder, self._title("ways of joining"))
         found = measured.shipped.weighting
         weighted = next(name for name, way in names.items() if way == WEIGHTED)
-        scored = self._adapted(adapted) if adapted else {}
-        search = self._search(measured)
-        done = ProtocolResult(identity, tuple(results), weighted, found.weights, found.temperature, search, scored)
+        scored = self._adapted(adapted, sets[ADAPTED]) if adapted else {}
+        search, thresholds = self._search(measured), {way: list(one.thresholds) for way, one in sets.items()}
+        done = ProtocolResult(
+            identity, tuple(results), weighted, found.weights, found.temperature, search, scored, thresholds
+        )
         summary = done.of(ENSEMBLE).summary | {"weights": found.weights, "temperature": found.temperature}
         summary |= {"adapted": scored} if scored else {}
         write_bytes(self.folder / "summary.json", (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
@@ -155,7 +163,7 @@ class Reporter:
             },
         )
 
-    def _adapted(self, folds: Sequence[AdaptedFold]) -> dict:
+    def _adapted(self, folds: Sequence[AdaptedFold], sets: Sets) -> dict:
         """Scores of the adapted answers, whose table is written."""
         utterances = self.protocol.utterances
         parts = [
@@ -171,6 +179,7 @@ class Reporter:
             "typical": np.mean([one.typical for one in folds], axis=0).round(6).tolist(),
             **self._scores(table).as_dict(),
             **confident_half(table, self.protocol.labels),
+            "prediction_sets": sets.scores,
         }
 
     def _uar_per_fold(self, way: Way) -> dict[str, float]:

@@ -123,6 +123,7 @@ def _write(
         search=result.search,
         metrics=metrics,
         adaptation=_adaptation(settings, result, adapted),
+        thresholds=result.thresholds,
     )
     space = None
     if facts.adaptation and members.files:

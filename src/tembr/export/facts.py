@@ -18,7 +18,7 @@ from tembr.export.runtime import make_feed, open_session, posteriors
 from tembr.export.settings import ExportSettings
 from tembr.features.inputs import Input
 
-MEASURES = ("n", "folds", "accuracy", "uar", "macro_f1", "ece", "uar_per_fold")
+MEASURES = ("n", "folds", "accuracy", "uar", "macro_f1", "ece", "uar_per_fold", "prediction_sets")
 
 METADATA = (
     "name", "version", "tembr", "inputs", "labels", "sample_rate", "window", "members", "temperature", "licence",
@@ -62,6 +62,7 @@ def gather_facts(
         metrics={p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
         features={one.name: one.facts() | {"bins": one.bins} for one in inputs},
         adaptation=_adaptation(folder) if takes_samples else {},
+        prediction_sets={way: [round(v, 6) for v in values] for way, values in known.thresholds.items()},
         notices=notices(inputs) if takes_samples else {},
     )
 

@@ -12,16 +12,18 @@ from tembr.tables import line
 FORMATS = ("text", "json", "csv")
 
 
-def header(form: str, labels: Sequence[str], channel: bool = False) -> str:
+def header(form: str, labels: Sequence[str], channel: bool = False, sets: bool = False) -> str:
     """What precedes the answers: column names for 'csv', nothing else.
 
     Args:
         channel: whether the answers are of single channels.
+        sets: whether they say which emotions are possible.
     """
     if form != "csv":
         return ""
     columns = ["file", *(["channel"] if channel else []), "start", "end", "label", "confidence", "likeliest"]
-    return line([*columns, *(f"p_{label}" for label in labels), "warnings"])
+    possible = ["possible"] if sets else []
+    return line([*columns, *(f"p_{label}" for label in labels), *possible, "warnings"])
 
 
 def answer(form: str, prediction: Prediction) -> str:
@@ -58,7 +60,8 @@ def _said(p: Prediction) -> str:
     if p.label is None:
         return "-"
     instead = f"  likeliest {display_name(p.likeliest)}" if p.label == UNCERTAIN else ""
-    return f"{display_name(p.label)}  {p.confidence:.2f}{instead}"
+    possible = f"  possible {', '.join(map(display_name, p.possible))}" if p.possible else ""
+    return f"{display_name(p.label)}  {p.confidence:.2f}{instead}{possible}"
 
 
 def _clock(seconds: float) -> str:
@@ -87,7 +90,8 @@ def _cells(p: Prediction) -> str:
         f"{p.confidence:.6f}",
         p.likeliest or "",
     ]
-    return line([*given, *values, "; ".join(p.warnings)])
+    possible = ["; ".join(p.possible)] if p.possible else []
+    return line([*given, *values, *possible, "; ".join(p.warnings)])
 
 
 def _json(content: dict) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from tembr.arguments import RULES, checked
+from tembr.bundle import BundleError, Facts
 from tembr.emotions import POLISH, UNCERTAIN
 from tembr.errors import ConfigError, TembrError
+from tembr.evaluate.conformal import prediction_sets, threshold_at
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Prediction:
         file: path of the recording, '' where it was not a file.
         likeliest: the most probable emotion, also where the label is 'uncertain'; None where there is no label.
         channel: number of the channel it is of, from 1; None where the channels were averaged.
+        possible: emotions that cannot be excluded at the `coverage` asked for, the likeliest first; all where there is
+            no label, () where no coverage was asked for.
     """
 
     label: str | None
@@ -36,6 +42,7 @@ class Prediction:
     file: str = ""
     likeliest: str | None = None
     channel: int | None = None
+    possible: tuple[str, ...] = ()
 
     @property
     def polish(self) -> str | None:
@@ -54,8 +61,19 @@ class Prediction:
             return self
         return replace(self, label=UNCERTAIN)
 
+    def with_set(self, threshold: float | None) -> Prediction:
+        """The same answer with the emotions whose probability is not below `threshold`; None leaves it as it is."""
+        if threshold is None:
+            return self
+        order = sorted(self.probabilities, key=self.probabilities.get, reverse=True)
+        inside = prediction_sets(np.array([[self.probabilities[label] for label in order]]), threshold)[0]
+        return replace(self, possible=tuple(label for label, kept in zip(order, inside) if kept or self.label is None))
+
     def as_dict(self) -> dict:
-        """The same as plain dicts, lists and numbers, ready for `json.dumps`; `channel` only where it is of one."""
+        """The same as plain dicts, lists and numbers, ready for `json.dumps`.
+
+        `channel` is there only where it is of one, `possible` only where a coverage was asked for.
+        """
         return {
             "file": self.file,
             **({"channel": self.channel} if self.channel else {}),
@@ -66,6 +84,7 @@ class Prediction:
             "confidence": round(self.confidence, 6),
             "likeliest": self.likeliest,
             "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
+            **({"possible": list(self.possible)} if self.possible else {}),
             "warnings": list(self.warnings),
         }
 
@@ -95,3 +114,20 @@ def check_confidence(min_confidence: float, labels: Sequence[str]) -> None:
     RULES["min_confidence"].check("min_confidence", min_confidence)
     if min_confidence > 0 and UNCERTAIN in labels:
         raise ConfigError(f"min_confidence: the bundle has an emotion called {UNCERTAIN!r}; leave the option out")
+
+
+def set_threshold(facts: Facts, coverage: float | None, adapted: bool) -> float | None:
+    """Probability from which an emotion is in the set of a coverage, 0.5 to 0.99; None where no coverage is asked for.
+
+    Raises:
+        ConfigError: the coverage is out of range. BundleError: the bundle's sets were not calibrated.
+    """
+    if coverage is None:
+        return None
+    RULES["coverage"].check("coverage", coverage)
+    thresholds = facts.prediction_sets.get("adapted" if adapted else "speaker_independent")
+    if not thresholds:
+        raise BundleError(
+            f"the bundle {facts.name} {facts.version} has no calibrated sets; leave coverage out, or export it again"
+        )
+    return threshold_at(thresholds, coverage)

@@ -19,7 +19,7 @@ from tembr.recognize import quality
 from tembr.recognize.adaptation import adapt, log
 from tembr.recognize.batch import in_order
 from tembr.recognize.network import Network
-from tembr.recognize.prediction import Failure, Prediction, check_confidence
+from tembr.recognize.prediction import Failure, Prediction, check_confidence, set_threshold
 from tembr.recognize.speaker import Speaker
 from tembr.recognize.speech import Speech
 from tembr.recognize.windows import outspoken, windows
@@ -123,6 +123,7 @@ class Recognizer:
         end: float | None = None,
         check_speech: bool = True,
         min_confidence: float = 0.0,
+        coverage: float | None = None,
         channel: Channel = "mix",
     ) -> Prediction | list[Prediction]:
         """The emotion of a whole recording, or of the part from `start` to `end` seconds.
@@ -135,17 +136,22 @@ class Recognizer:
         Args:
             check_speech: give no label where nobody speaks (`tembr.recognize.speech`).
             min_confidence: probability, 0 to 1, below which the label is 'uncertain'.
+            coverage: also say which emotions are `possible`: sets that hold the truth in this share of recordings of
+                a voice never heard, 0.5 to 0.99, as far as the bundle's calibration goes.
             channel: 'mix' averages the channels; 'left', 'right' or a number, from 1, takes one; with 'each' the
                 answer is a list, one `Prediction` a channel, read in turn.
 
         Raises:
             AudioError: it cannot be read, has NaN or infinite samples, or no such channel.
             ConfigError: an argument is out of range.
+            BundleError: a coverage is asked for, and the bundle's sets were not calibrated.
         """
         check_confidence(min_confidence, self.labels)
+        threshold = set_threshold(self.facts, coverage, self.speaker is not None)
 
         def answer(source, channel: str | int) -> Prediction:
-            return self.answer(source, start, end, check_speech, channel)[0].held_to(min_confidence)
+            found, _ = self.answer(source, start, end, check_speech, channel)
+            return found.with_set(threshold).held_to(min_confidence)
 
         return _each(source, answer) if channel == "each" else answer(source, channel)
 
@@ -177,6 +183,7 @@ class Recognizer:
         on_error: Literal["report", "raise"] = "report",
         check_speech: bool = True,
         min_confidence: float = 0.0,
+        coverage: float | None = None,
         channel: Channel = "mix",
     ) -> Iterator[Prediction | list[Prediction] | Failure]:
         """`predict` for any number of recordings: what it returns for each, in order as they come, in bounded memory.
@@ -187,7 +194,9 @@ class Recognizer:
             on_error: 'report' puts a `Failure`, which is false, in the place of the answer; 'raise' stops.
         """
         check_confidence(min_confidence, self.labels)
-        answer = partial(self.predict, check_speech=check_speech, min_confidence=min_confidence, channel=channel)
+        set_threshold(self.facts, coverage, self.speaker is not None)
+        options = {"min_confidence": min_confidence, "coverage": coverage, "channel": channel}
+        answer = partial(self.predict, check_speech=check_speech, **options)
         return in_order(answer if on_error == "raise" else _reporting(answer), sources, threads)
 
     @checked()
@@ -200,6 +209,7 @@ class Recognizer:
         progress: Callable[[int], None] | None = None,
         check_speech: bool = True,
         min_confidence: float = 0.0,
+        coverage: float | None = None,
         channel: Channel = "mix",
     ) -> list[Prediction | list[Prediction] | Failure]:
         """`predict_iter` as a list; `progress` is called with the number of recordings done."""
@@ -210,6 +220,7 @@ class Recognizer:
             on_error=on_error,
             check_speech=check_speech,
             min_confidence=min_confidence,
+            coverage=coverage,
             channel=channel,
         )
         for answer in each:
