@@ -11,6 +11,7 @@ SMALL = {
     "conv_kernel": (10, 8), "conv_stride": (10, 32), "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
 }  # fmt: skip
 KINDS = ("WavLM", "Hubert", "Wav2Vec2", "Whisper")
+NORMALIZED = "Wav2Vec2 with its normalisation at the end"
 
 
 def write_encoder(kind: str, folder: Path) -> str:
@@ -26,7 +27,8 @@ def write_encoder(kind: str, folder: Path) -> str:
         )  # fmt: skip
         extractor = transformers.WhisperFeatureExtractor()
     else:
-        config = getattr(transformers, f"{kind}Config")(**SMALL)
+        kind, _, ends_normalized = kind.partition(" ")
+        config = getattr(transformers, f"{kind}Config")(**SMALL, do_stable_layer_norm=bool(ends_normalized))
         extractor = transformers.Wav2Vec2FeatureExtractor()
     getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
     extractor.save_pretrained(folder)

@@ -14,15 +14,16 @@ from safetensors.torch import load_file
 
 from tembr.errors import ConfigError
 from tembr.features.encoder import EncoderInput, encoder_input, load_encoder
+from tembr.features.inputs import together
 from tests.conftest import SHARED
-from tests.encoders import KINDS, write_encoder
+from tests.encoders import KINDS, NORMALIZED, write_encoder
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> dict[str, str]:
-    return {kind: write_encoder(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+    return {kind: write_encoder(kind, tmp_path_factory.mktemp(kind)) for kind in (*KINDS, NORMALIZED)}
 
 
 def sound(seconds: float, seed: int = 0) -> np.ndarray:
@@ -66,14 +67,27 @@ def test_a_recording_is_taken_at_its_own_length(folders, kind):
     np.testing.assert_array_equal(states(folders[kind], long, window=0.7), states(folders[kind], short))
 
 
+@pytest.mark.parametrize("kind", [*KINDS, NORMALIZED])
+def test_layers_in_one_pass_are_those_alone(folders, kind):
+    first, second = (encoder_input(folders[kind], layer, 0.0) for layer in (1, 2))
+    assert together([second, first]) == [[second, first]]
+    found = EncoderInput.compute([second, first], [sound(1.3), sound(0.6)])
+    for values, layer in zip(found, (2, 1)):
+        np.testing.assert_allclose(values[0], states(folders[kind], sound(1.3), layer), atol=1e-6)
+        np.testing.assert_allclose(values[1], states(folders[kind], sound(0.6), layer), atol=1e-6)
+
+
+def test_layers_on_other_stretches_are_computed_apart(folders):
+    pair = [encoder_input(folders["Whisper"], 1, window) for window in (0.0, 2.0)]
+    assert together(pair) == [[pair[0]], [pair[1]]]
+
+
 def test_nothing_and_half_a_minute_are_answered(folders):
     assert np.isfinite(states(folders["Whisper"], np.zeros(0, np.float32))).all()
     assert np.isfinite(states(folders["Whisper"], sound(31))).all()
 
 
-def test_later_layers_are_not_even_kept(folders):
-    module = encoder_input(folders["Whisper"], 1, 0.0).module()
-    assert len(module.layers.blocks) == 1
+def test_a_layer_it_does_not_have_is_said(folders):
     with pytest.raises(ConfigError, match="it has 2 layers, not 3"):
         encoder_input(folders["Whisper"], 3, 0.0)
 

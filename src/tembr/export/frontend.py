@@ -13,9 +13,10 @@ from torch import nn
 from tembr.errors import ConfigError
 from tembr.export.dft import PowerSpectrum
 from tembr.features.analysis import Analysis, constants
-from tembr.features.encoder import HOP_LENGTH, N_FFT, EncoderInput, EncoderStates, LogMel
+from tembr.features.encoder import EncoderInput, encoder_states
 from tembr.features.extract import find
-from tembr.features.inputs import WAVEFORM, Input, RepresentationInput
+from tembr.features.inputs import WAVEFORM, Input, RepresentationInput, together
+from tembr.features.layers import HOP_LENGTH, N_FFT, LogMel
 from tembr.features.settings import FeatureSettings
 from tembr.features.stft import apply_filters, pad_centred
 from tembr.features.temporal import ramp_padded
@@ -38,7 +39,7 @@ class FrontEnds(nn.Module):
     def __init__(self, inputs: Sequence[Input]):
         super().__init__()
         self.inputs = tuple(inputs)
-        groups = _groups(self.inputs)
+        groups = together(self.inputs)
         self.places = [self.inputs.index(one) for group in groups for one in group]
         self.front_ends = nn.ModuleList(_front_end(group) for group in groups)
 
@@ -48,36 +49,32 @@ class FrontEnds(nn.Module):
         return [values[self.places.index(number)] for number in range(len(self.inputs))]
 
 
-def _groups(inputs: Sequence[Input]) -> list[list[Input]]:
-    """Inputs that one front end computes: representations under the same settings; others by themselves."""
-    groups: dict = {}
-    for one in inputs:
-        groups.setdefault(one.features if isinstance(one, RepresentationInput) else one, []).append(one)
-    return list(groups.values())
-
-
 def _front_end(group: Sequence[Input]) -> nn.Module:
     first = group[0]
     if isinstance(first, RepresentationInput):
         return FrontEnd([one.representation for one in group], first.features)
     if isinstance(first, EncoderInput):
-        return EncoderFrontEnd(first)
+        return EncoderFrontEnd(group)
     raise ConfigError(f"the input {first.name} has no front end; leave its member out of what is exported")
 
 
 class EncoderFrontEnd(nn.Module):
-    """The layers of a pretrained encoder up to an input's, with the transform as matrix products."""
+    """The layers of a pretrained encoder up to the last that is taken, with the transform as matrix products.
 
-    def __init__(self, taken: EncoderInput):
+    Args:
+        taken: layers of one encoder, see `Input.shared`.
+    """
+
+    def __init__(self, taken: Sequence[EncoderInput]):
         super().__init__()
-        self.states: EncoderStates = taken.module()
+        self.states = encoder_states(taken)
         for module in self.states.modules():
             if isinstance(module, LogMel):
                 module.power = PowerSpectrum(torch.hann_window(N_FFT, dtype=torch.float64), HOP_LENGTH)
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
-        """`(batch, samples)` → `(batch, hidden, 1)`."""
-        return [self.states(waveform)]
+        """`(batch, samples)` → `(batch, hidden, 1)` of each."""
+        return self.states(waveform)
 
 
 class FrontEnd(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -52,6 +52,11 @@ class Input(ABC):
     def window_seconds(self) -> float:
         """Seconds of a recording that it takes at most."""
 
+    @property
+    def shared(self) -> Hashable:
+        """Inputs of one class and rate that have this in common are computed together, in a graph too."""
+        return self
+
     @abstractmethod
     def facts(self) -> dict[str, Any]:
         """All that its values depend on beside the samples, as plain data."""
@@ -59,7 +64,7 @@ class Input(ABC):
     @classmethod
     @abstractmethod
     def compute(cls, inputs: Sequence[Self], waveforms: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """Values of several inputs of one class and rate, whose common parts are computed once.
+        """Values of inputs that `together` puts together; their common parts are computed once.
 
         Args:
             waveforms: `(samples,)` each, at their `sample_rate`.
@@ -67,6 +72,14 @@ class Input(ABC):
         Returns:
             for each input, for each waveform `(bins, frames)` float32.
         """
+
+
+def together(inputs: Iterable[Input]) -> list[list[Input]]:
+    """Inputs in groups whose common parts are computed once: of one class, one rate and one `shared`."""
+    groups: dict[tuple, list[Input]] = {}
+    for one in inputs:
+        groups.setdefault((type(one), one.sample_rate, one.shared), []).append(one)
+    return list(groups.values())
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,10 @@ class RepresentationInput(Input):
     @property
     def window_seconds(self) -> float:
         return self.features.window
+
+    @property
+    def shared(self) -> FeatureSettings:
+        return self.features
 
     def facts(self) -> dict[str, Any]:
         return self.features.model_dump()

@@ -19,7 +19,7 @@ import numpy as np
 from tembr.corpora.corpus import Utterance
 from tembr.errors import AudioError
 from tembr.features.extract import find
-from tembr.features.inputs import WAVEFORM, Input
+from tembr.features.inputs import WAVEFORM, Input, together
 from tembr.features.shard import Shard, read_shard
 from tembr.files import cache_root, digest
 
@@ -162,19 +162,11 @@ def _content(utterance: Utterance) -> str:
 def _fill(shards: dict[Input, Shard], group: Sequence[Utterance]) -> dict[Input, tuple]:
     found = {one: _open(shard) for one, shard in shards.items()}
     missing = [one for one, content in found.items() if content is None]
-    for alike in _alike(missing):
+    for alike in together(missing):
         for one, values in zip(alike, type(alike[0]).compute(alike, _waveforms(group, alike[0].sample_rate))):
             shards[one].write(values)
             found[one] = _open(shards[one])
     return {one: found[one] for one in shards}
-
-
-def _alike(inputs: Sequence[Input]) -> list[list[Input]]:
-    """Inputs of one class and one rate together: they are computed from the same waveforms."""
-    groups: dict[tuple, list[Input]] = {}
-    for one in inputs:
-        groups.setdefault((type(one), one.sample_rate), []).append(one)
-    return list(groups.values())
 
 
 def _waveforms(group: Sequence[Utterance], rate: int) -> list[np.ndarray]:

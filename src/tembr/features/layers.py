@@ -1,0 +1,165 @@
+"""Layers of pretrained encoders as modules that can be exported: waveforms in, states of some layers out."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+N_FFT, HOP_LENGTH = 400, 160  # samples of Whisper's analysis, at 16 kHz
+
+
+class EncoderStates(nn.Module):
+    """Waveforms → mean over time of the states of some layers.
+
+    Args:
+        layers: `(batch, samples)` → states `(batch, frames, hidden)` of each of these layers.
+        longest: samples that are taken of a waveform.
+    """
+
+    def __init__(self, layers: nn.Module, longest: int):
+        super().__init__()
+        self.layers, self.longest = layers, longest
+
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, hidden, 1)` of each layer."""
+        return [states.mean(1)[..., None] for states in self.layers(waveform[:, : self.longest])]
+
+
+class LogMel(nn.Module):
+    """Whisper's log-mel spectrogram of a waveform at its own length (Radford et al., 2022; `whisper/audio.py`).
+
+    Args:
+        filters: `(bands, 1 + n_fft // 2)`.
+        power: padded waveform `(batch, samples)` → power `(batch, 1 + n_fft // 2, frames)`; by default PyTorch's
+            Fourier transform.
+    """
+
+    def __init__(self, filters: torch.Tensor, power: Callable | None = None):
+        super().__init__()
+        self.register_buffer("filters", filters)
+        self.power = power or stft_power
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        """`(batch, samples)` → `(batch, bands, samples // 160)`, each within 80 dB of its own maximum."""
+        padded = F.pad(waveform[:, None], (N_FFT // 2, N_FFT // 2), mode="reflect")[:, 0]
+        decades = (self.filters @ self.power(padded)[..., :-1]).clamp(min=1e-10).log10()
+        return (torch.maximum(decades, decades.amax((1, 2), keepdim=True) - 8) + 4) / 4
+
+
+def stft_power(padded: torch.Tensor) -> torch.Tensor:
+    """Power of Whisper's frames: `(batch, samples)` → `(batch, 1 + n_fft // 2, frames)`."""
+    window = torch.hann_window(N_FFT, device=padded.device)
+    return torch.stft(padded, N_FFT, HOP_LENGTH, window=window, center=False, return_complex=True).abs().square()
+
+
+class WhisperLayers(nn.Module):
+    """Log-mel, convolutions and the first layers of a Whisper encoder; its products are linear layers, all of them.
+
+    The convolutions too are linear layers on neighbouring frames, so that one quantiser serves all.
+
+    Args:
+        given: `transformers`' encoder.
+        extractor: its feature extractor.
+        wanted: layers whose states are given, counted from 1; those above the last are not kept.
+        longest: samples that are taken of a waveform.
+    """
+
+    def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[int], longest: int):
+        super().__init__()
+        self.wanted = tuple(wanted)
+        self.log_mel = LogMel(torch.from_numpy(extractor.mel_filters.T.astype(np.float32)).contiguous())
+        self.convolutions = nn.ModuleList([FrameConvolution(given.conv1), FrameConvolution(given.conv2)])
+        kept = math.ceil(longest / (2 * HOP_LENGTH))
+        self.register_buffer("positions", given.embed_positions.weight.detach()[:kept].clone())
+        self.blocks = nn.ModuleList(AttentionBlock(layer) for layer in given.layers[: max(wanted)])
+
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, frames, hidden)` of each layer wanted, 50 frames a second."""
+        states = self.log_mel(waveform).transpose(1, 2)
+        for convolution in self.convolutions:
+            states = F.gelu(convolution(states))
+        states = states + self.positions[: states.shape[1]]
+        found = {}
+        for number, block in enumerate(self.blocks, 1):
+            states = found[number] = block(states)
+        return [found[number] for number in self.wanted]
+
+
+class FrameConvolution(nn.Module):
+    """A convolution over three frames as a linear layer: `(batch, frames, channels)` → `(batch, frames', outputs)`."""
+
+    def __init__(self, convolution: nn.Conv1d):
+        super().__init__()
+        self.stride = convolution.stride[0]
+        outputs, channels, width = convolution.weight.shape
+        self.linear = nn.Linear(width * channels, outputs)
+        self.linear.weight.data = convolution.weight.detach().permute(0, 2, 1).reshape(outputs, -1).contiguous()
+        self.linear.bias.data = convolution.bias.detach().clone()
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        padded = F.pad(frames, (0, 0, 1, 1))
+        count = padded.shape[1]
+        neighbours = [padded[:, first : count - 2 + first : self.stride] for first in range(3)]
+        return self.linear(torch.cat(neighbours, dim=-1))
+
+
+class AttentionBlock(nn.Module):
+    """One layer of a Whisper encoder, with the weights of `transformers`' one (pre-norm; Vaswani et al., 2017)."""
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        attention = layer.self_attn
+        self.heads = attention.num_heads
+        self.query, self.key, self.value = attention.q_proj, attention.k_proj, attention.v_proj
+        self.output = attention.out_proj
+        self.attention_norm, self.feedforward_norm = layer.self_attn_layer_norm, layer.final_layer_norm
+        self.expand, self.contract = layer.fc1, layer.fc2
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """`(batch, frames, hidden)`, the same shape."""
+        batch, frames, hidden = states.shape
+        normed = self.attention_norm(states)
+        split = (batch, frames, self.heads, hidden // self.heads)
+        query, key, value = (f(normed).view(split).transpose(1, 2) for f in (self.query, self.key, self.value))
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(batch, frames, hidden)
+        states = states + self.output(mixed)
+        return states + self.contract(F.gelu(self.expand(self.feedforward_norm(states))))
+
+
+class WaveformLayers(nn.Module):
+    """The first layers of an encoder that takes samples: WavLM, HuBERT, wav2vec 2.0 and their kin.
+
+    Where such an encoder ends in a normalisation, the states of every layer are taken after it.
+
+    Args:
+        given, extractor, wanted, longest: as for `WhisperLayers`.
+    """
+
+    def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[int], longest: int):
+        super().__init__()
+        self.wanted = tuple(wanted)
+        self.model = copy.deepcopy(given)
+        self.model.encoder.layers = self.model.encoder.layers[: max(wanted)]
+        self.normalize = bool(getattr(extractor, "do_normalize", False))
+        self.ends_normalized = bool(getattr(given.config, "do_stable_layer_norm", False))
+
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, frames, hidden)` of each layer wanted."""
+        if self.normalize:
+            variance, mean = torch.var_mean(waveform, dim=-1, keepdim=True, correction=0)
+            waveform = (waveform - mean) / (variance + 1e-7).sqrt()
+        given = self.model(waveform, output_hidden_states=True)
+        return [self._ended(given, number) for number in self.wanted]
+
+    def _ended(self, given: Any, number: int) -> torch.Tensor:
+        if number == len(self.model.encoder.layers):
+            return given.last_hidden_state
+        states = given.hidden_states[number]
+        return self.model.encoder.layer_norm(states) if self.ends_normalized else states

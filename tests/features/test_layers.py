@@ -1,0 +1,71 @@
+"""Layers of encoders, each against PyTorch's or `transformers`' own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tembr.features.encoder import load_encoder
+from tembr.features.layers import AttentionBlock, EncoderStates, FrameConvolution, LogMel, WaveformLayers, WhisperLayers
+from tests.encoders import NORMALIZED, write_encoder
+
+pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory):
+    return load_encoder(write_encoder("Whisper", tmp_path_factory.mktemp("whisper")))
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_log_mel_is_that_of_transformers(whisper):
+    waveform = noise(30 * 16_000) / 10  # as long as theirs, so that nothing is padded
+    theirs = whisper.extractor(waveform.numpy(), sampling_rate=16_000, return_tensors="pt")["input_features"]
+    ours = LogMel(torch.from_numpy(whisper.extractor.mel_filters.T).float())(waveform[None])
+    torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_over_frames_is_pytorchs(stride):
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv1d(5, 7, 3, stride=stride, padding=1)
+    for frames in (1, 8, 9):
+        given = noise(2, frames, 5)
+        expected = convolution(given.transpose(1, 2)).transpose(1, 2)
+        torch.testing.assert_close(FrameConvolution(convolution)(given), expected)
+
+
+def test_a_block_is_that_of_transformers(whisper):
+    states, layer = noise(2, 9, 16), whisper.model.layers[1]
+    theirs = layer(states, None)
+    theirs = theirs[0] if isinstance(theirs, tuple) else theirs
+    torch.testing.assert_close(AttentionBlock(layer)(states), theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_layers_come_in_the_order_asked_for_and_later_ones_are_not_kept(whisper):
+    waveform = noise(1, 16_000) / 10
+    both = WhisperLayers(whisper.model, whisper.extractor, (2, 1), 16_000)
+    second, first = both(waveform)
+    assert first.shape == second.shape == (1, 50, 16)
+    alone = WhisperLayers(whisper.model, whisper.extractor, (1,), 16_000)
+    assert len(alone.blocks) == 1
+    torch.testing.assert_close(alone(waveform)[0], first)
+
+
+def test_states_are_means_over_time_of_what_is_taken(whisper):
+    waveform = noise(1, 16_000) / 10
+    layers = WhisperLayers(whisper.model, whisper.extractor, (1, 2), 8_000)
+    for found, states in zip(EncoderStates(layers, 8_000)(waveform), layers(waveform[:, :8_000])):
+        torch.testing.assert_close(found, states.mean(1)[..., None])
+
+
+def test_a_layer_below_the_last_is_normalised_where_the_encoder_ends_so(tmp_path):
+    encoder = load_encoder(write_encoder(NORMALIZED, tmp_path))
+    first, second = WaveformLayers(encoder.model, encoder.extractor, (1, 2), 16_000)(noise(1, 16_000))
+    norm = encoder.model.encoder.layer_norm
+    for states in (first, second):
+        plain = (states - norm.bias) / norm.weight
+        torch.testing.assert_close(plain.mean(-1), torch.zeros(plain.shape[:2]), atol=1e-5, rtol=0)
