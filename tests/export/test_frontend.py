@@ -9,8 +9,11 @@ import torch
 
 from tembr.audio import fit_length
 from tembr.errors import ConfigError
-from tembr.export.frontend import FrontEnd
+from tembr.export.frontend import FrontEnd, FrontEnds
 from tembr.features import REPRESENTATIONS, FeatureSettings, extract_many
+from tembr.features.encoder import encoder_input
+from tembr.features.inputs import RepresentationInput
+from tests.encoders import write_encoder
 from tests.features.conftest import RATE, synthetic
 
 SINGLE = tuple(name for name in REPRESENTATIONS if name != "spectral_contrast")
@@ -118,3 +121,20 @@ def test_a_short_recording_begins_anew_where_the_settings_say_so(seconds):
         names = ("melspectrogram", "chroma")
         found = dict(zip(names, FrontEnd(names, settings)(torch.from_numpy(signal[None]))))
     assert_agrees(found, settings.fit(signal)[None], settings)
+
+
+def test_two_layers_of_one_encoder_are_one_front_end(tmp_path):
+    pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
+    folder = write_encoder("Whisper", tmp_path)
+    first, second = (encoder_input(folder, layer, 2.0) for layer in (1, 2))
+    waveform = torch.randn(2, RATE, generator=torch.Generator().manual_seed(0)) / 10
+    mfcc = RepresentationInput("mfcc", FeatureSettings(sample_rate=16_000, window=2.0))
+    joined, alone = FrontEnds([second, mfcc, first]), FrontEnds([second])
+    assert len(joined.front_ends) == 2
+    numbers = [sum(p.numel() for p in ends.front_ends[0].parameters()) for ends in (joined, alone)]
+    assert numbers[0] == numbers[1]
+    with torch.no_grad():
+        found = joined(waveform)
+        torch.testing.assert_close(found[0], alone(waveform)[0])
+        torch.testing.assert_close(found[2], FrontEnds([first])(waveform)[0])
+    assert [tuple(one.shape[:2]) for one in found] == [(2, 16), (2, mfcc.bins), (2, 16)]
