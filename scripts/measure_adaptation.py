@@ -3,9 +3,9 @@
 uv run --all-extras python scripts/measure_adaptation.py CORPORA [ENCODER]
 
 CORPORA holds nemo, ravdess, emodb and ased, ENCODER is a name on the hub or a folder. A frozen encoder (the member of
-the recipe `default`, on clean recordings) learns from the others, from nEMO alone, or from nEMO's other speakers;
-enrolments of each scored speaker are drawn at random, of one emotion only, of two, or of one sentence, and all other
-recordings are scored, without and with adaptation. Writes docs/results/default/adaptation.csv.
+the recipe `default` that has all emotions, on clean recordings) learns from the others, from nEMO alone, or from nEMO's
+other speakers; enrolments of each scored speaker are drawn at random, of one emotion only, of two, or of one sentence,
+and all other recordings are scored, without and with adaptation. Writes docs/results/default/adaptation.csv.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from tembr.ensemble.adapted import fit_temperature, knowledge_of
 from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
-from tembr.evaluate.metrics import confusion_matrix, uar
+from tembr.evaluate.metrics import confusion_matrix, macro_f1, uar
+from tembr.experiment.settings import load_settings
 from tembr.features import FeatureSettings
 from tembr.features.store import FeatureStore
 from tembr.models import Member, fit_member
@@ -43,7 +44,7 @@ INNER, SEED, FEATURES, SETTINGS = 6, 42, FeatureSettings(), EnsembleSettings()
 
 @dataclass(frozen=True, eq=False)
 class Spoken:
-    """Recordings of a corpus: embeddings `(n, size, 1)` each, and what is known of them, `(n,)` each."""
+    """Recordings of a corpus: states `(n, size, 1)` of each layer, and what is known of them, `(n,)` each."""
 
     states: list[np.ndarray]
     emotions: np.ndarray
@@ -51,9 +52,8 @@ class Spoken:
     texts: np.ndarray
 
     def at(self, places: np.ndarray) -> Spoken:
-        chosen = np.flatnonzero(places)
-        states = [self.states[i] for i in chosen]
-        return Spoken(states, self.emotions[chosen], self.speakers[chosen], self.texts[chosen])
+        states = [layer[places] for layer in self.states]
+        return Spoken(states, self.emotions[places], self.speakers[places], self.texts[places])
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Taught:
 
 
 def answer(member: Member, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
-    return member.answer({member.inputs[0]: spoken.states}, np.arange(len(spoken.states)))
+    return member.answer(dict(zip(member.inputs, spoken.states)), np.arange(len(spoken.emotions)))
 
 
 def read(name: str, folder: Path, settings: EncoderSettings) -> Spoken:
@@ -80,17 +80,18 @@ def read(name: str, folder: Path, settings: EncoderSettings) -> Spoken:
     utterances = load_corpus(name, folder, unmapped="drop").utterances
     inputs = settings.inputs(FEATURES)
     show = lambda done, total: print(f"\r{name}: {done} of {total}", end="", file=sys.stderr)  # noqa: E731
-    table = FeatureStore().prepare(utterances, inputs, show)[inputs[0]]
+    tables = FeatureStore().prepare(utterances, inputs, show)
+    states = [np.stack([tables[one][i] for i in range(len(utterances))]) for one in inputs]
     speakers = np.array([f"{name}/{u.speaker}" for u in utterances])
     emotions, texts = (np.array([getattr(u, what) for u in utterances]) for what in ("emotion", "text"))
-    return Spoken([table[i] for i in range(len(table))], emotions, speakers, texts)
+    return Spoken(states, emotions, speakers, texts)
 
 
 def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -> Taught:
     """Fit on whole corpora; temperature and typical logits come from speakers left out in inner folds."""
-    numbers = np.repeat(np.arange(len(corpora)), [len(one.states) for one in corpora])
+    numbers = np.repeat(np.arange(len(corpora)), [len(one.emotions) for one in corpora])
     everything = Spoken(
-        [state for one in corpora for state in one.states],
+        [np.concatenate(layer) for layer in zip(*(one.states for one in corpora))],
         *(np.concatenate([getattr(one, name) for one in corpora]) for name in ("emotions", "speakers", "texts")),
     )
     known = np.isin(everything.emotions, labels)
@@ -98,7 +99,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
     classes = np.array([labels.index(emotion) for emotion in everything.emotions])
 
     def fitted(learnt: np.ndarray) -> Member:
-        tables = {settings.inputs(FEATURES)[0]: everything.states}
+        tables = dict(zip(settings.inputs(FEATURES), everything.states))
         none = np.empty(0, int)
         data = FoldData(
             tuple(labels), FEATURES, tables, classes, everything.speakers, numbers, np.flatnonzero(learnt), none, Path()
@@ -112,7 +113,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
         heldout[own] = answer(fitted(~own), everything.at(own))[0]
     temperature = fit_temperature(heldout, classes, everything.speakers)
     typical = typical_logits(log_softmax(heldout / temperature, axis=1), classes, everything.speakers)
-    embeddings = np.stack([state[:, 0] for state in everything.states])
+    embeddings = np.concatenate([layer[..., 0] for layer in everything.states], axis=1)
     sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
     space = fit_speaker_space(embeddings, classes, everything.speakers, numbers, *sizes)
     member = fitted(np.ones(len(classes), bool))
@@ -155,21 +156,22 @@ def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list
     return found
 
 
-def rows(target: str, learnt: str, labels: list[str], found: dict) -> list[dict]:
+def rows(target: str, learnt: str, labels: list[str], measured: dict) -> list[dict]:
     made = []
-    for kind, answers in found.items():
+    for kind, answers in measured.items():
         truth, alone, adapted = (np.concatenate(parts) for parts in zip(*answers))
-        figures = [float(uar(confusion_matrix(truth, one, len(labels)))) for one in (alone, adapted)]
+        found = [confusion_matrix(truth, one, len(labels)) for one in (alone, adapted)]
+        (before, after), f1 = ([float(uar(one)) for one in found], [float(macro_f1(one)) for one in found])
         made.append(
-            {"target": target, "learnt from": learnt, "enrolment": kind, "enrolments": len(answers), "uar": figures[0]}
-            | {"uar_adapted": figures[1], "gain": figures[1] - figures[0]}
+            {"target": target, "learnt from": learnt, "enrolment": kind, "enrolments": len(answers), "uar": before}
+            | {"uar_adapted": after, "gain": after - before, "macro_f1": f1[0], "macro_f1_adapted": f1[1]}
         )
         print(made[-1], flush=True)
     return made
 
 
 def main(corpora: Path, encoder: str) -> None:
-    settings = EncoderSettings(name="whisper", encoder=encoder, emotions_from="all")
+    settings = load_settings("default").members["whisper_all"].model_copy(update={"encoder": encoder})
     spoken = {name: read(name, corpora / name, settings) for name in NAMES}
     shared = {name: [e for e in EMOTIONS if e in spoken[name].emotions] for name in NAMES}
     nemo, made = spoken["nemo"], []

@@ -65,7 +65,7 @@ def test_embeddings_are_projected_side_by_side():
     projection = Projection(3, 1)
     projection.directions.copy_(torch.tensor([[1.0], [0.5], [0.25]]))
     members = {"a": Says(0.5, 0.5, embedding=[1.0, 2.0]), "b": Says(0.5, 0.5), "c": Says(0.5, 0.5, embedding=[4.0])}
-    module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection)
+    module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"])
     assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"})[1].tolist() == [[3.0]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import onnx
@@ -77,9 +77,14 @@ class LoudSettings(MemberSettings):
         return []
 
 
+class EmbeddedLoudSettings(LoudSettings):
+    embeds: ClassVar[bool] = True
+
+
 def small_ensemble(*members: LoudSettings, embeds: bool = False) -> Ensemble:
     """Of members of equal weight; with `embeds` its embedding is the second of the first member's numbers."""
-    chosen = members or (LoudSettings(),)
+    kind = EmbeddedLoudSettings if embeds else LoudSettings
+    chosen = [kind(**one.model_dump()) for one in members or (LoudSettings(),)]
     made = [Member(one, FeatureSettings(), LABELS, Loud(embeds)) for one in chosen]
     projection = Projection(2 * len(made), 1) if embeds else None
     if projection is not None:

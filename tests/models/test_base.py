@@ -25,6 +25,7 @@ from tembr.models.base import (
     load_member,
     member_settings,
     register,
+    with_embedding,
 )
 from tembr.models.data import FoldData
 from tembr.progress import Progress
@@ -99,6 +100,24 @@ def test_an_unknown_kind_is_said_with_the_nearest_or_all(kind, hint):
 def test_a_setting_that_its_kind_does_not_have_is_refused():
     with pytest.raises(ValidationError, match="layer"):
         member_settings({"kind": "majority", "name": "x", "layer": 3})
+
+
+class Embedded(ScaledSettings):
+    embeds: ClassVar[bool] = True
+
+
+class Frozen(Embedded):
+    """Its embedding is what it takes, however it was fitted."""
+
+    def embedding_of(self, features):
+        return self.inputs(features)
+
+
+def test_an_embedding_is_taken_once_where_members_have_the_same():
+    plain, first, second = ScaledSettings(name="plain"), Frozen(name="first"), Frozen(name="second")
+    assert with_embedding([plain, first, second], FEATURES) == [first]
+    fitted = [Embedded(name="a"), Embedded(name="b")]
+    assert with_embedding([second, *fitted, first], FEATURES) == [second, *fitted]
 
 
 def test_answers_are_in_the_order_asked_for():

@@ -33,7 +33,7 @@ from tests.models.conftest import FEATURES
 
 QUICK = {
     "network": {"representation": "chroma", "train": {"epochs": 1, "network": "resnet18_quarter", "device": "cpu"}},
-    "encoder": {"layer": 1, "window": 1.0},
+    "encoder": {"layers": [1, 2], "window": 1.0},
     "discriminants": {"representation": "mfcc"},
 }
 

@@ -14,7 +14,7 @@ from tembr.features.encoder import EncoderInput
 from tembr.features.settings import FeatureSettings
 from tembr.models import encoder as module
 from tembr.models.data import FoldData
-from tembr.models.encoder import FLOOR, NEVER, EncoderSettings, PooledHead
+from tembr.models.encoder import FLOOR, NEVER, EncoderSettings, PooledHead, PooledHeads
 from tembr.progress import Progress
 
 FEATURES = FeatureSettings()
@@ -49,48 +49,47 @@ def taught(monkeypatch) -> Taught:
     return classifier
 
 
-def fit(**settings) -> PooledHead:
+def fit(**settings) -> PooledHeads:
     """On five recordings of the target and one of another corpus, of which one state is far out."""
     chosen = EncoderSettings(name="x", **settings)
     states = np.array([[0, 0], [2, 0], [0, 4], [2, 4], [1, 2], [7, 2]], np.float32)[:, :, None]
-    tables = {chosen.inputs(FEATURES)[0]: states}
+    tables = {one: (number + 1) * states for number, one in enumerate(chosen.inputs(FEATURES))}
     parts = np.array([0, 1, 2, 5]), np.array([3])
     classes, corpora = np.array([0, 1, 2, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
     data = FoldData(("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path())
-    made = PooledHead(2, 3)
+    made = PooledHeads(len(chosen.layers), 2, 3)
     chosen.fit(made, data, 0, Progress())
     return made
 
 
 def test_states_are_standardised_and_answered_linearly():
     made = head([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 10], [0, 1, 2])
-    logits, embedding = made(torch.tensor([[[3.0], [1.0]]]))
-    assert logits.tolist() == [[1, -2, 9]] and embedding.tolist() == [[3, 1]]
+    assert made(torch.tensor([[3.0, 1.0]])).tolist() == [[1, -2, 9]]
 
 
 def test_a_state_far_out_counts_as_six_deviations():
     made = head([[1.0, 0], [0, 1], [0, 0]], [0.0, 0, 0], [0, 1, 2])
-    assert made(torch.tensor([[[1000.0], [-1000.0]]]))[0].tolist() == [[6, -6, 0]]
+    assert made(torch.tensor([[1000.0, -1000.0]])).tolist() == [[6, -6, 0]]
 
 
 def test_of_two_emotions_the_difference_is_that_of_the_one_row():
     made = head([[2.0, -4.0]], [3.0], [0, 1], labels=2)
-    logits = made(torch.tensor([[[3.0], [2.5]]]))[0][0]
+    logits = made(torch.tensor([[3.0, 2.5]]))[0]
     assert logits[1] - logits[0] == 2 * 1 - 4 * 1 + 3
     assert logits.sum() == 0
 
 
 def test_an_emotion_that_was_not_met_is_never_answered():
-    logits = head([[1.0, 0]], [0.0], [0, 2])(torch.ones(1, 2, 1))[0][0]
+    logits = head([[1.0, 0]], [0.0], [0, 2])(torch.ones(1, 2))[0]
     assert logits[1] == NEVER and logits[[0, 2]].abs().max() < 10
 
 
 def test_nothing_of_it_is_trained_further():
-    assert not any(parameter.requires_grad for parameter in PooledHead(2, 3).parameters())
+    assert not any(parameter.requires_grad for parameter in PooledHeads(2, 2, 3).parameters())
 
 
 def test_it_learns_from_train_and_validation_part_of_the_target(taught):
-    made = fit()
+    (made,) = fit().heads
     assert taught.classes.tolist() == [0, 1, 2, 0]
     assert made.mean.tolist() == [1, 2] and made.deviation.tolist() == pytest.approx([1 + FLOOR, 2 + FLOOR])
     np.testing.assert_allclose(np.abs(taught.values), 1, rtol=2e-3)
@@ -105,6 +104,20 @@ def test_what_was_learnt_is_what_it_answers(taught):
     assert fit()(torch.zeros(1, 2, 1))[0].tolist() == [[0, 1, 2]]
 
 
+def test_every_layer_has_a_head_of_its_own_and_their_mean_is_the_answer():
+    made = PooledHeads(2, 2, 3)
+    made.heads[0].take(np.zeros(2), np.ones(2), linear([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 0], [0, 1, 2]))
+    made.heads[1].take(np.zeros(2), np.ones(2), linear([[2.0, 0], [0, 2], [0, 0]], [0.0, 0, 4], [0, 1, 2]))
+    logits, embedding = made(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[[3.0], [4.0]]]))
+    assert logits.tolist() == [[(1 + 6) / 2, (2 + 8) / 2, (3 + 4) / 2]]
+    assert embedding.tolist() == [[1, 2, 3, 4]]
+
+
+def test_each_head_learns_from_its_own_layer(taught):
+    first, second = fit(layers=(1, 2)).heads
+    assert first.mean.tolist() == [1, 2] and second.mean.tolist() == [2, 4]
+
+
 @pytest.mark.parametrize(
     ("encoder", "said"),
     [("openai/whisper-base", "whisper-base, layer 3, frozen"), ("/models/mine/", "mine, layer 3, frozen")],
@@ -113,7 +126,11 @@ def test_it_is_described_by_its_encoder_and_layer(encoder, said):
     assert EncoderSettings(name="x", encoder=encoder).describe() == said
 
 
-@pytest.mark.parametrize("setting", [{"layer": 0}, {"window": 31}, {"shrinkage": 1.5}, {"c": 0}])
+def test_several_layers_are_described():
+    assert EncoderSettings(name="x", layers=(2, 4)).describe() == "whisper-base, layers 2, 4, frozen"
+
+
+@pytest.mark.parametrize("setting", [{"layers": [0]}, {"layers": []}, {"window": 31}, {"shrinkage": 1.5}, {"c": 0}])
 def test_a_setting_out_of_range_is_refused(setting):
     with pytest.raises(ValidationError, match=next(iter(setting))):
         EncoderSettings(name="x", **setting)

@@ -13,6 +13,7 @@ from tembr.ensemble.weighted import FLOOR, WeightedEnsemble
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member
+from tembr.models.base import with_embedding
 
 
 class JoinedModule(nn.Module):
@@ -22,22 +23,27 @@ class JoinedModule(nn.Module):
         members: name → module, see `MemberSettings.build`.
         weighted: of the same names.
         projection: of the members' joined embeddings; None where no member has one.
+        embedding: names of the members whose embeddings it takes.
     """
 
     def __init__(
-        self, members: Mapping[str, nn.Module], weighted: WeightedEnsemble, projection: Projection | None = None
+        self,
+        members: Mapping[str, nn.Module],
+        weighted: WeightedEnsemble,
+        projection: Projection | None = None,
+        embedding: Sequence[str] = (),
     ):
         super().__init__()
         self.members, self.weighted, self.projection = nn.ModuleDict(members), weighted, projection
+        self.embedding = tuple(embedding)
 
     def forward(self, values: Mapping[str, Sequence[torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Name → values of its inputs → logits `(batch, labels)`, log-posteriors, and the embedding `(batch, d)`."""
-        outputs = [self.members[name](*values[name]) for name in self.weighted.names]
-        logits = self.weighted([output[0] for output in outputs]).clamp(min=FLOOR).log()
+        outputs = {name: self.members[name](*values[name]) for name in self.weighted.names}
+        logits = self.weighted([output[0] for output in outputs.values()]).clamp(min=FLOOR).log()
         if self.projection is None:
             return logits, None
-        embeddings = [output[1] for output in outputs if output[1] is not None]
-        return logits, self.projection(torch.cat(embeddings, dim=-1))
+        return logits, self.projection(torch.cat([outputs[name][1] for name in self.embedding], dim=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,4 +89,5 @@ class Ensemble:
 def join(members: Sequence[Member], weighted: WeightedEnsemble, projection: Projection | None = None) -> Ensemble:
     """Members in the order of `weighted.names` as one."""
     modules = {member.settings.name: member.module for member in members}
-    return Ensemble(tuple(members), JoinedModule(modules, weighted, projection).eval())
+    embedding = [one.name for one in with_embedding([m.settings for m in members], members[0].features)]
+    return Ensemble(tuple(members), JoinedModule(modules, weighted, projection, embedding).eval())

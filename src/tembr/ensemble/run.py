@@ -26,6 +26,7 @@ from tembr.experiment.study import place_of
 from tembr.files import digest
 from tembr.lock import only_process
 from tembr.models import Member, load_member
+from tembr.models.base import with_embedding
 from tembr.progress import Progress
 from tembr.splits import UNSEEN
 
@@ -136,10 +137,10 @@ class _Run:
         return found
 
     def _embedding(self, protocol: StudyProtocol, members, weights: dict[str, float], number: int) -> list[Member]:
-        """The members of a fold that count and have an embedding."""
-        chosen = [m for m in members if weights.get(m.name, 0) > 0 and self.study.members[m.name].embeds]
-        features, labels = self.study.features, protocol.labels
-        return [load_member(self.study.members[m.name], features, labels, m.weights[number]) for m in chosen]
+        """The members of a fold that count and whose embeddings are taken."""
+        counting, features = {m.name: m for m in members if weights.get(m.name, 0) > 0}, self.study.features
+        chosen = with_embedding([self.study.members[name] for name in counting], features)
+        return [load_member(m, features, protocol.labels, counting[m.name].weights[number]) for m in chosen]
 
     @contextmanager
     def _search(self, protocol: str, heldout: HeldOut, place: Path) -> Iterator[RecordedSearch]:

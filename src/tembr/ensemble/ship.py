@@ -24,7 +24,7 @@ from tembr.experiment.recordings import Recordings
 from tembr.experiment.settings import StudySettings
 from tembr.files import atomic_write, digest
 from tembr.models import Member, fit_member, load_member
-from tembr.models.base import WEIGHTS
+from tembr.models.base import WEIGHTS, with_embedding
 from tembr.progress import Progress
 
 NOT_METRICS = ("member", "kind", "protocol", "corpus", "auxiliary", "licence", "seed", "network", "epochs")
@@ -149,10 +149,10 @@ def _adaptation(settings: EnsembleSettings, result: ProtocolResult, adapted: dic
 
 def _space(study, settings, one: MeasuredProtocol, members: _Shipped, recordings) -> SpeakerSpace | None:
     """The speaker space of the shipped members, of all that they learnt from."""
-    names = [name for name in members.files if study.members[name].embeds]
-    if not names:
+    chosen = with_embedding([study.members[name] for name in members.files], study.features)
+    if not chosen:
         return None
-    loaded = [load_member(study.members[n], study.features, one.protocol.labels, members.files[n]) for n in names]
+    loaded = [load_member(m, study.features, one.protocol.labels, members.files[m.name]) for m in chosen]
     return space_of(loaded, recordings(), members.learnt, settings)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -73,6 +73,13 @@ class MemberSettings(BaseModel):
     def training_inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
         """What fitting takes besides, such as samples to augment."""
         return ()
+
+    def embedding_of(self, features: FeatureSettings) -> Hashable:
+        """What its embedding depends on, where it has one; of members with the same it is taken once.
+
+        By default on how the member was fitted.
+        """
+        return self
 
     @abstractmethod
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
@@ -208,6 +215,15 @@ def load_member(settings: MemberSettings, features: FeatureSettings, labels: Seq
         reason = str(error).splitlines()[0]
         raise StoreError(f"{path}: not the weights of {settings.name} ({reason}); train it again") from error
     return Member(settings, features, tuple(labels), module.eval())
+
+
+def with_embedding(members: Iterable[MemberSettings], features: FeatureSettings) -> list[MemberSettings]:
+    """Those whose embeddings together are what adapting to a speaker takes, in order; none is there twice."""
+    found: dict[Hashable, MemberSettings] = {}
+    for member in members:
+        if member.embeds:
+            found.setdefault(member.embedding_of(features), member)
+    return list(found.values())
 
 
 def check_members(members: Sequence[MemberSettings], features: FeatureSettings) -> None:

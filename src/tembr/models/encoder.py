@@ -1,9 +1,9 @@
-"""A pretrained speech encoder, frozen, with a linear layer on one layer's pooled states: kind `encoder`."""
+"""A pretrained speech encoder, frozen, with a linear layer on the pooled states of some layers: kind `encoder`."""
 
 from __future__ import annotations
 
 import time
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,11 +24,13 @@ NEVER = -1e4  # logit of an emotion that was not met
 
 @register
 class EncoderSettings(MemberSettings):
-    """Mean over time of one layer's states, and a linear classifier.
+    """Mean over time of the states of some layers, a linear classifier on each, and the mean of what these say.
+
+    Which layer knows most depends on the corpus; together they know more than the best one of any.
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
-        layer: whose states; later ones are never computed.
+        layers: whose states, counted from 1; later ones are never computed.
         window: seconds taken of a recording; 0 is all, 30 s at most.
         classifier: linear discriminants with equal priors, or a logistic regression.
         shrinkage: of the discriminants' covariance towards its diagonal, 0 to 1.
@@ -38,7 +40,7 @@ class EncoderSettings(MemberSettings):
 
     kind: Literal["encoder"] = "encoder"
     encoder: str = "openai/whisper-base"
-    layer: int = Field(3, ge=1)
+    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((3,), min_length=1)
     window: float = Field(10.0, ge=0, le=30)
     classifier: Literal["discriminants", "regression"] = "discriminants"
     shrinkage: float = Field(0.1, ge=0, le=1)
@@ -48,25 +50,29 @@ class EncoderSettings(MemberSettings):
     embeds: ClassVar[bool] = True
 
     def describe(self) -> str:
-        return f"{self.encoder.rstrip('/').rpartition('/')[2]}, layer {self.layer}, frozen"
+        layers = f"layer{'s' * (len(self.layers) > 1)} {', '.join(map(str, self.layers))}"
+        return f"{self.encoder.rstrip('/').rpartition('/')[2]}, {layers}, frozen"
 
     def check(self, features: FeatureSettings) -> None:
         self.inputs(features)
 
     def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
-        return (encoder_input(self.encoder, self.layer, self.window),)
+        return tuple(encoder_input(self.encoder, layer, self.window) for layer in self.layers)
+
+    def embedding_of(self, features: FeatureSettings) -> tuple[Input, ...]:
+        return self.inputs(features)
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
-        return PooledHead(load_encoder(self.encoder).hidden, labels)
+        return PooledHeads(len(self.layers), load_encoder(self.encoder).hidden, labels)
 
-    def fit(self, module: PooledHead, data: FoldData, seed: int, progress: Progress) -> list[dict]:
+    def fit(self, module: PooledHeads, data: FoldData, seed: int, progress: Progress) -> list[dict]:
         started = time.perf_counter()
         learnt = data.target if self.emotions_from == "target" else data.labelled
-        (taken,) = self.inputs(data.features)
-        values = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt]).astype(np.float64)
-        mean, deviation = values.mean(0), values.std(0) + FLOOR
-        values = np.clip((values - mean) / deviation, -FURTHEST, FURTHEST)
-        module.take(mean, deviation, self._classifier().fit(values, data.classes[learnt]))
+        for head, taken in zip(module.heads, self.inputs(data.features), strict=True):
+            values = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt]).astype(np.float64)
+            mean, deviation = values.mean(0), values.std(0) + FLOOR
+            values = np.clip((values - mean) / deviation, -FURTHEST, FURTHEST)
+            head.take(mean, deviation, self._classifier().fit(values, data.classes[learnt]))
         return [{"seconds": time.perf_counter() - started}]
 
     def _classifier(self):
@@ -78,8 +84,28 @@ class EncoderSettings(MemberSettings):
         return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage)
 
 
+class PooledHeads(nn.Module):
+    """Pooled states of some layers → the mean of their heads' logits; the embedding is all the states in a row.
+
+    Args:
+        layers: how many.
+        size: of the pooled states of each.
+        labels: outputs.
+    """
+
+    def __init__(self, layers: int, size: int, labels: int):
+        super().__init__()
+        self.heads = nn.ModuleList(PooledHead(size, labels) for _ in range(layers))
+
+    def forward(self, *states: torch.Tensor) -> Outputs:
+        """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, layers · size)`."""
+        pooled = [one[..., 0] for one in states]
+        logits = torch.stack([head(one) for head, one in zip(self.heads, pooled, strict=True)])
+        return logits.mean(0), torch.cat(pooled, dim=-1)
+
+
 class PooledHead(nn.Module):
-    """Pooled states → logits by a linear layer; the embedding is the states themselves.
+    """Pooled states of one layer → logits by a linear layer.
 
     Args:
         size: of the pooled states.
@@ -104,8 +130,6 @@ class PooledHead(nn.Module):
         self.output.weight[found.classes_] = torch.from_numpy(weights).float()
         self.output.bias[found.classes_] = torch.from_numpy(biases).float()
 
-    def forward(self, states: torch.Tensor) -> Outputs:
-        """`(batch, size, 1)` → `(batch, labels)`, `(batch, size)`."""
-        embedding = states[..., 0]
-        standard = ((embedding - self.mean) / self.deviation).clamp(-FURTHEST, FURTHEST)
-        return self.output(standard), embedding
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """`(batch, size)` → `(batch, labels)`."""
+        return self.output(((pooled - self.mean) / self.deviation).clamp(-FURTHEST, FURTHEST))
