@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -58,9 +59,12 @@ def corpus(tmp_path, monkeypatch) -> Corpus:
 
 
 class Store:
-    """Of values that nobody computed."""
+    """Of values that nobody computed; keeps where shards were to begin."""
 
-    def prepare(self, utterances, inputs, progress):
+    starts: ClassVar[list] = []
+
+    def prepare(self, utterances, inputs, progress, starts):
+        self.starts.append(list(starts))
         return {one: list(utterances) for one in inputs}
 
 
@@ -137,6 +141,7 @@ def test_the_target_comes_first_and_its_copies_last(corpus, monkeypatch):
     loaded = load(["majority"], copies=True)
     assert len(loaded.utterances) == 26 and loaded.originals.tolist() == [*range(24), 1, 15]
     assert loaded.corpora.tolist() == [0] * 12 + [1] * 12 + [0, 1]
+    assert set(Store.starts[-1]) == {12, 24, 25}  # no shard of two corpora, nor of originals and copies
 
 
 def test_every_input_of_every_member_is_computed_for_all_recordings(corpus):

@@ -217,3 +217,14 @@ def test_a_short_recording_begins_anew_where_that_is_asked_for(tmp_path, utteran
     kept = prepared(FeatureStore(tmp_path), utterances[:1], [WAVEFORM], settings)[WAVEFORM][0][0]
     assert len(waveform) < len(kept) == 96_000
     np.testing.assert_array_equal(kept[len(waveform) : 2 * len(waveform)], waveform[: len(kept) - len(waveform)])
+
+
+def test_a_corpus_is_computed_once_whatever_it_is_studied_with(tmp_path, utterances, monkeypatch):
+    store, inputs = FeatureStore(tmp_path), [RepresentationInput("rms", SETTINGS)]
+    first, second = utterances[:11], utterances[11:]
+    one = store.prepare([*first, *second], inputs, starts=[len(first)])[inputs[0]]
+    monkeypatch.setattr(RepresentationInput, "compute", lambda *_: pytest.fail("computed again"))
+    other = store.prepare([*second, *first], inputs, starts=[len(second), 20])[inputs[0]]
+    for place in range(20):
+        np.testing.assert_array_equal(other[place], one[(place + 11) % 20])
+    assert [len(json.loads(path.read_text())["frames"]) for path in sorted(tmp_path.glob("*/*.json"))].count(8) == 2

@@ -115,7 +115,9 @@ def load_recordings(
         copied, copies = make_copies(everything)
         utterances, originals = utterances + copies, np.concatenate([originals, copied])
     inputs = [one for member in members for one in (*member.inputs(settings.features), *_training(member, settings))]
-    tables = FeatureStore().prepare(utterances, inputs, partial(progress.count, "recordings analysed"))
+    starts = np.flatnonzero(np.diff(corpora[originals])) + 1
+    starts = [*starts.tolist(), len(corpora)]  # copies begin where the recordings end
+    tables = FeatureStore().prepare(utterances, inputs, partial(progress.count, "recordings analysed"), starts)
     return Recordings(target, auxiliary, tuple(utterances), originals, corpora[originals], settings.features, tables)
 
 

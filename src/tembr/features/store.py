@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,12 +65,15 @@ class FeatureStore:
         utterances: Sequence[Utterance],
         inputs: Iterable[Input],
         progress: Callable[[int, int], None] = lambda done, total: None,
+        starts: Sequence[int] = (),
     ) -> dict[Input, FeatureTable]:
         """Open the inputs of `utterances`, computing what is missing or damaged.
 
         Args:
             inputs: what is wanted.
             progress: called with recordings done and in all.
+            starts: indices where a corpus begins: no shard holds parts of two, so that a corpus is computed once,
+                whatever it is studied together with.
 
         Returns:
             input → table in the order of `utterances`.
@@ -79,7 +83,9 @@ class FeatureStore:
             StoreError: the disk is full or not writable; what was finished stays.
         """
         wanted = tuple(dict.fromkeys(inputs))
-        groups = [utterances[i : i + SHARD_SIZE] for i in range(0, len(utterances), SHARD_SIZE)]
+        begins = sorted({0, len(utterances), *starts})
+        cuts = [i for first, last in pairwise(begins) for i in range(first, last, SHARD_SIZE)]
+        groups = [utterances[i:j] for i, j in pairwise([*cuts, len(utterances)])]
         opened: dict[Input, list] = {one: [] for one in wanted}
         done = 0
         for group in groups:
