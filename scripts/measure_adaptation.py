@@ -77,14 +77,14 @@ def answer(member: Member, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
 
 def read(name: str, folder: Path, settings: EncoderSettings) -> Spoken:
     """A corpus' recordings of the six emotions, embedded; what was computed before is read from the cache."""
-    utterances = load_corpus(name, folder, unmapped="drop").utterances
+    utterances = load_corpus(name, folder, unmapped="keep").utterances  # as a study has them in the cache
     inputs = settings.inputs(FEATURES)
     show = lambda done, total: print(f"\r{name}: {done} of {total}", end="", file=sys.stderr)  # noqa: E731
     tables = FeatureStore().prepare(utterances, inputs, show)
     states = [np.stack([tables[one][i] for i in range(len(utterances))]) for one in inputs]
     speakers = np.array([f"{name}/{u.speaker}" for u in utterances])
     emotions, texts = (np.array([getattr(u, what) for u in utterances]) for what in ("emotion", "text"))
-    return Spoken(states, emotions, speakers, texts)
+    return Spoken(states, emotions, speakers, texts).at(np.isin(emotions, EMOTIONS))
 
 
 def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -> Taught:
