@@ -7,6 +7,7 @@ import yaml
 
 from tembr.bundle import read_facts
 from tembr.corpora import CORPORA
+from tembr.evaluate.conformal import LEVELS
 from tembr.export.card import model_card
 
 
@@ -41,6 +42,14 @@ def test_the_figures_of_both_protocols_are_in_it(facts):
         assert f"{uar['value']:.3f} [{uar['low']:.3f}, {uar['high']:.3f}]" in card
     assert f"a UAR of {facts.metrics['speaker']['uar']['value']:.1%}, is what a new voice gets" in card
     assert "the same voices and recording sessions on both sides" in card
+
+
+def test_what_sets_came_to_is_in_it_where_they_are_calibrated(facts):
+    sets = [{"level": 0.9, "coverage": 0.8812, "size": 2.25, "single": 0.3, "per_speaker": {}}]
+    metrics = facts.metrics | {"speaker": facts.metrics["speaker"] | {"prediction_sets": sets}}
+    calibrated = replace(facts, metrics=metrics, prediction_sets={"speaker_independent": [0.1] * len(LEVELS)})
+    assert "| anybody | 90% | 88.1% | 2.25 |" in model_card(calibrated)
+    assert "--coverage" not in model_card(facts)
 
 
 def test_without_a_speaker_figure_that_is_said(facts):

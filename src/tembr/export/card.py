@@ -144,7 +144,7 @@ Of this recipe, on recordings that the measured networks were not trained on; 95
 | protocol | recordings | accuracy | UAR | macro-F1 | calibration error |
 | --- | --- | --- | --- | --- | --- |
 {rows}{_adapted(facts)}
-
+{_sets(facts)}
 {splits}
 
 {warning}"""
@@ -156,6 +156,26 @@ def _adapted(facts: Facts) -> str:
         "\n" + _result_row(f"{PROTOCOLS.get(name, name)}, adapted to {count} recordings", scores)
         for name, scores in facts.adaptation.get("metrics", {}).items()
     )
+
+
+def _sets(facts: Facts) -> str:
+    """What sets of emotions came to on unseen speakers, where they were calibrated."""
+    ways = {"anybody": facts.metrics, "adapted": facts.adaptation.get("metrics", {})}
+    rows = [
+        f"| {way} | {one['level']:.0%} | {one['coverage']:.1%} | {one['size']:.2f} |"
+        for way, metrics in ways.items()
+        for one in metrics.get("speaker", {}).get("prediction_sets", [])
+    ]
+    if not rows or not facts.prediction_sets:
+        return ""
+    table = "\n".join(rows)
+    return f"""
+Emotions that cannot be excluded (`--coverage`), calibrated on other speakers than those they were counted on:
+
+| answers to | asked for | sets that held the truth | emotions in a set |
+| --- | --- | --- | --- |
+{table}
+"""
 
 
 def _result_row(protocol: str, scores: dict) -> str:
