@@ -32,6 +32,7 @@ from tembr.experiment.recordings import load_recordings
 from tembr.experiment.settings import load_settings
 from tembr.features.store import FeatureStore
 from tembr.models import load_member
+from tembr.models.base import with_embedding
 from tembr.progress import Progress
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "default" / "degraded.csv"
@@ -56,28 +57,34 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
             tables = FeatureStore().prepare(copies, inputs, show)
         truth, alone, adapted = [], [], []
         for number, fold in enumerate(protocol.folds):
-            own = found[found["fold"] == fold.name].set_index("member")
-            weights = own["weight"][[one.name for one in chosen]].to_dict()
-            weighting = Weighting(weights, float(own["temperature"].iloc[0]), 0.0, 0.0)
+            row = found[found["fold"] == fold.name].set_index("member")
+            weights = row["weight"][[one.name for one in chosen]].to_dict()
+            weighting = Weighting(weights, float(row["temperature"].iloc[0]), 0.0, 0.0)
             joined = lambda logits, w=weighting: np.log(np.maximum(w.posteriors(logits), FLOOR)).astype(float)  # noqa: E731
             fitted = [
                 load_member(member, settings.features, recordings.labels, one.weights[number])
                 for member, one in zip(members, chosen)
             ]
-            logits, embeddings = zip(*(one.answer(tables, fold.test) for one in fitted))
+            placed = with_embedding(members, settings.features)
+            said = {one.settings.name: one.answer(tables, fold.test) for one in fitted}
             classes, kept = recordings.classes[fold.test], heldout[number].heldout
             answers = Answers(
-                joined(np.stack(logits)),
-                np.concatenate(embeddings, axis=1),
+                joined(np.stack([logits for logits, _ in said.values()])),
+                np.concatenate([said[one.name][1] for one in placed], axis=1),
                 classes,
                 recordings.speakers[fold.test],
                 fold.test,
             )
             typical = typical_logits(joined(kept.logits), kept.classes, kept.speakers)
             rng = np.random.default_rng([SETTINGS.seed, 3, number])
-            space = space_of(fitted, recordings, fold.rest, SETTINGS)
-            said, own_classes, _ = adapted_logits(answers, space, typical, SETTINGS, rng)
-            truth.append(classes), alone.append(answers.logits.argmax(1)), adapted.append((own_classes, said.argmax(1)))
+            own = [one for one in fitted if one.settings in placed]
+            space = space_of(own, recordings, fold.rest, SETTINGS)
+            moved, own_classes, _ = adapted_logits(answers, space, typical, SETTINGS, rng)
+            (
+                truth.append(classes),
+                alone.append(answers.logits.argmax(1)),
+                adapted.append((own_classes, moved.argmax(1))),
+            )
         pairs = [(np.concatenate(truth), np.concatenate(alone)), tuple(np.concatenate(x) for x in zip(*adapted))]
         figures = [float(uar(confusion_matrix(*pair, len(recordings.labels)))) for pair in pairs]
         rows.append({"degradation": name, "n": len(pairs[0][0]), "uar": figures[0], "uar_adapted": figures[1]})

@@ -176,7 +176,7 @@ def test_an_older_bundle_is_replaced_whole_and_nothing_else(bundle, ensemble, mo
 def test_only_the_default_variant_is_left_where_that_is_asked(bundle, ensemble, monkeypatch, tmp_path):
     monkeypatch.setattr(bundling, "waveform_graph", graph_of(bundle))
     monkeypatch.setattr(bundling, "best", lambda lines: lines[1])
-    monkeypatch.setattr(bundling, "variants", lambda how: bundling_variants()[:2])
+    monkeypatch.setattr(bundling, "variants", lambda how, model: bundling_variants()[:2])
     settings = ExportSettings(quantize="static", recordings=20, only_default=True)
     facts = export_bundle(ensemble, tmp_path / "b", settings)
     assert [p.name for p in (tmp_path / "b").rglob("*.onnx")] == ["model.onnx"]

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
+import sys
 from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from tembr.evaluate.metrics import Interval
 from tembr.export import bundling, quantize
@@ -15,10 +17,12 @@ from tembr.export.measure import Measured, best
 from tembr.export.quantize import VARIANTS, network_layers, variants
 from tembr.export.recordings import find_recordings
 from tembr.export.report import markdown
+from tembr.export.runtime import open_session
 from tembr.progress import Progress
 from tests.export.conftest import identity
 
-NAMES = [variant.name for variant in VARIANTS]
+NAMES = [variant.name for variant in VARIANTS if not variant.linear]
+"""Of networks with convolutions."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,7 +89,7 @@ def test_the_quantiser_is_fed_training_recordings_alone(bundle, ensemble, monkey
         fed.extend(feeds)
         return static.make(model, fed)
 
-    monkeypatch.setattr(bundling, "variants", lambda how: (replace(static, make=spy),))
+    monkeypatch.setattr(bundling, "variants", lambda how, model: (replace(static, make=spy),))
     monkeypatch.setattr(bundling, "CALIBRATION", 24)
     monkeypatch.setattr(bundling, "waveform_graph", lambda *_: onnx.load(bundle.folder / "model.onnx"))
     bundling.export_bundle(ensemble, tmp_path / "b", bundling.ExportSettings(quantize="static", recordings=5))
@@ -98,8 +102,65 @@ def test_the_quantiser_is_fed_training_recordings_alone(bundle, ensemble, monkey
 
 def test_which_variants_are_made():
     assert variants("none") == ()
-    assert [v.name for v in variants("dynamic")] == NAMES[:4] and not any(v.calibrated for v in variants("dynamic"))
-    assert [v.name for v in variants("static")] == NAMES
+    assert [v.name for v in variants("dynamic", convolved())] == NAMES[:4]
+    assert not any(v.calibrated for v in variants("dynamic"))
+    assert [v.name for v in variants("static", convolved())] == NAMES
+    assert set(BLOCKS) < {v.name for v in variants("dynamic", linear())}
+
+
+BLOCKS = {v.name: v for v in VARIANTS if v.linear}
+
+
+def linear(hidden: int = 300) -> onnx.ModelProto:
+    """Two layers on frames, `waveform` `[batch, frames, 256]` → `probabilities` `[batch, frames, 32]`."""
+    rng = np.random.default_rng(0)
+    weights = {"w1": rng.normal(0, 0.1, (256, hidden)), "w2": rng.normal(0, 0.1, (hidden, 32))}
+    nodes = [
+        helper.make_node("MatMul", ["waveform", "w1"], ["inner"], "first"),
+        helper.make_node("Relu", ["inner"], ["active"]),
+        helper.make_node("MatMul", ["active", "w2"], ["probabilities"], "second"),
+    ]
+    return graph(nodes, weights, [["batch", "frames", 256]], [["batch", "frames", 32]])
+
+
+def convolved() -> onnx.ModelProto:
+    nodes = [helper.make_node("Conv", ["waveform", "w"], ["probabilities"], "only")]
+    return graph(nodes, {"w": np.ones((16, 1, 3, 3))}, [["batch", 1, 8, 8]], [["batch", 16, 6, 6]])
+
+
+def graph(nodes, weights, inputs, outputs) -> onnx.ModelProto:
+    constants = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    infos = [
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for shape in shapes]
+        for name, shapes in (("waveform", inputs), ("probabilities", outputs))
+    ]
+    made = helper.make_graph(nodes, "made", *infos, constants)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def answers(model: onnx.ModelProto, frames: np.ndarray) -> np.ndarray:
+    return open_session(model).run(None, {"waveform": frames})[0]
+
+
+@pytest.mark.parametrize(("name", "most", "share"), [("block-int8", 0.02, 0.32), ("block-int4", 0.3, 0.2)])
+def test_blocks_are_smaller_and_answer_alike_whatever_is_in_the_batch(name, most, share):
+    full, frames = linear(), np.random.default_rng(1).normal(size=(3, 7, 256)).astype(np.float32)
+    model = BLOCKS[name].make(full, ())
+    assert [n.op_type for n in model.graph.node] == ["MatMulNBits", "Relu", "MatMulNBits"]
+    found, expected = answers(model, frames), answers(full, frames)
+    assert 0 < np.abs(found - expected).max() < most * np.abs(expected).max()
+    np.testing.assert_allclose(found[:1], answers(model, frames[:1]), atol=1e-3 * np.abs(expected).max())
+    large = linear(2_048)
+    assert BLOCKS[name].make(large, ()).ByteSize() < share * large.ByteSize()
+
+
+def test_quantising_in_blocks_leaves_logging_as_it_is(monkeypatch):
+    monkeypatch.delitem(sys.modules, "onnxruntime.quantization.matmul_nbits_quantizer", raising=False)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    level = root.level
+    BLOCKS["block-int8"].make(linear(), ())
+    assert root.handlers == [] and root.level == level
 
 
 def test_a_graph_without_layers_is_refused():

@@ -19,7 +19,7 @@ from tembr.bundle import CARD, FACTS, MODEL, BundleError, Facts, write_facts
 from tembr.corpora.corpus import Utterance
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.joined import Ensemble
-from tembr.errors import StoreError
+from tembr.errors import ConfigError, StoreError
 from tembr.export.card import model_card
 from tembr.export.facts import gather_facts, metadata, self_test_answer
 from tembr.export.graph import features_graph, nobody, sample_rate_of, waveform_graph, with_defaults
@@ -144,7 +144,9 @@ class _Work:
     def measured_variants(self, graph: Optimized, facts: Facts, folder: Path) -> Facts:
         """Make, measure and write the variants; the facts with what each answers to the self-test."""
         models = {FULL: ("single precision, as verified", with_defaults(graph.model, self.speaker))}
-        paths, made = {FULL: MODEL}, variants(self.settings.quantize)
+        paths, made = {FULL: MODEL}, variants(self.settings.quantize, graph.portable)
+        if self.settings.default not in (None, FULL, *(variant.name for variant in made)):
+            raise ConfigError(f"default {self.settings.default}: it is for linear layers alone; choose another variant")
         for variant, model in self._quantized(graph.portable, made):
             write_metadata(model, metadata(facts) | {"variant": variant.name})
             model = with_defaults(model, self.speaker)

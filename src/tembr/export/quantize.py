@@ -34,6 +34,9 @@ LEAST = 16
 CALIBRATION = 128
 """Training recordings that activations' ranges are taken from."""
 
+BLOCK = 256
+"""Neighbouring weights, and activations, that share a scale in `blocks`: the largest there is, and the fastest."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -45,6 +48,7 @@ class Variant:
         calibrated: whether it needs recordings.
         make: from the graph and calibration feeds to the quantised graph.
         tolerance: of its self-test: 8-bit arithmetic saturates differently on processors without VNNI.
+        linear: whether it is for networks of linear layers alone, as encoders are.
     """
 
     name: str
@@ -52,13 +56,15 @@ class Variant:
     calibrated: bool
     make: Callable[[onnx.ModelProto, Iterable[Feed]], onnx.ModelProto]
     tolerance: float
+    linear: bool = False
 
 
-def variants(how: Quantize) -> tuple[Variant, ...]:
-    """Those that `--quantize` makes: none, those without calibration, or all."""
+def variants(how: Quantize, model: onnx.ModelProto | None = None) -> tuple[Variant, ...]:
+    """Those that `--quantize` makes: none, those without calibration, or all; of a model those that suit it."""
     if how == "none":
         return ()
-    return tuple(v for v in VARIANTS if how == "static" or not v.calibrated)
+    convolved = model is not None and any(layer.op_type != "MatMul" for layer in network_layers(model))
+    return tuple(v for v in VARIANTS if (how == "static" or not v.calibrated) and not (v.linear and convolved))
 
 
 def network_layers(model: onnx.ModelProto) -> list[onnx.NodeProto]:
@@ -110,6 +116,30 @@ def byte_weights(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.Mod
     return _store_weights(model, stored)
 
 
+def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, bits: int) -> onnx.ModelProto:
+    """Linear layers with a scale for every block of weights, and of activations as they come (`MatMulNBits`).
+
+    An operator of ONNX Runtime's own, 1.22 or later for 8 bits. A recording's answer does not depend on what else is in
+    the batch, and nothing saturates on processors without VNNI.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    from onnxruntime.quantization import matmul_nbits_quantizer as module  # which gives the root logger a handler
+
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    config = module.DefaultWeightOnlyQuantConfig(block_size=BLOCK, is_symmetric=True, accuracy_level=4, bits=bits)
+    names = [layer.name for layer in network_layers(model)]
+
+    def quantized(given: onnx.ModelProto, path: str) -> None:
+        quantizer = module.MatMulNBitsQuantizer(given, nodes_to_include=names, algo_config=config)
+        quantizer.process()
+        onnx.save(quantizer.model.model, path)
+
+    module.logger.setLevel(logging.ERROR)
+    return _through_file(quantized, model)
+
+
 def dynamic(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, unsigned: bool) -> onnx.ModelProto:
     """INT8 (or UINT8) weights; activations are measured and rounded to 8 bits at every run."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -149,6 +179,8 @@ def static(
 VARIANTS = (
     Variant("weights-fp16", "weights stored in half precision, fp32 arithmetic", False, half_weights, 1e-3),
     Variant("weights-int8", "weights stored as INT8 a channel, fp32 arithmetic", False, byte_weights, 1e-3),
+    Variant("block-int8", "INT8 in blocks, linear layers", False, partial(blocks, bits=8), 0.05, linear=True),
+    Variant("block-int4", "4-bit weights in blocks, linear layers", False, partial(blocks, bits=4), 0.05, linear=True),
     Variant("dynamic-int8", "dynamic, INT8 weights", False, partial(dynamic, unsigned=False), 0.05),
     Variant("dynamic-uint8", "dynamic, UINT8 weights", False, partial(dynamic, unsigned=True), 0.05),
     Variant("static-int8", "static, INT8 activations", True, partial(static, unsigned=False), 0.05),
