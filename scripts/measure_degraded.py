@@ -3,8 +3,8 @@
 uv run --all-extras python scripts/measure_degraded.py STUDY CORPORA [DEGRADATION ...]
 
 STUDY is a finished study of the default recipe, with `tembr ensemble` run on it: of its folds come the temperatures.
-Every scored recording is degraded, those that are adapted to as well; what is learnt from is not. Writes
-docs/results/default/degraded.csv.
+Every scored recording is degraded, those that are adapted to as well; what is learnt from is as the study had it.
+Writes docs/results/default/degraded.csv.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pandas as pd
 from tembr.adaptation.offset import typical_logits
 from tembr.degrade.copies import Source, degraded
 from tembr.degrade.effects import DEGRADATIONS
-from tembr.ensemble.adapted import Answers, adapted_logits, space_of
+from tembr.ensemble.adapted import Answers, adapt_answers, space_of
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import read_heldout
 from tembr.ensemble.members import choose, read_protocol
@@ -46,6 +46,7 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
     members = [settings.members[one.name] for one in chosen]
     recordings = load_recordings(settings, members, Progress())
     heldout, found = read_heldout(protocol, chosen).folds, ensemble.table("weights")
+    strengths = ensemble.facts.adaptation.metrics["speaker"]["strengths"]
     rows = []
     for name in ["clean", *names]:
         tables = recordings.tables
@@ -79,12 +80,10 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
             rng = np.random.default_rng([SETTINGS.seed, 3, number])
             own = [one for one in fitted if one.settings in placed]
             space = space_of(own, recordings, fold.rest, SETTINGS)
-            moved, own_classes, _ = adapted_logits(answers, space, typical, SETTINGS, rng)
-            (
-                truth.append(classes),
-                alone.append(answers.logits.argmax(1)),
-                adapted.append((own_classes, moved.argmax(1))),
-            )
+            moved = adapt_answers(answers, space, typical, SETTINGS, rng)
+            adapted.append((moved.classes, (moved.logits + strengths[number] * moved.added).argmax(1)))
+            truth.append(classes)
+            alone.append(answers.logits.argmax(1))
         pairs = [(np.concatenate(truth), np.concatenate(alone)), tuple(np.concatenate(x) for x in zip(*adapted))]
         figures = [float(uar(confusion_matrix(*pair, len(recordings.labels)))) for pair in pairs]
         rows.append({"degradation": name, "n": len(pairs[0][0]), "uar": figures[0], "uar_adapted": figures[1]})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tembr.bundle import BundleError, Facts, altered, complaints, locate, read_facts, self_test_waveform, write_facts
+from tembr.evaluate.conformal import LEVELS
 
 
 @pytest.fixture
@@ -35,6 +38,19 @@ def test_the_self_test_signal_is_the_same_everywhere():
     signal = self_test_waveform(16_000)
     assert (signal.shape, signal.dtype) == ((32_000,), np.float32)
     assert 0.3 < np.abs(signal).max() <= 0.5 and signal[0] == 0
+
+
+SOUND = [round(1 - level, 2) for level in LEVELS]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [None, [], {"adapted": None}, {"adapted": SOUND[1:]}, {"adapted": SOUND[::-1]}, {"adapted": "x" * len(SOUND)},
+     {"adapted": [float("nan"), *SOUND[1:]]}, {"adapted": [1.5, *SOUND[1:]]}, {"adapted": [True, *SOUND[1:]]}],
+)  # fmt: skip
+def test_thresholds_of_sets_that_are_none_are_refused(facts, sets):
+    assert complaints(replace(facts, set_thresholds={"speaker_independent": SOUND, "adapted": SOUND})) == []
+    assert complaints(replace(facts, set_thresholds=sets)) == ["set_thresholds are none"]
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "quantized/int8.onnx"])

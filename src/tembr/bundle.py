@@ -56,11 +56,11 @@ class Facts:
         variants: path of each ONNX file → variant, words, bytes, milliseconds, agreement, difference, accuracy, uar,
             recordings, unseen: what was measured where the bundle was quantised; empty where it was not.
         adaptation: how it adapts to a speaker: offset (typical, prior, mixture, see `tembr.adaptation.offset`), the
-            temperature of adapted answers, where it has an embedding two_covariance (means, spread, centres,
-            centre_spread, share, prior, see `tembr.adaptation.two_covariance`), and metrics by protocol, adapted to so
-            many recordings; empty where it cannot. Its model then has the optional inputs and the outputs of
-            `recognize.network.unadaptable`.
-        prediction_sets: way of asking ('speaker_independent', 'adapted') → for each of
+            strength of what is learnt (0 to 1; 1 where it is not there), the temperature of adapted answers, where it
+            has an embedding two_covariance (means, spread, centres, centre_spread, share, prior, see
+            `tembr.adaptation.two_covariance`), and metrics by protocol, adapted to so many recordings; empty where it
+            cannot. Its model then has the optional inputs and the outputs of `recognize.network.unadaptable`.
+        set_thresholds: of prediction sets: way of asking ('speaker_independent', 'adapted') → for each of
             `tembr.evaluate.conformal.LEVELS` the probability from which an emotion is in the set; empty where that was
             not calibrated.
         notices: weights of others that it carries → their licence; the texts are in `NOTICE`.
@@ -86,7 +86,7 @@ class Facts:
     default: str = MODEL
     variants: dict[str, dict] = field(default_factory=dict)
     adaptation: dict[str, Any] = field(default_factory=dict)
-    prediction_sets: dict[str, list[float]] = field(default_factory=dict)
+    set_thresholds: dict[str, list[float]] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -152,8 +152,8 @@ def complaints(facts: Facts) -> list[str]:
         wrong.append("hashes are not text by path")
     if not isinstance(facts.adaptation, dict):
         wrong.append(f"adaptation {facts.adaptation!r} is not an object")
-    if not (isinstance(facts.prediction_sets, dict) and all(map(_are_thresholds, facts.prediction_sets.values()))):
-        wrong.append("prediction_sets are not thresholds")
+    if not (isinstance(facts.set_thresholds, dict) and all(map(_are_thresholds, facts.set_thresholds.values()))):
+        wrong.append("set_thresholds are none")
     if not isinstance(facts.default, str):
         wrong.append(f"default {facts.default!r} is not a path")
     return wrong
@@ -161,7 +161,7 @@ def complaints(facts: Facts) -> list[str]:
 
 def _are_thresholds(values: object) -> bool:
     numbers = isinstance(values, list) and all(type(v) in (int, float) and 0 <= v <= 1 for v in values)
-    return numbers and len(values) == len(LEVELS)
+    return numbers and len(values) == len(LEVELS) and values == sorted(values, reverse=True)
 
 
 def locate(folder: str | Path, name: str) -> Path:

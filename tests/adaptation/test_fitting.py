@@ -42,6 +42,13 @@ def test_places_are_learnt_from_logits_that_have_the_offset_and_both_offsets_are
     np.testing.assert_allclose(fitted.offset, OFFSET + model.offset)
 
 
+@pytest.mark.parametrize("known", [None, KNOWN])
+def test_all_that_is_added_counts_for_the_strength(known):
+    whole, half = (fit_to_speaker(Knowledge(OFFSETS, known, s), LOGITS, EMBEDDINGS) for s in (1.0, 0.5))
+    np.testing.assert_allclose(half.added(EMBEDDINGS), whole.added(EMBEDDINGS) / 2)
+    assert not fit_to_speaker(Knowledge(OFFSETS, known, 0.0), LOGITS, EMBEDDINGS).added(EMBEDDINGS).any()
+
+
 @pytest.mark.parametrize(
     ("logits", "embeddings"), [(LOGITS, EMBEDDINGS + 100), (np.tile(LOGITS[0], (2, 1)), EMBEDDINGS)]
 )

@@ -23,7 +23,7 @@ class Fake:
     """Hears fear everywhere but in what is called bad; keeps what it was asked."""
 
     labels = LABELS
-    facts, speaker = SimpleNamespace(prediction_sets={"speaker_independent": [0.5] * 50}), None
+    facts, speaker = SimpleNamespace(set_thresholds={"speaker_independent": [0.5] * 50}), None
 
     def __init__(self):
         self.asked, self.adapted = [], []

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from tembr.ensemble.adapted import (
+    AdaptedAnswers,
     Answers,
     _typical,
+    adapt_answers,
     adapt_fold,
-    adapted_logits,
     embedded,
+    fit_strength,
     fit_temperature,
     knowledge_of,
-    shipped_temperature,
 )
 from tembr.ensemble.heldout import FoldParts
 from tembr.ensemble.projection import Projection, SpeakerSpace
@@ -37,8 +38,8 @@ def answers(*speakers: str) -> Answers:
     return Answers(np.tile([2.0, 0.0], (count, 1)), None, np.zeros(count, int), np.array(speakers), np.arange(count))
 
 
-def adapted(given: Answers, **settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return adapted_logits(given, None, TYPICAL, EnsembleSettings(**settings), np.random.default_rng(0))
+def adapted(given: Answers, **settings) -> AdaptedAnswers:
+    return adapt_answers(given, None, TYPICAL, EnsembleSettings(**settings), np.random.default_rng(0))
 
 
 def fold_of(parts: FoldParts) -> Fold:
@@ -59,25 +60,48 @@ def test_a_temperature_stays_within_its_limits(classes, limit):
     )
 
 
-def test_the_temperature_that_ships_sees_the_heldout_speakers_of_all_folds():
-    names = np.array(["A", "A"])
-    folds = [(np.tile(SURE, (2, 1)), np.array(truth), names) for truth in ([0, 0], [0, 1])]
-    assert shipped_temperature(folds) == pytest.approx(2, rel=1e-3)
+def moved(truth: list[int], logits: list[float], added: list[float]) -> AdaptedAnswers:
+    count = len(truth)
+    values = (np.tile(np.array(row, float), (count, 1)) for row in (logits, added))
+    return AdaptedAnswers(*values, np.array(truth), np.array(["A"] * count), np.arange(count))
+
+
+def test_adapting_counts_for_nothing_where_it_makes_the_truth_less_likely():
+    strength, temperature = fit_strength(moved([0, 0, 0, 1], SURE.tolist(), [-9.0, 0.0]))
+    assert strength == 0 and temperature == pytest.approx(2, rel=1e-3)
+
+
+@pytest.mark.parametrize(("too_much", "strength"), [(1, 1.0), (2, 0.5), (4, 0.25)])
+def test_adapting_counts_for_as_much_as_makes_the_truth_likeliest(too_much, strength):
+    found = moved([0, 0, 1, 1, 2], np.log([0.5, 0.25, 0.25]).tolist(), [0.0, too_much * np.log(2), 0.0])
+    assert fit_strength(found) == (strength, pytest.approx(1, rel=1e-3))
+    np.testing.assert_allclose(found.posteriors(strength, 1.0)[0], [0.4, 0.4, 0.2])  # as often as each is true
+
+
+def test_of_equally_good_strengths_the_whole_is_taken():
+    assert fit_strength(moved([0, 0, 0, 1], [0.0, 0.0], SURE.tolist())) == (1.0, pytest.approx(2, rel=1e-3))
+
+
+def test_parts_are_joined_in_their_order():
+    joined = AdaptedAnswers.joined([moved([0], [1, 2], [3, 4]), moved([1, 1], [5, 6], [7, 8])])
+    assert joined.classes.tolist() == [0, 1, 1] and joined.logits[:, 0].tolist() == [1, 5, 5]
+    assert joined.added[:, 1].tolist() == [4, 8, 8] and joined.indices.tolist() == [0, 0, 1]
 
 
 def test_recordings_that_were_adapted_to_are_not_scored():
-    indices = adapted(answers(*"AAAAABBB"), adapt=2)[2]
+    indices = adapted(answers(*"AAAAABBB"), adapt=2).indices
     assert [np.sum(indices < 5), np.sum(indices >= 5)] == [3, 1]
 
 
 def test_of_a_speaker_with_few_recordings_one_is_left_to_score():
-    indices = adapted(answers(*"AABB"), adapt=30)[2]
+    indices = adapted(answers(*"AABB"), adapt=30).indices
     assert [np.sum(indices < 2), np.sum(indices >= 2)] == [1, 1]
 
 
 def test_a_speaker_with_one_recording_is_left_out():
-    logits, _, indices = adapted(answers(*"AAB"), adapt=1)
-    assert len(indices) == 1 and indices[0] < 2 and np.isfinite(logits).all()
+    found = adapted(answers(*"AAB"), adapt=1)
+    assert len(found.indices) == 1 and found.indices[0] < 2 and np.isfinite(found.added).all()
+    assert found.speakers.tolist() == ["A"]
 
 
 def test_where_nobody_has_two_recordings_that_is_said():
@@ -89,8 +113,8 @@ def test_where_nobody_has_two_recordings_that_is_said():
 
 def test_what_a_speaker_is_told_whatever_is_felt_is_taken_away():
     settings = EnsembleSettings(adapt=2, offset_prior=2.0)
-    logits, _, _ = adapted_logits(answers(*"AAA"), None, np.zeros((2, 2)), settings, np.random.default_rng(0))
-    np.testing.assert_allclose(logits, [[1.5, 0.5]])  # half of (2, 0) - 1, as two recordings weigh against two
+    found = adapt_answers(answers(*"AAA"), None, np.zeros((2, 2)), settings, np.random.default_rng(0))
+    np.testing.assert_allclose(found.logits + found.added, [[1.5, 0.5]])  # half of (2, 0) - 1: two against two
 
 
 def test_typical_logits_are_of_other_heldout_speakers_where_there_are_any():
@@ -111,19 +135,19 @@ def test_a_space_is_known_by_share_and_prior_of_the_settings():
     assert (known.share, known.prior) == (0.25, 3.0)
 
 
-def test_a_fold_scores_its_test_part_and_fits_its_temperature_on_the_heldout_one():
+def test_a_fold_scores_its_test_part_and_fits_its_strength_on_the_heldout_one():
     parts = FoldParts("F0", draw(2.0, n=40), draw(2.0, n=60, seed=1))
     weighting = weigh({"a": 1.0}, 1.0, parts.heldout, 0.0)
     found = adapt_fold(parts, fold_of(parts), weighting, ["a"], [], None, EnsembleSettings(adapt=3), 0)
-    assert found.posteriors.shape == (60 - 4 * 3, 6) and len(found.heldout[1]) == 40 - 4 * 3
-    assert found.temperature == fit_temperature(*found.heldout)
+    assert found.posteriors.shape == (60 - 4 * 3, 6) and len(found.heldout.classes) == 40 - 4 * 3
+    assert (found.strength, found.temperature) == fit_strength(found.heldout)
     np.testing.assert_allclose(found.posteriors.sum(1), 1)
 
 
 def test_every_fold_draws_recordings_of_its_own():
     parts = FoldParts("F0", draw(2.0), draw(2.0))
     chosen = (parts, fold_of(parts), weigh({"a": 1.0}, 1.0, parts.heldout, 0.0), ["a"], [], None, EnsembleSettings())
-    one, again, other = (adapt_fold(*chosen, number).indices for number in (0, 0, 1))
+    one, again, other = (adapt_fold(*chosen, number).scored.indices for number in (0, 0, 1))
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 
 

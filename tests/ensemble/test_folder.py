@@ -15,7 +15,7 @@ from tembr.experiment.settings import load_settings
 from tembr.models.base import Member
 
 FACTS = EnsembleFacts({"majority": 0.75, "svm": 0.25, "rms": 0.0}, 1.5, ["anger", "fear"], [], metrics={"random": {}})
-ADAPTATION = AdaptationFacts(30, 2.0, 10.0, [[1.0, -1.0], [-1.0, 1.0]], 1.0, 0.4, 1.2)
+ADAPTATION = AdaptationFacts(30, 2.0, 10.0, [[1.0, -1.0], [-1.0, 1.0]], 1.0, 0.4, 0.75, 1.2)
 
 
 @pytest.fixture

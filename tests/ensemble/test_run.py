@@ -41,7 +41,13 @@ def leave_result(folder: Path, settings: EnsembleSettings) -> None:
     summary = {"member": "ensemble", "protocol": "speaker", "kind": "ensemble", "corpus": "demo", **scores}
     results = (MemberResult("ensemble", "speaker", "ensemble", summary),)
     search = {"trials": 3, "recordings": 12, "part": "held-out logits"}
-    adapted = {"uar": {"value": 0.7}, "recordings": 30, "shipped_temperature": 1.0, "typical": [[1.0]]}
+    adapted = {
+        "uar": {"value": 0.7},
+        "recordings": 30,
+        "shipped_strength": 1.0,
+        "shipped_temperature": 1.0,
+        "typical": [[1.0]],
+    }
     weights, found = {"chroma": 0.75, "rms": 0.25}, identity(folder, settings)
     ProtocolResult(found, results, "ensemble", weights, 1.5, search, adapted, {}).write(folder / "ensemble")
 

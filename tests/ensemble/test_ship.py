@@ -99,11 +99,19 @@ def test_metrics_are_scores_without_what_is_no_score(measured, tmp_path):
 
 def test_adapting_ships_with_its_temperature_where_it_was_measured(measured, tmp_path):
     study, one = measured
-    adapted = {"shipped_temperature": 1.25, "typical": [[1.0]], "uar": {"value": 0.6}}
+    adapted = {"shipped_strength": 0.5, "shipped_temperature": 1.25, "typical": [[1.0]], "uar": {"value": 0.6}}
     one = replace(one, result=replace(one.result, adapted=adapted))
     found = shipped(study, one, tmp_path / "audio", adapt=8, offset_prior=3.0).facts.adaptation
-    assert (found.recordings, found.offset_prior, found.temperature) == (8, 3.0, 1.25)
+    assert (found.recordings, found.offset_prior, found.strength, found.temperature) == (8, 3.0, 0.5, 1.25)
     assert found.metrics == {"speaker": adapted}
+
+
+def test_thresholds_of_sets_ship_as_they_were_found(measured, tmp_path):
+    study, one = measured
+    assert shipped(study, one, tmp_path / "audio").facts.set_thresholds == {}
+    one = replace(one, result=replace(one.result, set_thresholds={"speaker_independent": [0.5, 0.25]}))
+    found = shipped(study, one, tmp_path / "audio")
+    assert EnsembleFolder.read(found.folder).facts.set_thresholds == {"speaker_independent": [0.5, 0.25]}
 
 
 def test_a_refitted_member_learns_from_everything_once_and_leaves_no_checkpoint(measured, tmp_path, monkeypatch):

@@ -47,8 +47,8 @@ def test_the_figures_of_both_protocols_are_in_it(facts):
 def test_what_sets_came_to_is_in_it_where_they_are_calibrated(facts):
     sets = [{"level": 0.9, "coverage": 0.8812, "size": 2.25, "single": 0.3, "per_speaker": {}}]
     metrics = facts.metrics | {"speaker": facts.metrics["speaker"] | {"prediction_sets": sets}}
-    calibrated = replace(facts, metrics=metrics, prediction_sets={"speaker_independent": [0.1] * len(LEVELS)})
-    assert "| anybody | 90% | 88.1% | 2.25 |" in model_card(calibrated)
+    calibrated = replace(facts, metrics=metrics, set_thresholds={"speaker_independent": [0.1] * len(LEVELS)})
+    assert "| speaker-independent | 90% | 88.1% | 2.25 |" in model_card(calibrated)
     assert "--coverage" not in model_card(facts)
 
 

@@ -93,14 +93,20 @@ def test_a_random_split_is_said_with_its_share_and_seed(gathered):
     assert words.startswith("20% of the recordings set aside at random, stratified by emotion (seed 42);")
 
 
+def test_thresholds_of_sets_go_along(gathered):
+    assert gathered().set_thresholds == {}
+    known = replace(FACTS, set_thresholds={"adapted": [0.12345678, 0.1]})
+    assert gathered(known).set_thresholds == {"adapted": [0.123457, 0.1]}
+
+
 def test_what_was_not_measured_cannot_be_adapted(gathered):
     assert gathered().adaptation == {}
 
 
 def test_adapting_has_its_figures_and_where_there_is_a_space_its_numbers(gathered):
-    known = replace(FACTS, adaptation=AdaptationFacts(30, 2.0, 10.0, [[1.0]], 1.0, 0.4, 1.2, {"speaker": SCORES}))
+    known = replace(FACTS, adaptation=AdaptationFacts(30, 2.0, 10.0, [[1.0]], 1.0, 0.4, 0.75, 1.2, {"speaker": SCORES}))
     plain = gathered(known).adaptation
-    assert (plain["recordings"], plain["temperature"]) == (30, 1.2)
+    assert (plain["recordings"], plain["strength"], plain["temperature"]) == (30, 0.75, 1.2)
     assert plain["offset"] == {"typical": [[1.0]], "prior": 2.0, "mixture": 10.0}
     assert plain["metrics"]["speaker"] == {"n": 7, "folds": 3, "uar": {"value": 0.5}} and "two_covariance" not in plain
     space = SpeakerSpace(

@@ -393,6 +393,24 @@ def test_an_offset_that_is_none_is_told(tmp_path, changes):
         recognizer.adapt(clips(PITCH))
 
 
+def test_what_is_learnt_counts_for_the_bundles_strength(tmp_path):
+    def learnt(name: str, **strength) -> np.ndarray:
+        bundle = make_adaptable(tmp_path / name, adaptation=PRIORS | strength)
+        return np.array(load(bundle).adapt(clips(2 * PITCH)).speaker.offset)
+
+    whole = learnt("whole")
+    assert np.abs(whole).max() > 0.1
+    np.testing.assert_array_equal(learnt("said", strength=1.0), whole)
+    np.testing.assert_allclose(learnt("half", strength=0.5), whole / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan"), "1", True, None])
+def test_a_strength_that_is_none_is_told(tmp_path, strength):
+    recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=PRIORS | {"strength": strength}))
+    with pytest.raises(BundleError, match="adaptation.strength in bundle.json is none; export the bundle again"):
+        recognizer.adapt(clips(PITCH))
+
+
 def test_facts_of_adaptation_that_are_no_object_are_told(tmp_path):
     with pytest.raises(BundleError, match="is not an object"):
         load(make_adaptable(tmp_path / "bundle", adaptation=[1]))

@@ -225,7 +225,7 @@ SETS = {"speaker_independent": [0.2] * len(LEVELS), "adapted": [0.9] * len(LEVEL
 
 @pytest.fixture
 def with_sets(tmp_path):
-    return make_bundle(tmp_path / "sets", prediction_sets=SETS)
+    return make_bundle(tmp_path / "sets", set_thresholds=SETS)
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_coverage_names_the_emotions_that_cannot_be_excluded(predict_with, wav
 
 def test_a_coverage_needs_calibrated_sets_and_whole_recordings(predict, predict_with, wav):
     done = predict(wav("fear"), "--coverage", 0.9)
-    assert done.status == 1 and "has no calibrated sets" in done.err and done.out == ""
+    assert done.status == 1 and "has no sets calibrated for voices never heard" in done.err and done.out == ""
     assert predict_with(wav("fear"), "--coverage", 0.9, "--segments").status == 2
     for value in ("0.3", "1", "nan"):
         assert predict_with(wav("fear"), "--coverage", value).status == 2

@@ -10,7 +10,7 @@ import pytest
 from tembr.bundle import BundleError
 from tembr.errors import AudioError, ConfigError
 from tembr.evaluate.conformal import LEVELS
-from tembr.recognize.prediction import Failure, Prediction, check_confidence, set_threshold
+from tembr.recognize.prediction import Failure, Prediction, check_confidence, threshold_of
 
 SURE = Prediction("fear", 0.75, {"fear": 0.75, "anger": 0.25}, 0.0, 2.0, ("clipped: loud", "low_rate: dull"), "a.wav")
 NOTHING = Prediction(None, 0.0, {"fear": 0.5, "anger": 0.5}, 0.0, 2.0, ("silence: nothing",))
@@ -79,24 +79,24 @@ THRESHOLDS = {"speaker_independent": [round(1 - level, 2) for level in LEVELS], 
 
 
 def facts(**sets) -> SimpleNamespace:
-    return SimpleNamespace(name="b", version="1", prediction_sets=sets)
+    return SimpleNamespace(name="b", version="1", set_thresholds=sets)
 
 
 def test_a_threshold_is_that_of_the_way_of_asking():
-    assert set_threshold(facts(**THRESHOLDS), 0.9, adapted=False) == pytest.approx(0.1)
-    assert set_threshold(facts(**THRESHOLDS), 0.9, adapted=True) == 0.5
-    assert set_threshold(facts(), None, adapted=False) is None
+    assert threshold_of(facts(**THRESHOLDS), 0.9, adapted=False) == pytest.approx(0.1)
+    assert threshold_of(facts(**THRESHOLDS), 0.9, adapted=True) == 0.5
+    assert threshold_of(facts(), None, adapted=False) is None
 
 
 def test_a_bundle_without_calibrated_sets_says_so():
-    with pytest.raises(BundleError, match="b 1 has no calibrated sets; leave coverage out"):
-        set_threshold(facts(speaker_independent=THRESHOLDS["speaker_independent"]), 0.9, adapted=True)
+    with pytest.raises(BundleError, match="b 1 has no sets calibrated for speakers adapted to; leave coverage out"):
+        threshold_of(facts(speaker_independent=THRESHOLDS["speaker_independent"]), 0.9, adapted=True)
 
 
 @pytest.mark.parametrize("coverage", [0.49, 1.0, float("nan"), "all", True])
 def test_a_coverage_out_of_range_is_refused(coverage):
     with pytest.raises(ConfigError, match="^coverage .*: give a number from 0.5 to 0.99"):
-        set_threshold(facts(**THRESHOLDS), coverage, adapted=False)
+        threshold_of(facts(**THRESHOLDS), coverage, adapted=False)
 
 
 def test_a_channel_is_in_the_dict_where_there_is_one():

@@ -26,10 +26,13 @@ class Knowledge(NamedTuple):
     Attributes:
         offsets: what the ensemble's logits are on average.
         two_covariance: how speakers differ; None where the ensemble has no embedding.
+        strength: what is learnt of a speaker counts for this much, 0 to 1: as much as made the answers to held-out
+            speakers better.
     """
 
     offsets: Offsets
     two_covariance: TwoCovariance | None = None
+    strength: float = 1.0
 
 
 class Fitted(NamedTuple):
@@ -59,9 +62,9 @@ def fit_to_speaker(knowledge: Knowledge, logits: np.ndarray, embeddings: np.ndar
         logits: the ensemble's, `(n, labels)`; every recording counts once.
         embeddings: `(n, d)`; None where the ensemble has none.
     """
-    offset, known = fit_offset(knowledge.offsets, logits), knowledge.two_covariance
+    offset, known, strength = fit_offset(knowledge.offsets, logits), knowledge.two_covariance, knowledge.strength
     if known is None or embeddings is None:
-        return Fitted(offset)
+        return Fitted(strength * offset)
     share = known.share * belief(logits, embeddings, known.centres, known.centre_spread)
     model = fit_speaker(known._replace(share=share), embeddings, logits + offset)
-    return Fitted(offset + model.offset, model.means, model.precisions)
+    return Fitted(strength * (offset + model.offset), model.means, strength * model.precisions)

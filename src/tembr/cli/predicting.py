@@ -15,7 +15,7 @@ from tembr.outputs import require_own_file
 from tembr.recognize import formats
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings
-from tembr.recognize.prediction import Failure, check_confidence, set_threshold
+from tembr.recognize.prediction import Failure, check_confidence, threshold_of
 from tembr.recognize.recognizer import Recognizer, load
 
 STDIN = "-"
@@ -64,9 +64,9 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
         require_own_file(request.out, "answers", request.force)
     recognizer = load(bundle, variant)
     check_confidence(request.min_confidence, recognizer.labels)
+    threshold_of(recognizer.facts, request.coverage, request.adapt is not None)  # before anything is heard
     if request.adapt is not None:
         recognizer = _adapted(recognizer, request)
-    set_threshold(recognizer.facts, request.coverage, recognizer.speaker is not None)
     complaints = _Complaints()
     files = list(recordings(request.paths, request.recursive, complaints, tell))
     threads = 1 if len(files) == 1 else request.threads

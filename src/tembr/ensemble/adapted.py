@@ -1,14 +1,15 @@
 """What adapting to a speaker is worth: each scored speaker by itself, on recordings it was not adapted to.
 
 Any ensemble can be adapted: by the offset of its logits, and where a member has an embedding by a speaker model too.
-Nothing is fitted on what is scored: the speaker space comes from what the members learnt from, the temperature of
-adapted answers from held-out speakers that are adapted to in the same way.
+Nothing is fitted on what is scored: the speaker space comes from what the members learnt from, how strong an adaptation
+is and the temperature of adapted answers from held-out speakers that are adapted to in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -28,6 +29,9 @@ from tembr.splits import Fold
 
 TEMPERATURES = (0.05, 20.0)
 
+STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""That are tried; of equally good ones the first is taken."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -46,28 +50,52 @@ class Answers:
     indices: np.ndarray
 
 
+class AdaptedAnswers(NamedTuple):
+    """Recordings of speakers that were adapted to by others of theirs.
+
+    Attributes:
+        logits: without adaptation, `(n, labels)`.
+        added: by adaptation at full strength, `(n, labels)`.
+        classes, speakers, indices: `(n,)`.
+    """
+
+    logits: np.ndarray
+    added: np.ndarray
+    classes: np.ndarray
+    speakers: np.ndarray
+    indices: np.ndarray
+
+    @staticmethod
+    def joined(parts: Iterable[AdaptedAnswers]) -> AdaptedAnswers:
+        """Those of all parts."""
+        return AdaptedAnswers(*map(np.concatenate, zip(*parts)))
+
+    def posteriors(self, strength: float, temperature: float) -> np.ndarray:
+        """`(n, labels)`, rows sum to 1."""
+        return softmax((self.logits + strength * self.added) / temperature)
+
+
 @dataclass(frozen=True, eq=False)
 class AdaptedFold:
     """A fold's answers adapted to its speakers.
 
     Attributes:
-        indices: of the recordings that were not adapted to, `(n,)`.
-        posteriors: `(n, labels)`.
-        temperature: they were divided by.
+        scored: the recordings of the test part that were not adapted to.
+        heldout: the same of held-out speakers, which strength and temperature are of.
+        strength, temperature: see `fit_strength`.
         typical: logits of held-out speakers, see `tembr.adaptation.offset.Offsets`.
-        heldout: logits, classes and speakers of held-out speakers' adapted answers, which the temperature is of.
     """
 
-    indices: np.ndarray
-    posteriors: np.ndarray
+    scored: AdaptedAnswers
+    heldout: AdaptedAnswers
+    strength: float
     temperature: float
     typical: np.ndarray
-    heldout: tuple[np.ndarray, np.ndarray, np.ndarray]
 
     @property
-    def heldout_posteriors(self) -> np.ndarray:
-        """Of the held-out speakers, as those of the test part, `(m, labels)`."""
-        return softmax(self.heldout[0] / self.temperature)
+    def posteriors(self) -> np.ndarray:
+        """Of the scored recordings, `(n, labels)`."""
+        return self.scored.posteriors(self.strength, self.temperature)
 
 
 def adapt_fold(
@@ -101,30 +129,29 @@ def adapt_fold(
     for one in fold.inner if members else fold.inner[:1]:
         places = np.flatnonzero(np.isin(parts.heldout.indices, one.heldout if members else parts.heldout.indices))
         part = answers(parts.heldout.at(places))
-        inner.append(adapted_logits(part, space(one.train), _typical(heldout, part.speakers), settings, rng))
-    logits, classes, indices = (np.concatenate([one[k] for one in inner]) for k in range(3))
-    if not len(logits):
+        inner.append(adapt_answers(part, space(one.train), _typical(heldout, part.speakers), settings, rng))
+    known = AdaptedAnswers.joined(inner)
+    if not len(known.logits):
         raise ConfigError(f"fold {fold.name}: no speaker has a recording to adapt to and one to answer; use --adapt 0")
-    by_index = dict(zip(heldout.indices, heldout.speakers))
-    speakers = np.array([by_index[index] for index in indices])
-    temperature = fit_temperature(logits, classes, speakers)
     typical = _typical(heldout)
-    found, _, indices = adapted_logits(answers(parts.test), space(fold.rest), typical, settings, rng)
-    return AdaptedFold(indices, softmax(found / temperature), temperature, typical, (logits, classes, speakers))
+    scored = adapt_answers(answers(parts.test), space(fold.rest), typical, settings, rng)
+    return AdaptedFold(scored, known, *fit_strength(known), typical)
 
 
-def adapted_logits(
+def adapt_answers(
     answers: Answers,
     space: SpeakerSpace | None,
     typical: np.ndarray,
     settings: EnsembleSettings,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits, classes and indices of the recordings of each speaker that were not drawn to adapt to.
+) -> AdaptedAnswers:
+    """What adapting adds to the recordings of each speaker that were not drawn to adapt to.
 
     A speaker with one recording, which cannot be both, is left out.
     """
-    found = [(answers.logits[:0], answers.classes[:0], answers.indices[:0])]
+    nobody = np.empty(0, int)
+    names = ("logits", "logits", "classes", "speakers", "indices")
+    found = [AdaptedAnswers(*(getattr(answers, name)[nobody] for name in names))]
     for speaker in np.unique(answers.speakers):
         own = np.flatnonzero(answers.speakers == speaker)
         if len(own) < 2:
@@ -137,9 +164,12 @@ def adapted_logits(
             answers.logits[drawn],
             None if embeddings is None else embeddings[drawn],
         )
-        added = fitted.added(None if embeddings is None else embeddings[others])
-        found.append((answers.logits[others] + added, answers.classes[others], answers.indices[others]))
-    return tuple(np.concatenate([one[k] for one in found]) for k in range(3))
+        logits = answers.logits[others]
+        added = np.broadcast_to(fitted.added(None if embeddings is None else embeddings[others]), logits.shape)
+        found.append(
+            AdaptedAnswers(logits, added, answers.classes[others], answers.speakers[others], answers.indices[others])
+        )
+    return AdaptedAnswers.joined(found)
 
 
 def knowledge_of(space: SpeakerSpace | None, typical: np.ndarray, settings: EnsembleSettings) -> Knowledge:
@@ -157,9 +187,19 @@ def fit_temperature(logits: np.ndarray, classes: np.ndarray, speakers: np.ndarra
     return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
 
 
-def shipped_temperature(heldout: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
-    """Temperature of adapted answers that ships: fitted on the held-out speakers of all folds."""
-    return fit_temperature(*(np.concatenate([one[k] for one in heldout]) for k in range(3)))
+def fit_strength(heldout: AdaptedAnswers) -> tuple[float, float]:
+    """How much of what adapting adds makes the truth likeliest for the median speaker, of `STRENGTHS`; its temperature.
+
+    Where the answers to anybody are as good as they are for speakers of a corpus that the members know well, adapting
+    to a few recordings would make them worse.
+    """
+
+    def tried(strength: float) -> tuple[float, float, float]:
+        temperature = fit_temperature(heldout.logits + strength * heldout.added, heldout.classes, heldout.speakers)
+        loss = typical_loss(heldout.posteriors(strength, temperature), heldout.classes, heldout.speakers)
+        return round(loss, 6), strength, temperature
+
+    return min(map(tried, STRENGTHS), key=lambda found: found[0])[1:]
 
 
 def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> np.ndarray:

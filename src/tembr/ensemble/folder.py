@@ -40,6 +40,7 @@ class AdaptationFacts:
         recordings: that its metrics were adapted to.
         offset_prior, mixture_prior, speaker_prior, speaker_share: see `EnsembleSettings`.
         typical: see `tembr.adaptation.offset.Offsets`.
+        strength: see `tembr.adaptation.fitting.Knowledge`.
         temperature: adapted logits are divided by it.
         metrics: protocol → scores of adapted answers.
     """
@@ -50,6 +51,7 @@ class AdaptationFacts:
     typical: list[list[float]]
     speaker_prior: float
     speaker_share: float
+    strength: float
     temperature: float
     metrics: dict[str, dict] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ class EnsembleFacts:
         search: what weights and temperature were found on: protocol, part, recordings, trials, seed, l1, objective.
         metrics: protocol → the scores of this recipe under it (`Scores.as_dict()` and folds), on test parts.
         adaptation: how it adapts to a speaker; None where that was not measured.
-        thresholds: of prediction sets, speaker-independent and adapted, see `tembr.evaluate.conformal.LEVELS`.
+        set_thresholds: of prediction sets, speaker-independent and adapted, see `tembr.evaluate.conformal.LEVELS`.
     """
 
     weights: dict[str, float]
@@ -79,7 +81,7 @@ class EnsembleFacts:
     search: dict = field(default_factory=dict)
     metrics: dict[str, dict] = field(default_factory=dict)
     adaptation: AdaptationFacts | None = None
-    thresholds: dict[str, list[float]] = field(default_factory=dict)
+    set_thresholds: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

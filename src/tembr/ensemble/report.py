@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tembr.ensemble.adapted import AdaptedFold, shipped_temperature
+from tembr.ensemble.adapted import AdaptedAnswers, AdaptedFold, fit_strength
 from tembr.ensemble.heldout import HeldOut
 from tembr.ensemble.measure import WEIGHTED, Measured, Way
 from tembr.ensemble.members import StudyMember, StudyProtocol
 from tembr.ensemble.pictures import write_search_pictures
 from tembr.ensemble.search import weighting_of
-from tembr.ensemble.sets import ADAPTED, ALONE, Sets, sets_adapted, sets_alone
+from tembr.ensemble.sets import ADAPTED, SPEAKER_INDEPENDENT, Sets, adapted_sets, speaker_independent_sets
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighting import weigh
 from tembr.errors import StoreError
@@ -33,6 +33,7 @@ from tembr.evaluate.significance import holm, mcnemar
 from tembr.experiment.member import confident_half, prediction_table, score_predictions, truth_and_posteriors
 from tembr.experiment.settings import StudySettings
 from tembr.files import atomic_write, write_bytes
+from tembr.splits import UNSEEN
 
 ENSEMBLE = "ensemble"
 
@@ -47,9 +48,10 @@ class ProtocolResult:
         weighted: name among the results of the weighted one, the only one that is exported.
         weights, temperature: found to ship.
         search: how they were found.
-        adapted: scores of answers adapted to each scored speaker, with `recordings`, `temperatures` of the folds,
-            `shipped_temperature` and `typical` logits; empty where that was not measured.
-        thresholds: of prediction sets, speaker-independent and adapted, see `tembr.ensemble.sets`.
+        adapted: scores of answers adapted to each scored speaker, with `recordings`, `strengths` and `temperatures` of
+            the folds, `shipped_strength`, `shipped_temperature` and `typical` logits; empty where not measured.
+        set_thresholds: of prediction sets, speaker-independent and adapted, see `tembr.ensemble.sets`; empty where
+            speakers are not unseen.
     """
 
     identity: str
@@ -59,7 +61,7 @@ class ProtocolResult:
     temperature: float
     search: dict
     adapted: dict
-    thresholds: dict[str, list[float]]
+    set_thresholds: dict[str, list[float]]
 
     def of(self, name: str) -> MemberResult:
         """The result called `name`."""
@@ -102,16 +104,25 @@ class Reporter:
         names = self._names(measured)
         tables = {name: self._predictions(measured.ways[way]) for name, way in names.items()}
         scores = {name: self._scores(table) for name, table in tables.items()}
-        sets = {ALONE: sets_alone(self.heldout, measured)}
-        sets |= {ADAPTED: sets_adapted(self.heldout, adapted)} if adapted else {}
-        results = [self._result(name, measured.ways[way], scores[name], tables[name]) for name, way in names.items()]
-        next(r for r in results if names[r.member] == WEIGHTED).summary["prediction_sets"] = sets[ALONE].scores
+        sets: dict[str, Sets] = {}
+        if self.protocol.name in UNSEEN:
+            sets[SPEAKER_INDEPENDENT] = speaker_independent_sets(self.heldout, measured)
+        results = [
+            self._result(
+                name,
+                measured.ways[way],
+                scores[name],
+                tables[name],
+                sets.get(SPEAKER_INDEPENDENT) if way == WEIGHTED else None,
+            )
+            for name, way in names.items()
+        ]
         self._tables(measured, tables, scores[ENSEMBLE])
         self._pictures(measured, tables[ENSEMBLE], scores[ENSEMBLE])
         write_comparison(results, self.folder, self._title("ways of joining"))
         found = measured.shipped.weighting
         weighted = next(name for name, way in names.items() if way == WEIGHTED)
-        scored = self._adapted(adapted, sets[ADAPTED]) if adapted else {}
+        scored = self._adapted(adapted, sets) if adapted else {}
         search, thresholds = self._search(measured), {way: list(one.thresholds) for way, one in sets.items()}
         done = ProtocolResult(
             identity, tuple(results), weighted, found.weights, found.temperature, search, scored, thresholds
@@ -139,7 +150,9 @@ class Reporter:
     def _scores(self, predictions: pd.DataFrame) -> Scores:
         return score_predictions(predictions, self.protocol.labels, self.study.bootstrap_seed)
 
-    def _result(self, name: str, way: Way, scores: Scores, predictions: pd.DataFrame) -> MemberResult:
+    def _result(
+        self, name: str, way: Way, scores: Scores, predictions: pd.DataFrame, sets: Sets | None
+    ) -> MemberResult:
         of = {member.name: member.result.summary for member in self.members}
         kind = of[name]["kind"] if name in self.heldout.members else "ensemble"
         facts = {name: self.members[0].result.summary.get(name, "") for name in ("corpus", "licence", "seed")}
@@ -160,26 +173,33 @@ class Reporter:
                 "uar_per_fold": self._uar_per_fold(way),
                 **scores.as_dict(),
                 **confident_half(predictions, self.protocol.labels),
+                **({"prediction_sets": sets.scores} if sets else {}),
             },
         )
 
-    def _adapted(self, folds: Sequence[AdaptedFold], sets: Sets) -> dict:
-        """Scores of the adapted answers, whose table is written."""
+    def _adapted(self, folds: Sequence[AdaptedFold], sets: dict[str, Sets]) -> dict:
+        """Scores of the adapted answers, whose table is written; their prediction sets join the others."""
         utterances = self.protocol.utterances
         parts = [
-            prediction_table([utterances[i] for i in one.indices], self.protocol.labels, one.posteriors, fold.name)
+            prediction_table(
+                [utterances[i] for i in one.scored.indices], self.protocol.labels, one.posteriors, fold.name
+            )
             for one, fold in zip(folds, self.heldout.folds)
         ]
         table = pd.concat(parts, ignore_index=True)
         _csv(table, self.folder / "adapted.csv")
+        strength, temperature = fit_strength(AdaptedAnswers.joined(one.heldout for one in folds))
+        sets[ADAPTED] = adapted_sets(folds, strength, temperature)
         return {
             "recordings": self.settings.adapt,
+            "strengths": [one.strength for one in folds],
             "temperatures": [round(one.temperature, 4) for one in folds],
-            "shipped_temperature": shipped_temperature([one.heldout for one in folds]),
+            "shipped_strength": strength,
+            "shipped_temperature": temperature,
             "typical": np.mean([one.typical for one in folds], axis=0).round(6).tolist(),
             **self._scores(table).as_dict(),
             **confident_half(table, self.protocol.labels),
-            "prediction_sets": sets.scores,
+            "prediction_sets": sets[ADAPTED].scores,
         }
 
     def _uar_per_fold(self, way: Way) -> dict[str, float]:

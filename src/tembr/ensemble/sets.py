@@ -1,24 +1,24 @@
-"""Prediction sets of an ensemble: calibrated on held-out speakers, scored on others, and thresholds that ship."""
+"""Prediction sets of an ensemble: calibrated on held-out speakers, scored on others, and thresholds that ship.
+
+What is reported of a fold's speakers comes from thresholds of its held-out ones, on which its weights and temperature
+were found too: a handful of numbers. The thresholds that ship are those of all unheard speakers together, as the
+shipped weights and temperature answer them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tembr.ensemble.adapted import AdaptedFold
-from tembr.ensemble.heldout import HeldOut
+from tembr.ensemble.adapted import AdaptedAnswers, AdaptedFold
+from tembr.ensemble.heldout import HeldOut, Part
 from tembr.ensemble.measure import WEIGHTED, Measured
-from tembr.evaluate.conformal import (
-    REPORTED,
-    fit_thresholds,
-    prediction_sets,
-    score_sets,
-    threshold_at,
-)  # fmt: skip
+from tembr.ensemble.weighting import Weighting
+from tembr.evaluate.conformal import REPORTED, fit_thresholds, prediction_sets, score_sets, threshold_at
 
-ALONE, ADAPTED = "speaker_independent", "adapted"
+SPEAKER_INDEPENDENT, ADAPTED = "speaker_independent", "adapted"
 """Names of the thresholds for answers to anybody, and to a speaker adapted to."""
 
 
@@ -31,9 +31,10 @@ class Answered:
     speakers: np.ndarray
 
     @staticmethod
-    def joined(parts: Sequence[Answered]) -> Answered:
+    def joined(parts: Iterable[Answered]) -> Answered:
         """Those of all parts."""
-        return Answered(*(np.concatenate([getattr(one, n) for one in parts]) for n in Answered.__dataclass_fields__))
+        fields = zip(*((one.posteriors, one.classes, one.speakers) for one in parts))
+        return Answered(*map(np.concatenate, fields))
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -55,33 +56,38 @@ class Sets:
     scores: list[dict]
 
 
-def sets_alone(heldout: HeldOut, measured: Measured) -> Sets:
+def speaker_independent_sets(heldout: HeldOut, measured: Measured) -> Sets:
     """Of the weighted ensemble's answers to anybody."""
-    calibration, tests = [], []
+    calibration, tests, shipped = [], [], []
     for fold, posteriors in zip(heldout.folds, measured.ways[WEIGHTED].posteriors):
-        weighting, part = measured.found[fold.name].weighting, fold.heldout
-        chosen = part.of([heldout.members.index(name) for name in weighting.weights])
-        calibration.append(Answered(weighting.posteriors(chosen.logits), part.classes, part.speakers))
+        calibration.append(_answered(measured.found[fold.name].weighting, fold.heldout, heldout.members))
         tests.append(Answered(posteriors, fold.test.classes, fold.test.speakers))
-    return _sets(calibration, tests)
+        shipped.append(_answered(measured.shipped.weighting, fold.test, heldout.members))
+    return Sets(Answered.joined(shipped).thresholds, _scores(calibration, tests))
 
 
-def sets_adapted(heldout: HeldOut, folds: Sequence[AdaptedFold]) -> Sets:
-    """Of answers adapted to each speaker."""
-    calibration = [Answered(one.heldout_posteriors, *one.heldout[1:]) for one in folds]
-    tests = []
-    for one, fold in zip(folds, heldout.folds):
-        places = {index: place for place, index in enumerate(fold.test.indices)}
-        chosen = fold.test.at(np.array([places[index] for index in one.indices]))
-        tests.append(Answered(one.posteriors, chosen.classes, chosen.speakers))
-    return _sets(calibration, tests)
+def adapted_sets(folds: Sequence[AdaptedFold], strength: float, temperature: float) -> Sets:
+    """Of answers adapted to each speaker, which ship with this strength and temperature."""
+    calibration = [_adapted(one.heldout, one.strength, one.temperature) for one in folds]
+    tests = [_adapted(one.scored, one.strength, one.temperature) for one in folds]
+    shipped = Answered.joined(_adapted(one.scored, strength, temperature) for one in folds)
+    return Sets(shipped.thresholds, _scores(calibration, tests))
 
 
-def _sets(calibration: Sequence[Answered], tests: Sequence[Answered]) -> Sets:
+def _answered(weighting: Weighting, part: Part, members: Sequence[str]) -> Answered:
+    chosen = part.of([members.index(name) for name in weighting.weights])
+    return Answered(weighting.posteriors(chosen.logits), part.classes, part.speakers)
+
+
+def _adapted(part: AdaptedAnswers, strength: float, temperature: float) -> Answered:
+    return Answered(part.posteriors(strength, temperature), part.classes, part.speakers)
+
+
+def _scores(calibration: Sequence[Answered], tests: Sequence[Answered]) -> list[dict]:
     everything = Answered.joined(tests)
     fitted = [one.thresholds for one in calibration]
     scores = []
     for level in REPORTED:
         inside = [prediction_sets(t.posteriors, threshold_at(found, level)) for t, found in zip(tests, fitted)]
         scores.append(asdict(score_sets(np.concatenate(inside), everything.classes, everything.speakers, level)))
-    return Sets(everything.thresholds, scores)
+    return scores

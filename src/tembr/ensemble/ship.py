@@ -123,7 +123,7 @@ def _write(
         search=result.search,
         metrics=metrics,
         adaptation=_adaptation(settings, result, adapted),
-        thresholds=result.thresholds,
+        set_thresholds=result.set_thresholds,
     )
     space = None
     if facts.adaptation and members.files:
@@ -142,6 +142,7 @@ def _adaptation(settings: EnsembleSettings, result: ProtocolResult, adapted: dic
         typical=result.adapted["typical"],
         speaker_prior=settings.speaker_prior,
         speaker_share=settings.speaker_share,
+        strength=result.adapted["shipped_strength"],
         temperature=result.adapted["shipped_temperature"],
         metrics=adapted,
     )

@@ -160,19 +160,19 @@ def _adapted(facts: Facts) -> str:
 
 def _sets(facts: Facts) -> str:
     """What sets of emotions came to on unseen speakers, where they were calibrated."""
-    ways = {"anybody": facts.metrics, "adapted": facts.adaptation.get("metrics", {})}
+    ways = {"speaker-independent": facts.metrics, "adapted": facts.adaptation.get("metrics", {})}
     rows = [
         f"| {way} | {one['level']:.0%} | {one['coverage']:.1%} | {one['size']:.2f} |"
         for way, metrics in ways.items()
         for one in metrics.get("speaker", {}).get("prediction_sets", [])
     ]
-    if not rows or not facts.prediction_sets:
+    if not rows or not facts.set_thresholds:
         return ""
     table = "\n".join(rows)
     return f"""
 Emotions that cannot be excluded (`--coverage`), calibrated on other speakers than those they were counted on:
 
-| answers to | asked for | sets that held the truth | emotions in a set |
+| answers | asked for | sets that held the truth | emotions in a set |
 | --- | --- | --- | --- |
 {table}
 """

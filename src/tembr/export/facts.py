@@ -62,7 +62,7 @@ def gather_facts(
         metrics={p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
         features={one.name: one.facts() | {"bins": one.bins} for one in inputs},
         adaptation=_adaptation(folder) if takes_samples else {},
-        prediction_sets={way: [round(v, 6) for v in values] for way, values in known.thresholds.items()},
+        set_thresholds={way: [round(v, 6) for v in values] for way, values in known.set_thresholds.items()},
         notices=notices(inputs) if takes_samples else {},
     )
 
@@ -75,6 +75,7 @@ def _adaptation(folder: EnsembleFolder) -> dict:
     found = {
         "recordings": known.recordings,
         "offset": {"typical": known.typical, "prior": known.offset_prior, "mixture": known.mixture_prior},
+        "strength": known.strength,
         "temperature": known.temperature,
         "metrics": {p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
     }

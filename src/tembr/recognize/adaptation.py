@@ -116,8 +116,11 @@ def knowledge_of(network: Network) -> Knowledge:
     """
     network.require_adaptable()
     known = network.facts.adaptation
-    found = known.get("two_covariance")
-    return Knowledge(_offsets(network, known.get("offset")), _two_covariance(network, found) if found else None)
+    found, strength = known.get("two_covariance"), known.get("strength", 1.0)
+    if type(strength) not in (int, float) or not 0 <= strength <= 1:
+        raise BundleError(f"{network.folder}: adaptation.strength in bundle.json is none; export the bundle again")
+    two_covariance = _two_covariance(network, found) if found else None
+    return Knowledge(_offsets(network, known.get("offset")), two_covariance, float(strength))
 
 
 def _offsets(network: Network, content: object) -> Offsets:

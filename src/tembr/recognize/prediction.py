@@ -116,18 +116,20 @@ def check_confidence(min_confidence: float, labels: Sequence[str]) -> None:
         raise ConfigError(f"min_confidence: the bundle has an emotion called {UNCERTAIN!r}; leave the option out")
 
 
-def set_threshold(facts: Facts, coverage: float | None, adapted: bool) -> float | None:
+def threshold_of(facts: Facts, coverage: float | None, adapted: bool) -> float | None:
     """Probability from which an emotion is in the set of a coverage, 0.5 to 0.99; None where no coverage is asked for.
 
     Raises:
-        ConfigError: the coverage is out of range. BundleError: the bundle's sets were not calibrated.
+        ConfigError: the coverage is out of range. BundleError: such sets of the bundle were not calibrated.
     """
     if coverage is None:
         return None
     RULES["coverage"].check("coverage", coverage)
-    thresholds = facts.prediction_sets.get("adapted" if adapted else "speaker_independent")
+    thresholds = facts.set_thresholds.get("adapted" if adapted else "speaker_independent")
     if not thresholds:
+        whom = "speakers adapted to" if adapted else "voices never heard"
         raise BundleError(
-            f"the bundle {facts.name} {facts.version} has no calibrated sets; leave coverage out, or export it again"
+            f"the bundle {facts.name} {facts.version} has no sets calibrated for {whom}; leave coverage out, or export "
+            "an ensemble measured on unseen speakers"
         )
     return threshold_at(thresholds, coverage)

@@ -19,7 +19,7 @@ from tembr.recognize import quality
 from tembr.recognize.adaptation import adapt, log
 from tembr.recognize.batch import in_order
 from tembr.recognize.network import Network
-from tembr.recognize.prediction import Failure, Prediction, check_confidence, set_threshold
+from tembr.recognize.prediction import Failure, Prediction, check_confidence, threshold_of
 from tembr.recognize.speaker import Speaker
 from tembr.recognize.speech import Speech
 from tembr.recognize.windows import outspoken, windows
@@ -147,7 +147,7 @@ class Recognizer:
             BundleError: a coverage is asked for, and the bundle's sets were not calibrated.
         """
         check_confidence(min_confidence, self.labels)
-        threshold = set_threshold(self.facts, coverage, self.speaker is not None)
+        threshold = threshold_of(self.facts, coverage, self.speaker is not None)
 
         def answer(source, channel: str | int) -> Prediction:
             found, _ = self.answer(source, start, end, check_speech, channel)
@@ -194,7 +194,7 @@ class Recognizer:
             on_error: 'report' puts a `Failure`, which is false, in the place of the answer; 'raise' stops.
         """
         check_confidence(min_confidence, self.labels)
-        set_threshold(self.facts, coverage, self.speaker is not None)
+        threshold_of(self.facts, coverage, self.speaker is not None)
         options = {"min_confidence": min_confidence, "coverage": coverage, "channel": channel}
         answer = partial(self.predict, check_speech=check_speech, **options)
         return in_order(answer if on_error == "raise" else _reporting(answer), sources, threads)
