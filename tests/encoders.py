@@ -10,7 +10,7 @@ SMALL = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "conv_dim": (8, 8),
     "conv_kernel": (10, 8), "conv_stride": (10, 32), "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
 }  # fmt: skip
-KINDS = ("WavLM", "Hubert", "Wav2Vec2", "Whisper")
+KINDS = ("WavLM", "Hubert", "Wav2Vec2", "Wav2Vec2Conformer", "Data2VecAudio", "UniSpeech", "UniSpeechSat", "Whisper")
 NORMALIZED = "Wav2Vec2 with its normalisation at the end"
 
 

@@ -185,6 +185,14 @@ def test_only_the_default_variant_is_left_where_that_is_asked(bundle, ensemble, 
     assert (tmp_path / "b" / "model.onnx").stat().st_size < 0.6 * (bundle.folder / "model.onnx").stat().st_size
 
 
+def test_a_default_that_is_not_for_these_networks_is_refused(bundle, ensemble, monkeypatch, tmp_path):
+    monkeypatch.setattr(bundling, "waveform_graph", graph_of(bundle))
+    settings = ExportSettings(quantize="dynamic", recordings=20, default="block-int8")
+    with pytest.raises(ConfigError, match="default block-int8: not for networks with convolutions"):
+        export_bundle(ensemble, tmp_path / "b", settings)
+    assert not (tmp_path / "b").exists()
+
+
 def bundling_variants():
     from tembr.export.quantize import VARIANTS
 

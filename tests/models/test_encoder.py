@@ -130,7 +130,18 @@ def test_several_layers_are_described():
     assert EncoderSettings(name="x", layers=(2, 4)).describe() == "whisper-base, layers 2, 4, frozen"
 
 
-@pytest.mark.parametrize("setting", [{"layers": [0]}, {"layers": []}, {"window": 31}, {"shrinkage": 1.5}, {"c": 0}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"layers": [0]},
+        {"layers": []},
+        {"layers": [3, 3]},
+        {"layers": [4, 2]},
+        {"window": 31},
+        {"shrinkage": 1.5},
+        {"c": 0},
+    ],
+)
 def test_a_setting_out_of_range_is_refused(setting):
     with pytest.raises(ValidationError, match=next(iter(setting))):
         EncoderSettings(name="x", **setting)

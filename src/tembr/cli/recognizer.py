@@ -67,7 +67,7 @@ def predict(
             callback=coverage_level,
             metavar="0.5-0.99",
             help="Also the emotions that cannot be excluded (`possible`): sets that hold the truth in this share of "
-            "recordings of a voice never heard. Not with --segments.",
+            "recordings, on the average of voices never heard. Not with --segments.",
         ),
     ] = None,
     adapt: Annotated[

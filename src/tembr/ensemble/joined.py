@@ -10,6 +10,7 @@ from torch import nn
 
 from tembr.ensemble.projection import Projection
 from tembr.ensemble.weighted import FLOOR, WeightedEnsemble
+from tembr.errors import ConfigError
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member
@@ -24,6 +25,9 @@ class JoinedModule(nn.Module):
         weighted: of the same names.
         projection: of the members' joined embeddings; None where no member has one.
         embedding: names of the members whose embeddings it takes.
+
+    Raises:
+        ConfigError: a projection of no embedding.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class JoinedModule(nn.Module):
         super().__init__()
         self.members, self.weighted, self.projection = nn.ModuleDict(members), weighted, projection
         self.embedding = tuple(embedding)
+        if projection is not None and not self.embedding:
+            raise ConfigError("a projection takes embeddings; name the members whose")
 
     def forward(self, values: Mapping[str, Sequence[torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Name → values of its inputs → logits `(batch, labels)`, log-posteriors, and the embedding `(batch, d)`."""

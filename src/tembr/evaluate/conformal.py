@@ -4,7 +4,8 @@ Split conformal prediction with the least ambiguous sets (Sadinle, Lei & Wasserm
 classifiers with bounded error levels"): a set holds every emotion whose probability is not below a threshold, and the
 threshold is a quantile of what the truth got. Recordings of one speaker are not exchangeable with those of another, so
 every speaker counts alike: the quantile is that of the mean of the speakers' distributions (Dunn, Wasserman & Ramdas
-2023, "Distribution-free prediction sets for two-layer hierarchical models", pooling CDFs).
+2023, "Distribution-free prediction sets for two-layer hierarchical models", pooling CDFs). That is exact in
+the limit of many speakers; for few there is no guarantee, and what sets come to on further speakers has to be reported.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def fit_thresholds(posteriors: np.ndarray, classes: np.ndarray, speakers: np.nda
     """For each of `LEVELS` the probability from which an emotion is in the set, 0 to 1.
 
     Args:
-        posteriors: `(n, classes)` of recordings that nothing was fitted on, in [0, 1].
+        posteriors: `(n, classes)` of speakers that no member learnt from, in [0, 1].
         classes: `(n,)` index of the truth.
         speakers: `(n,)` names; each counts alike, however many recordings they have.
 

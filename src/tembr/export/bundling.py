@@ -146,7 +146,7 @@ class _Work:
         models = {FULL: ("single precision, as verified", with_defaults(graph.model, self.speaker))}
         paths, made = {FULL: MODEL}, variants(self.settings.quantize, graph.portable)
         if self.settings.default not in (None, FULL, *(variant.name for variant in made)):
-            raise ConfigError(f"default {self.settings.default}: it is for linear layers alone; choose another variant")
+            raise ConfigError(f"default {self.settings.default}: not for networks with convolutions; choose another")
         for variant, model in self._quantized(graph.portable, made):
             write_metadata(model, metadata(facts) | {"variant": variant.name})
             model = with_defaults(model, self.speaker)

@@ -48,7 +48,7 @@ class Variant:
         calibrated: whether it needs recordings.
         make: from the graph and calibration feeds to the quantised graph.
         tolerance: of its self-test: 8-bit arithmetic saturates differently on processors without VNNI.
-        linear: whether it is for networks of linear layers alone, as encoders are.
+        linear: whether it is for networks of products alone (`MatMul`), as encoders are in a graph.
     """
 
     name: str
@@ -116,11 +116,11 @@ def byte_weights(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.Mod
     return _store_weights(model, stored)
 
 
-def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, bits: int) -> onnx.ModelProto:
-    """Linear layers with a scale for every block of weights, and of activations as they come (`MatMulNBits`).
+def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.ModelProto:
+    """Linear layers with a scale for every block of INT8 weights, and of activations as they come (`MatMulNBits`).
 
     An operator of ONNX Runtime's own, 1.22 or later for 8 bits. A recording's answer does not depend on what else is in
-    the batch, and nothing saturates on processors without VNNI.
+    the batch.
     """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -128,7 +128,7 @@ def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, bits: int) -> 
 
     root.handlers[:] = handlers
     root.setLevel(level)
-    config = module.DefaultWeightOnlyQuantConfig(block_size=BLOCK, is_symmetric=True, accuracy_level=4, bits=bits)
+    config = module.DefaultWeightOnlyQuantConfig(block_size=BLOCK, is_symmetric=True, accuracy_level=4, bits=8)
     names = [layer.name for layer in network_layers(model)]
 
     def quantized(given: onnx.ModelProto, path: str) -> None:
@@ -179,8 +179,7 @@ def static(
 VARIANTS = (
     Variant("weights-fp16", "weights stored in half precision, fp32 arithmetic", False, half_weights, 1e-3),
     Variant("weights-int8", "weights stored as INT8 a channel, fp32 arithmetic", False, byte_weights, 1e-3),
-    Variant("block-int8", "INT8 in blocks, linear layers", False, partial(blocks, bits=8), 0.05, linear=True),
-    Variant("block-int4", "4-bit weights in blocks, linear layers", False, partial(blocks, bits=4), 0.05, linear=True),
+    Variant("block-int8", "INT8 in blocks of weights and activations", False, blocks, 0.05, linear=True),
     Variant("dynamic-int8", "dynamic, INT8 weights", False, partial(dynamic, unsigned=False), 0.05),
     Variant("dynamic-uint8", "dynamic, UINT8 weights", False, partial(dynamic, unsigned=True), 0.05),
     Variant("static-int8", "static, INT8 activations", True, partial(static, unsigned=False), 0.05),

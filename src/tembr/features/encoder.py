@@ -42,7 +42,7 @@ class EncoderInput(Input):
 
     Attributes:
         encoder: name on the Hugging Face hub, such as 'openai/whisper-base', or a folder.
-        layer: whose states, counted from 1; no later one is computed.
+        layer: whose states, counted from 1.
         window: seconds that are taken of a recording; 0 is all of it, 30 s at most.
         revision: digest of the encoder's weights.
         hidden: dimensions of a state.
@@ -125,7 +125,7 @@ def encoder_input(encoder: str, layer: int, window: float) -> EncoderInput:
     """
     loaded = load_encoder(encoder)
     if layer > loaded.layers:
-        raise ConfigError(f"encoder {encoder}: it has {loaded.layers} layers, not {layer}; choose layer below that")
+        raise ConfigError(f"encoder {encoder}: it has {loaded.layers} layers, not {layer}; choose lower ones")
     return EncoderInput(encoder, layer, window, loaded.revision, loaded.hidden, loaded.sample_rate, loaded.kind)
 
 

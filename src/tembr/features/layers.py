@@ -148,7 +148,9 @@ class WaveformLayers(nn.Module):
         self.model = copy.deepcopy(given)
         self.model.encoder.layers = self.model.encoder.layers[: max(wanted)]
         self.normalize = bool(getattr(extractor, "do_normalize", False))
-        self.ends_normalized = bool(getattr(given.config, "do_stable_layer_norm", False))
+        stable = bool(getattr(given.config, "do_stable_layer_norm", False))
+        self.ends_normalized = stable or given.config.model_type == "wav2vec2-conformer"
+        self.model.adapter = None  # of encoders made for translation: it would halve the frames of the last layer
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, frames, hidden)` of each layer wanted."""

@@ -1,6 +1,6 @@
 """The cache: inputs of members on disk, computed once, read through the memory map.
 
-A shard (128 recordings of one input) is named by a digest of the recordings' bytes and of every
+A shard (at most 128 recordings of one corpus and input) is named by a digest of the recordings' bytes and of every
 parameter. Files appear whole or not at all, so a killed run resumes, two processes may fill the same cache,
 and a damaged shard is noticed by its checksum and computed again.
 """

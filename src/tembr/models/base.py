@@ -218,7 +218,7 @@ def load_member(settings: MemberSettings, features: FeatureSettings, labels: Seq
 
 
 def with_embedding(members: Iterable[MemberSettings], features: FeatureSettings) -> list[MemberSettings]:
-    """Those whose embeddings together are what adapting to a speaker takes, in order; none is there twice."""
+    """Those whose embeddings together are what adapting to a speaker takes, in order; of equal ones the first."""
     found: dict[Hashable, MemberSettings] = {}
     for member in members:
         if member.embeds:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import nn
 
 from tembr.features.encoder import encoder_input, load_encoder
@@ -48,6 +48,13 @@ class EncoderSettings(MemberSettings):
     emotions_from: Literal["target", "all"] = "target"
 
     embeds: ClassVar[bool] = True
+
+    @field_validator("layers")
+    @classmethod
+    def _rising(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
+        if list(layers) != sorted(set(layers)):
+            raise ValueError("name each once, the lowest first")
+        return layers
 
     def describe(self) -> str:
         layers = f"layer{'s' * (len(self.layers) > 1)} {', '.join(map(str, self.layers))}"

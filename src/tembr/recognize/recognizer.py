@@ -136,8 +136,8 @@ class Recognizer:
         Args:
             check_speech: give no label where nobody speaks (`tembr.recognize.speech`).
             min_confidence: probability, 0 to 1, below which the label is 'uncertain'.
-            coverage: also say which emotions are `possible`: sets that hold the truth in this share of recordings of
-                a voice never heard, 0.5 to 0.99, as far as the bundle's calibration goes.
+            coverage: also say which emotions are `possible`: sets that hold the truth in this share of recordings, 0.5
+                to 0.99, on the average of voices never heard, as far as the bundle's calibration goes.
             channel: 'mix' averages the channels; 'left', 'right' or a number, from 1, takes one; with 'each' the
                 answer is a list, one `Prediction` a channel, read in turn.
 
