@@ -37,7 +37,10 @@ def test_ruff_has_nothing_to_say(command):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("module", [*BASE, "tembr.cli", "tembr.evaluate.metrics", "tembr.evaluate.coverage"])
+NUMBERS = [f"tembr.evaluate.{name}" for name in ("metrics", "coverage", "conformal")]
+
+
+@pytest.mark.parametrize("module", [*BASE, "tembr.cli", *NUMBERS])
 def test_the_base_imports_nothing_of_the_laboratory(module):
     probe = f"import sys, {module}; print(*[m for m in {LABORATORY} if m in sys.modules])"
     done = run("-c", probe)
