@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import click
 import numpy as np
 import pytest
 
 from tembr.arguments import RULES, checked, either, number, of_kind, one_of, optional, whole
+from tembr.cli.options import coverage_level
 from tembr.errors import ConfigError
+from tembr.evaluate.conformal import LEVELS
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,15 @@ def test_a_default_is_not_questioned():
 def test_a_rule_of_ones_own_stands_in_for_the_usual_one():
     assert work.rules["threads"].fits(4) and not work.rules["threads"].fits(None)
     assert work.rules["end"] is RULES["end"]
+
+
+@pytest.mark.parametrize("outside", [-0.01, 0.01])
+def test_a_coverage_is_one_of_the_levels_that_sets_are_calibrated_for(outside):
+    for level in (LEVELS[0], LEVELS[-1], None):
+        RULES["coverage"].check("coverage", level)
+        assert coverage_level(level) == level
+    level = (LEVELS[0] if outside < 0 else LEVELS[-1]) + outside
+    with pytest.raises(ConfigError):
+        RULES["coverage"].check("coverage", level)
+    with pytest.raises(click.BadParameter):
+        coverage_level(level)
