@@ -18,8 +18,10 @@ from tembr.corpora import load_corpus
 from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
 from tembr.ensemble import run as run_module
 from tembr.ensemble.heldout import Part
+from tembr.ensemble.report import ProtocolResult
 from tembr.ensemble.search import search
 from tembr.errors import ConfigError, StoreError
+from tembr.evaluate.conformal import LEVELS, REPORTED
 from tembr.evaluate.report import read_probabilities
 from tembr.experiment import Study
 from tembr.experiment.member import score_predictions
@@ -74,6 +76,17 @@ def test_facts_have_what_an_export_needs(ensemble):
     assert (corpus["name"], corpus["recordings"], corpus["speakers"]) == ("demo", 115, 6)
     assert 0 < corpus["hours"] < 1
     assert "115 of 180 recordings of demo" in facts.trained_on
+
+
+def test_sets_are_calibrated_where_speakers_are_unseen_alone(ensemble):
+    known, unseen = (ProtocolResult.read(place) for place in (ensemble.folder, ensemble.folder / "speaker"))
+    assert known.set_thresholds == {} == ensemble.facts.set_thresholds
+    lengths = {way: len(found) for way, found in unseen.set_thresholds.items()}
+    assert lengths == {"speaker_independent": len(LEVELS), "adapted": len(LEVELS)}
+    assert "prediction_sets" not in ensemble.facts.metrics["random"]
+    for scores in (ensemble.facts.metrics["speaker"], unseen.adapted):
+        assert [one["level"] for one in scores["prediction_sets"]] == list(REPORTED)
+        assert set(scores["prediction_sets"][0]["per_speaker"]) == set(scores["per_speaker"])
 
 
 def test_the_loaded_ensemble_answers_as_it_was_measured(ensemble, study):

@@ -35,6 +35,7 @@ from tembr.audio import Stream
 from tembr.bundle import BundleError
 from tembr.emotions import EMOTIONS
 from tembr.errors import AudioError
+from tembr.evaluate.conformal import LEVELS
 from tembr.recognize import Recognizer, load
 from tembr.recognize.adaptation import learn
 from tembr.recognize.speaker import LARGEST_FILE, Speaker, SpeakerError
@@ -402,6 +403,16 @@ def test_what_is_learnt_counts_for_the_bundles_strength(tmp_path):
     assert np.abs(whole).max() > 0.1
     np.testing.assert_array_equal(learnt("said", strength=1.0), whole)
     np.testing.assert_allclose(learnt("half", strength=0.5), whole / 2, rtol=1e-5)
+
+
+def test_sets_of_a_speaker_are_those_calibrated_for_adapted_answers(tmp_path):
+    sets = {"speaker_independent": [0.0] * len(LEVELS), "adapted": [1.0] * len(LEVELS)}
+    anybody = load(make_adaptable(tmp_path / "bundle", set_thresholds=sets))
+    somebody, clip = anybody.adapt(clips(PITCH)), (voice("fear"), RATE)
+    assert len(anybody.predict(clip, coverage=0.9, check_speech=False).possible) == len(EMOTIONS)
+    assert somebody.predict(clip, coverage=0.9, check_speech=False).possible == ("fear",)
+    (answer,) = somebody.predict_batch([clip], coverage=0.9, check_speech=False)
+    assert answer.possible == ("fear",)
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan"), "1", True, None])
