@@ -15,8 +15,9 @@ import pytest
 from tembr.cli import evaluating
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.errors import CorpusError
+from tembr.evaluate.conformal import LEVELS
 from tembr.evaluate.metrics import score
-from tembr.recognize.evaluation import Evaluation, compare
+from tembr.recognize.evaluation import Adapted, Evaluation, compare
 from tembr.recognize.overlap import Overlap
 from tembr.recognize.prediction import Prediction
 
@@ -87,6 +88,21 @@ def test_labels_that_were_asked_for_are_said(shown):
 def test_what_confident_answers_are_worth_is_said(shown, threshold, line):
     said, _ = shown(replace(CLEAN, min_confidence=threshold))
     assert "accuracy of the most confident half: 1.000 of 2 recordings" in said and line in said.splitlines()
+
+
+def test_what_sets_come_to_is_said_every_speaker_alike(shown):
+    said, last = shown(replace(CLEAN, sets=(0.9, 0.3)))
+    assert "sets for a coverage of 0.9: held the truth in 0.750, 1.25 emotions in a set" in said.splitlines()
+    assert last["at_coverage"]["per_speaker"] == {"a": 1.0, "b": 0.5}
+    assert "at_coverage" not in CLEAN.as_dict()
+
+
+def test_sets_of_adapted_answers_have_a_threshold_of_their_own():
+    facts = SimpleNamespace(set_thresholds={"speaker_independent": [0.3] * len(LEVELS), "adapted": [0.1] * len(LEVELS)})
+    adapted = Adapted(SimpleNamespace(), WORSE, SimpleNamespace())
+    assert evaluating.with_sets(CLEAN, facts, 0.8).sets == (0.8, 0.3)
+    found = evaluating.with_sets(replace(CLEAN, adapted=adapted), facts, 0.8)
+    assert (found.sets, found.adapted.evaluation.sets) == ((0.8, 0.3), (0.8, 0.1))
 
 
 def test_a_corpus_that_was_trained_on_is_said_first(shown):

@@ -52,6 +52,8 @@ def test_predict_ends_with_1_where_something_cannot_be_heard(capsys, answered):
         (("--adapt", "9", "--degrade", "phone"), "cannot be combined; run them one after the other"),
         (("--adapt", "0"), "--adapt"),
         (("--min-confidence", "1.5"), "from 0 to 1"),
+        (("--coverage", "1"), "from 0.5 to 0.99"),
+        (("--coverage", "0.9", "--labels", "corpus"), "leave --labels out"),
         (("--unmapped", "keep"), "'keep' is not one of 'error', 'drop'"),
     ],
 )

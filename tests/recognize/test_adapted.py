@@ -16,6 +16,7 @@ from tembr import extras
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.emotions import EMOTIONS
 from tembr.errors import CorpusError
+from tembr.evaluate.conformal import LEVELS
 from tembr.recognize import adapted, load
 
 VOICES = {"high": 2 * PITCH, "top": 3 * PITCH, "even": PITCH}
@@ -223,3 +224,20 @@ def test_without_scipy_the_line_says_what_to_install(evaluate, monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     done = evaluate("nowhere.csv", "--adapt", 8)
     assert done.status == 1 and done.one_line_error and "--extra degrade" in done.err
+
+
+def test_sets_are_scored_without_and_with_adapting(evaluate, table, tmp_path):
+    sets = {"speaker_independent": [1.0] * len(LEVELS), "adapted": [0.0] * len(LEVELS)}
+    bundle = make_adaptable(tmp_path / "sets", set_thresholds=sets)
+    done = evaluate(table, "--adapt", 9, "--coverage", 0.8, bundle=bundle)
+    measures = json.loads(done.out.splitlines()[-1])
+    alone, adapted = measures["at_coverage"], measures["adapted"]["at_coverage"]
+    assert (alone["level"], alone["size"], alone["single"]) == (0.8, 1.0, 1.0)
+    assert (adapted["coverage"], adapted["size"]) == (1.0, len(EMOTIONS))
+    assert "sets of adapted answers for a coverage of 0.8: held the truth in 1.000, 6.00 emotions in a set" in done.out
+
+
+def test_sets_that_were_not_calibrated_are_told_before_anything_is_heard(evaluate, table, tmp_path):
+    bundle = make_adaptable(tmp_path / "sets", set_thresholds={"speaker_independent": [0.5] * len(LEVELS)})
+    done = evaluate(table, "--adapt", 9, "--coverage", 0.8, bundle=bundle)
+    assert done.status == 1 and done.one_line_error and "no sets calibrated for speakers adapted to" in done.err

@@ -11,6 +11,7 @@ import click
 
 from tembr import tables
 from tembr.adaptation.fitting import FEW
+from tembr.bundle import Facts
 from tembr.cli.console import progress_bars, results, say
 from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus
@@ -23,6 +24,7 @@ from tembr.recognize import adapted
 from tembr.recognize.adaptation import few
 from tembr.recognize.evaluation import Evaluation, choose_labels, compare, evaluate, known_to
 from tembr.recognize.overlap import Overlap, overlap
+from tembr.recognize.prediction import threshold_of
 from tembr.recognize.recognizer import Recognizer
 
 LISTED = 10
@@ -114,6 +116,15 @@ def adapt(
     return replace(unadapted, adapted=adapted.compare(drawn, unadapted, again))
 
 
+def with_sets(evaluation: Evaluation, facts: Facts, coverage: float) -> Evaluation:
+    """`evaluation` with the sets of a coverage, for adapted answers their own."""
+    found = replace(evaluation, sets=(coverage, threshold_of(facts, coverage, adapted=False)))
+    if found.adapted is None:
+        return found
+    again = replace(found.adapted.evaluation, sets=(coverage, threshold_of(facts, coverage, adapted=True)))
+    return replace(found, adapted=replace(found.adapted, evaluation=again))
+
+
 def write(evaluation: Evaluation, folder: Path) -> None:
     """evaluation.json, tables (degraded.csv, adapted.csv if that was asked), and pictures if matplotlib is there."""
     write_bytes(folder / "evaluation.json", (json.dumps(evaluation.as_dict(), ensure_ascii=False) + "\n").encode())
@@ -170,6 +181,10 @@ def _confident(content: dict) -> list[str]:
     if kept:
         worth = "no answer" if kept["accuracy"] is None else f"accuracy {kept['accuracy']:.3f}, uar {kept['uar']:.3f}"
         lines.append(f"at confidence {kept['threshold']:g}: coverage {kept['coverage']:.3f}, {worth}")
+    for found, whose in ((content, ""), (content.get("adapted", {}), " of adapted answers")):
+        if sets := found.get("at_coverage"):
+            worth = f"held the truth in {sets['coverage']:.3f}, {sets['size']:.2f} emotions in a set"
+            lines.append(f"sets{whose} for a coverage of {sets['level']:g}: {worth}")
     return lines
 
 

@@ -147,6 +147,15 @@ def evaluate(
             callback=probability, help="Also the share of answers of at least this probability, and their accuracy."
         ),
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            callback=coverage_level,
+            metavar="0.5-0.99",
+            help="Also what sets of emotions that cannot be excluded come to: the share that holds the truth, every "
+            "speaker counting alike. Not with --labels.",
+        ),
+    ] = None,
     adapt: Annotated[
         int | None,
         typer.Option(
@@ -189,15 +198,19 @@ def evaluate(
     from tembr.degrade.effects import check
     from tembr.outputs import EVALUATION, require_own_files
     from tembr.recognize import adapted
-    from tembr.recognize.prediction import check_confidence
+    from tembr.recognize.prediction import check_confidence, threshold_of
     from tembr.recognize.recognizer import load
 
     if adapt and degrade:
         raise click.UsageError("--adapt and --degrade cannot be combined; run them one after the other")
+    if labels and coverage is not None:
+        raise click.UsageError("--coverage was calibrated for answers with every emotion; leave --labels out")
     if out:
         require_own_files(out, EVALUATION, force)
     recognizer = load(bundle, variant)
     check_confidence(min_confidence or 0.0, recognizer.labels)
+    for adapted_to in (False, True) if adapt else (False,):
+        threshold_of(recognizer.facts, coverage, adapted_to)  # before anything is heard
     if adapt:
         adapted.check(recognizer)
     options = {"columns": pairs_of(column), "allow_outside": bool(allow_outside)}
@@ -211,6 +224,8 @@ def evaluate(
     else:
         evaluation = evaluating.measure(recognizer, known, threads, quiet, labels=among)
     evaluation = replace(evaluation, min_confidence=min_confidence, overlap=overlap)
+    if coverage is not None:
+        evaluation = evaluating.with_sets(evaluation, recognizer.facts, coverage)
     if worse:
         evaluation = evaluating.degrade(recognizer, known, evaluation, worse, threads, quiet, among)
     if out:

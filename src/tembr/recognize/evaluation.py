@@ -14,6 +14,7 @@ from tembr.corpora.corpus import Corpus, Utterance
 from tembr.degrade.effects import Effect
 from tembr.emotions import canonical
 from tembr.errors import ConfigError, CorpusError, TembrError
+from tembr.evaluate.conformal import prediction_sets, score_sets
 from tembr.evaluate.coverage import HALF, Kept, accuracy_at, coverage_table, kept_at
 from tembr.evaluate.metrics import Scores, score
 from tembr.recognize.batch import in_order
@@ -42,6 +43,7 @@ class Evaluation:
         adapted: the same recordings heard by recognizers adapted to their speakers; None where that was not asked.
         restricted: whether `labels` were asked for.
         overlap: what of the corpus the bundle was trained on; None where that was not looked up.
+        sets: coverage asked for, and the probability from which an emotion is in a set; None where that was not asked.
     """
 
     labels: tuple[str, ...]
@@ -55,6 +57,7 @@ class Evaluation:
     adapted: Adapted | None = None
     restricted: bool = False
     overlap: Overlap | None = None
+    sets: tuple[float, float] | None = None
 
     @property
     def truth(self) -> np.ndarray:
@@ -65,11 +68,20 @@ class Evaluation:
         """Coverage and accuracy by threshold, as `coverage_table`."""
         return coverage_table(self.truth, self.posteriors)
 
+    def set_scores(self) -> dict:
+        """What the sets asked for came to, by the name `at_coverage`; nothing where none were asked for."""
+        if self.sets is None:
+            return {}
+        level, threshold = self.sets
+        speakers = np.array([u.speaker or u.key for u in self.utterances])
+        inside = prediction_sets(self.posteriors, threshold)
+        return {"at_coverage": asdict(score_sets(inside, self.truth, speakers, level))}
+
     def as_dict(self) -> dict:
         """Scores with the number of failures, warnings by code, recordings without an answer, degradations by name.
 
-        Also accuracy on the most confident half, and where asked: coverage and accuracy at `min_confidence`, and the
-        adapted scores.
+        Also accuracy on the most confident half, and where asked: coverage and accuracy at `min_confidence`, what sets
+        came to (`at_coverage`), and the adapted scores.
         """
         warnings = Counter(code for answer in self.answers for code in answer.codes)
         kept = None if self.min_confidence is None else kept_at(self.truth, self.posteriors, self.min_confidence)
@@ -78,6 +90,7 @@ class Evaluation:
             **({"restricted_to": list(self.labels)} if self.restricted else {}),
             HALF: asdict(accuracy_at(self.truth, self.posteriors, coverage=0.5)),
             **({"at_min_confidence": asdict(kept)} if kept else {}),
+            **self.set_scores(),
             "failures": len(self.failures),
             "warnings": dict(sorted(warnings.items())),
             "unanswered": sum(answer.label is None for answer in self.answers),
@@ -165,6 +178,7 @@ class Adapted:
             "gain": asdict(self.gain),
             "failures": len(self.evaluation.failures),
             **self.evaluation.scores.as_dict(),
+            **self.evaluation.set_scores(),
         }
 
 
