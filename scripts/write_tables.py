@@ -6,14 +6,12 @@ uv run python scripts/write_tables.py --check    # says which is stale, exit sta
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "docs" / "results"
+from goals import goals_table
+from results import RESULTS, ROOT, facts_of, rows_of
+
 READMES = {"README.md": "en", "README.pl.md": "pl"}
 
 POLISH = {
@@ -29,20 +27,17 @@ POLISH = {
     "random split (known voices)": "podział losowy (znane głosy)",
 }  # fmt: skip
 
+OTHERS = {"emodb": "EMO-DB", "ravdess": "RAVDESS"}
+
 ROWS = {
     "speaker": "an unseen speaker", "sentence": "an unseen speaker and sentence",
     "random": "random split (known voices)",
 }  # fmt: skip
 
 
-def facts(recipe: str = "default") -> dict:
-    """What `tembr ensemble --study runs/RECIPE --refit` left of a recipe."""
-    return json.loads((RESULTS / recipe / "ensemble.json").read_text(encoding="utf-8"))
-
-
 def unseen_table(recipe: str) -> str:
     """A recipe under each protocol, speaker-independent and adapted."""
-    found = facts(recipe)
+    found = facts_of(recipe)
     adapted = found["adaptation"]["metrics"]
     lines = ["| tested | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: |"]
     for protocol, name in ROWS.items():
@@ -55,7 +50,7 @@ def unseen_table(recipe: str) -> str:
 
 def speakers_table() -> str:
     """UAR of the default recipe, speaker by speaker."""
-    found = facts()
+    found = facts_of()
     alone, adapted = (m["speaker"]["per_speaker"] for m in (found["metrics"], found["adaptation"]["metrics"]))
     lines = ["| speaker | recordings | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: | ---: |"]
     lines += [
@@ -67,7 +62,7 @@ def speakers_table() -> str:
 
 def measures_table() -> str:
     """All measures of the default recipe on unseen speakers."""
-    found = facts()
+    found = facts_of()
     ways = {"speaker-independent": found["metrics"], "adapted to 30 recordings": found["adaptation"]["metrics"]}
     lines = ["| | protocol | n | accuracy | UAR | macro-F1 | ECE | accuracy, most confident half |"]
     lines += ["| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
@@ -82,9 +77,8 @@ def measures_table() -> str:
 def degraded_table() -> str:
     """UAR of the default recipe where recordings are degraded, from `scripts/measure_degraded.py`."""
     lines = ["| | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: |"]
-    with open(RESULTS / "default" / "degraded.csv", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            lines.append(f"| {row['degradation']} | {float(row['uar']):.1%} | {float(row['uar_adapted']):.1%} |")
+    for row in rows_of("degraded"):
+        lines.append(f"| {row['degradation']} | {float(row['uar']):.1%} | {float(row['uar_adapted']):.1%} |")
     return "\n".join(lines)
 
 
@@ -92,11 +86,48 @@ def adaptation_table() -> str:
     """UAR without and with adaptation for every kind of enrolment, from `scripts/measure_adaptation.py`."""
     lines = ["| target | learnt from | enrolment | UAR | UAR, adapted | gain |"]
     lines += ["| --- | --- | --- | ---: | ---: | ---: |"]
-    with open(RESULTS / "default" / "adaptation.csv", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            alone, adapted, gain = (float(row[name]) for name in ("uar", "uar_adapted", "gain"))
-            words = f"{row['target']} | {row['learnt from']} | {row['enrolment']}"
-            lines.append(f"| {words} | {alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points |")
+    for row in rows_of("adaptation"):
+        alone, adapted, gain = (float(row[name]) for name in ("uar", "uar_adapted", "gain"))
+        words = f"{row['target']} | {row['learnt from']} | {row['enrolment']}"
+        lines.append(f"| {words} | {alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points |")
+    return "\n".join(lines)
+
+
+def sets_table() -> str:
+    """What prediction sets of the default recipe came to on unseen speakers, calibrated on the others."""
+    found = facts_of()
+    ways = {"speaker-independent": found["metrics"], "adapted to 30 recordings": found["adaptation"]["metrics"]}
+    lines = ["| | coverage asked for | coverage | emotions in a set | sets of one | lowest speaker |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for way, metrics in ways.items():
+        for one in metrics["speaker"]["prediction_sets"]:
+            speaker = min(one["per_speaker"], key=one["per_speaker"].get)
+            cells = [f"{one['level']:.0%}", f"{one['coverage']:.1%}", f"{one['size']:.2f}", f"{one['single']:.1%}"]
+            lines.append(f"| {way} | {' | '.join(cells)} | {speaker} {one['per_speaker'][speaker]:.1%} |")
+    return "\n".join(lines)
+
+
+def enrolments_table() -> str:
+    """The default recipe by what it is adapted to, from `scripts/measure_enrolments.py`."""
+    lines = ["| recordings | seed | UAR | UAR, adapted | ECE, adapted | accuracy, most confident half, adapted |"]
+    lines += ["| ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for row in rows_of("enrolments"):
+        cells = [f"{float(row[name]):.1%}" for name in ("uar", "uar_adapted", "ece_adapted", "confident_half_adapted")]
+        lines.append(f"| {row['recordings']} | {row['seed']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def others_table() -> str:
+    """The default recipe on other corpora as the target, the remaining ones learnt from besides."""
+    lines = [
+        "| target | emotions | folds | UAR | UAR, adapted to 30 recordings |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, title in OTHERS.items():
+        found = facts_of(name=name)
+        alone, adapted = (m["speaker"] for m in (found["metrics"], found["adaptation"]["metrics"]))
+        cells = f"{len(found['labels'])} | {alone['folds']} | {_percent(alone['uar'])} | {_percent(adapted['uar'])}"
+        lines.append(f"| {title} | {cells} |")
     return "\n".join(lines)
 
 
@@ -118,7 +149,8 @@ def blocks() -> dict[str, dict[str, str]]:
     made["README.pl.md"] = {marker: translated(table) for marker, table in tables.items()}
     made["docs/results/unseen.md"] = {
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
-        "adaptation": adaptation_table(),
+        "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
+        "others": others_table(), "goals": goals_table(),
     }  # fmt: skip
     return made
 
