@@ -1,0 +1,77 @@
+"""What was aimed at for voices that were never heard, beside what was reached; `write_tables.py` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from results import ROOT, facts_of, rows_of
+
+BUNDLE = ROOT / "src" / "tembr" / "pretrained" / "default"
+
+Row = tuple[str, str, float, float]
+"""What, '≥' or '≤', the goal, and what was reached."""
+
+
+def goals_table() -> str:
+    """A row for every goal that docs/results/default tells of."""
+    lines = ["| what | goal | reached | |", "| --- | ---: | ---: | --- |"]
+    for what, sign, goal, reached in (*_recognition(), *_care(), *_robustness(), *_size()):
+        met = reached >= goal if sign == "≥" else reached <= goal
+        lines.append(f"| {what} | {sign} {_figure(goal)} | {_figure(reached)} | {'reached' if met else 'missed'} |")
+    return "\n".join(lines)
+
+
+def _recognition() -> Iterator[Row]:
+    found, others = facts_of(), {name: facts_of(name=name)["metrics"]["speaker"] for name in ("emodb", "ravdess")}
+    alone, adapted = found["metrics"], found["adaptation"]["metrics"]
+    drawn = [(int(row["recordings"]), float(row["uar_adapted"])) for row in rows_of("enrolments")]
+    yield "nEMO, unseen speaker, UAR", "≥", 0.78, alone["speaker"]["uar"]["value"]
+    for count, goal in ((10, 0.85), (30, 0.88), (100, 0.90)):
+        values = [value for recordings, value in drawn if recordings == count]
+        draws = f", mean of {len(values)} draws and searches" if len(values) > 1 else ""
+        yield f"nEMO, adapted to {count} recordings{draws}, UAR", "≥", goal, sum(values) / len(values)
+    for name, scores in (("speaker-independent", alone), ("adapted to 30", adapted)):
+        fall = scores["speaker"]["uar"]["value"] - scores["sentence"]["uar"]["value"]
+        yield f"nEMO, {name}: fall in UAR where the sentence is unseen too", "≤", 0.02, fall
+    (foreign,) = [
+        row
+        for row in rows_of("adaptation")
+        if row["target"] == "nEMO" and row["enrolment"] == "30 at random" and "RAVDESS" in row["learnt from"]
+    ]
+    yield "nEMO, learnt from no Polish, macro-F1", "≥", 0.50, float(foreign["macro_f1"])
+    yield "nEMO, learnt from no Polish, adapted to 30, macro-F1", "≥", 0.65, float(foreign["macro_f1_adapted"])
+    yield "EMO-DB, seven emotions, unseen speaker, UAR", "≥", 0.85, others["emodb"]["uar"]["value"]
+    yield "RAVDESS, eight emotions, five folds of actors, UAR", "≥", 0.72, others["ravdess"]["uar"]["value"]
+
+
+def _care() -> Iterator[Row]:
+    gains = [float(row["gain"]) for row in rows_of("adaptation")]
+    yield f"adapting: smallest gain in UAR of {len(gains)} enrolments and corpora", "≥", -0.005, min(gains)
+    found = facts_of()
+    ways = ("speaker-independent", found["metrics"], 0.92), ("adapted to 30", found["adaptation"]["metrics"], 0.97)
+    for name, metrics, half in ways:
+        scores = metrics["speaker"]
+        yield f"nEMO, {name}, ECE", "≤", 0.05, scores["ece"]["value"]
+        confident = scores["accuracy_on_confident_half"]["value"]
+        yield f"nEMO, {name}, accuracy of the most confident half", "≥", half, confident
+
+
+def _robustness() -> Iterator[Row]:
+    clean, *others = rows_of("degraded")
+    for row in others:
+        for column, name in (("uar", "speaker-independent"), ("uar_adapted", "adapted to 30")):
+            yield (
+                f"nEMO, {name}, {row['degradation']}: fall in UAR",
+                "≤",
+                0.05,
+                float(clean[column]) - float(row[column]),
+            )
+
+
+def _size() -> Iterator[Row]:
+    megabytes = sum(path.stat().st_size for path in BUNDLE.rglob("*") if path.is_file()) / 1e6
+    yield "the default bundle, MB", "≤", 20, megabytes
+
+
+def _figure(value: float) -> str:
+    return f"{value:.1f}" if value > 1 else f"{value:.3f}"
