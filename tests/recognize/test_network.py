@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,6 +14,7 @@ from tests.recognize.fake_bundle import RATE, make_bundle, make_model, tone
 
 from tembr import load
 from tembr.bundle import BundleError, hashes
+from tembr.recognize import network
 
 
 @pytest.fixture
@@ -189,3 +191,20 @@ def test_the_default_bundle_is_opened_or_said_to_be_missing():
     else:
         with pytest.raises(BundleError, match="no default bundle"):
             load()
+
+
+def test_large_blocks_are_given_back_to_the_system(bundle, monkeypatch):
+    asked = []
+    libc = SimpleNamespace(mallopt=lambda *values: asked.append(values))
+    monkeypatch.setattr(network.ctypes, "CDLL", lambda name: libc)
+    network.Network(bundle)
+    assert asked == [(-3, network.LARGE_BLOCK)]
+
+
+@pytest.mark.parametrize("error", [OSError, AttributeError])
+def test_where_there_is_no_glibc_a_bundle_opens_all_the_same(bundle, monkeypatch, error):
+    def missing(name):
+        raise error(name)
+
+    monkeypatch.setattr(network.ctypes, "CDLL", missing)
+    assert network.Network(bundle).facts.name == "fake"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +23,11 @@ SUM_TOLERANCE = 1e-4
 
 SHORTEST = 0.1
 """Seconds below which a waveform is filled up with silence: a graph may take no less."""
+
+LARGE_BLOCK = 1 << 20
+"""Bytes from which a block of memory is large."""
+
+_MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD, see mallopt(3)
 
 _ELSEWHERE = b"\x0a\x08location\x12"  # how ONNX says that weights lie in another file
 
@@ -137,6 +144,7 @@ def open_session(content: bytes, name: str, threads: int = 1):
     """
     import onnxruntime
 
+    _steady_heap()
     if _ELSEWHERE in content:
         raise BundleError(f"{name}: keeps weights in another file; a bundle's model must be whole, export it again")
     options = onnxruntime.SessionOptions()
@@ -147,6 +155,16 @@ def open_session(content: bytes, name: str, threads: int = 1):
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has its own hierarchy
         raise BundleError(f"{name}: not a usable ONNX file ({_first_line(error)}); export the bundle again") from error
+
+
+def _steady_heap() -> None:
+    """Have glibc give large blocks back to the system as they are freed.
+
+    ONNX Runtime takes some at every run beside its arena; by default glibc comes to keep such blocks in its heap, which
+    then grows with the length of a recording as small ones are left between them. Elsewhere nothing is done.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def disagreements(session, facts: Facts) -> list[str]:
