@@ -24,8 +24,8 @@ SUM_TOLERANCE = 1e-4
 SHORTEST = 0.1
 """Seconds below which a waveform is filled up with silence: a graph may take no less."""
 
-LARGE_BLOCK = 1 << 20
-"""Bytes from which a block of memory is large."""
+LARGE_BLOCK = 1 << 17
+"""Bytes from which a block of memory is large: glibc begins with as much, and raises it as it sees blocks freed."""
 
 _MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD, see mallopt(3)
 
