@@ -109,6 +109,8 @@ RULES = {
     "end": optional(number(0)),
     "hop": number(0.01, 600),
     "smoothing": number(0),
+    "window": number(0.5, 30),
+    "lag": number(0, 600),
     "min_confidence": number(0, 1),
     "coverage": optional(number(0.5, 0.99)),
     "check_speech": FLAG,

@@ -13,10 +13,19 @@ from tests.recognize.fake_bundle import RATE, tone
 
 from tembr import audio
 from tembr.recognize import voice
-from tembr.recognize.segments import Heard, decode, listen, merge
+from tembr.recognize.segments import Heard, Hearing, Opened, Segment, Segmenter, Smoother, listen, merge
 
 SURE = {"a": [0.9, 0.05, 0.05], "b": [0.05, 0.9, 0.05], "c": [0.05, 0.05, 0.9]}
 DOUBT = {"a": [0.45, 0.35, 0.2], "b": [0.35, 0.45, 0.2], "c": [0.2, 0.35, 0.45]}
+
+
+def decode(posteriors, near, smoothing: float) -> list[int]:
+    """A label for each window; far from the one before, nothing of before bears on it."""
+    smoother, told = Smoother(smoothing), []
+    for row, follows in zip(posteriors, [True, *near]):
+        told += [] if follows else smoother.finish()
+        told += smoother.add(row)
+    return told + smoother.finish()
 
 
 def path(rows: str, smoothing: float, near=None, table=None) -> str:
@@ -56,6 +65,46 @@ def test_the_sequence_is_the_likeliest_of_all(rows, smoothing):
     assert score == pytest.approx(brute_force(posteriors, smoothing))
 
 
+ROWS = st.lists(st.tuples(*[st.floats(0.01, 1)] * 3), min_size=1, max_size=25)
+
+
+def told_by(rows, smoothing: float, due) -> tuple[list[int], int]:
+    """Labels as they are told where after each window `due` of the oldest have to be; and how many windows waited."""
+    smoother, told, most = Smoother(smoothing), [], 0
+    for number, row in enumerate(rows, start=1):
+        told += smoother.add(np.array(row))
+        told += smoother.tell(due(number) - len(told))
+        most = max(most, number - len(told))
+    return told + smoother.finish(), most
+
+
+@given(ROWS, st.floats(0, 3))
+def test_what_is_told_early_is_what_the_whole_comes_to(rows, smoothing):
+    early, _ = told_by(rows, smoothing, due=lambda number: 0)
+    assert early == told_by(rows, smoothing, due=lambda number: -(10**6))[0]
+    score = lambda labels: (  # noqa: E731
+        np.log(rows)[np.arange(len(rows)), labels].sum() - smoothing * np.count_nonzero(np.diff(labels))
+    )
+    best = np.zeros(3)
+    for row in np.log(rows):
+        best = np.maximum(best, best.max() - smoothing) + row
+    assert score(early) == pytest.approx(best.max(), abs=1e-9)
+
+
+@given(ROWS, st.floats(0, 3), st.integers(0, 5))
+def test_no_window_waits_longer_than_it_may(rows, smoothing, lag):
+    labels, waited = told_by(rows, smoothing, due=lambda number: number - lag)
+    assert len(labels) == len(rows) and waited <= lag
+
+
+def test_what_was_told_keeps_to_itself_where_later_windows_would_have_said_otherwise():
+    smoother = Smoother(2.0)
+    doubt, sure = np.array([0.45, 0.35, 0.2]), np.array(SURE["b"])
+    assert smoother.add(doubt) == [] and smoother.tell(1) == [0]
+    assert [label for _ in range(3) for label in smoother.add(sure)] + smoother.finish() == [1, 1, 1]
+    assert decode([doubt, sure, sure, sure], [True] * 3, 2.0) == [1, 1, 1, 1]
+
+
 def heard(rows: str, stretch: float = 0.0, window: float = 3.0) -> list[Heard]:
     starts = stretch + np.arange(len(rows))
     return [Heard(stretch, s, s + window, np.array(SURE[row])) for s, row in zip(starts, rows)]
@@ -76,6 +125,21 @@ def test_a_segments_posteriors_are_the_mean_over_its_time():
 def test_stretches_of_speech_stay_apart():
     found = merge(heard("aa") + heard("a", stretch=10.0, window=1.5))
     assert [(s.start, s.end, s.label) for s in found] == [(0, 4, 0), (10, 11.5, 0)]
+
+
+def test_a_segment_opens_when_its_emotion_is_told_and_closes_when_the_next_one_is():
+    segmenter, told = Segmenter(), []
+    for number, one in enumerate(heard("aaabbb")):
+        told += [(number, type(each), each.label) for each in segmenter.add(one)]
+    assert told == [(1, Opened, 0), (4, Segment, 0), (4, Opened, 1)]
+    assert [(each.start, each.end, each.label) for each in segmenter.settle()] == [(4, 8, 1)]
+
+
+def test_a_stretch_that_ended_closes_its_segment_though_the_next_one_may_be_near():
+    segmenter = Segmenter(smoothing=0.0)
+    told = [each for one in heard("aa") for each in (*segmenter.add(one), *segmenter.tell(one.end))]
+    assert [type(each) for each in told] == [Opened]
+    assert [(s.start, s.end) for s in segmenter.end_stretch()] == [(0, 4)]
 
 
 def test_nothing_heard_is_no_segment():
@@ -151,7 +215,7 @@ def test_blocks_and_a_slow_detector_change_no_stretch(spans, size, delay):
 
 def test_windows_begin_with_their_stretch():
     pieces = [(100, np.ones(50, np.float32)), (100, -np.ones(60, np.float32)), (500, np.tile([1, -1], 20))]
-    found = list(listen(pieces, lambda samples: np.array([len(samples)]), 10, 80, 30))
+    found = list(listen(pieces, Hearing(lambda samples: np.array([len(samples)]), 10, 80, 30)))
     assert [(h.stretch, h.start, h.end) for h in found] == [(10, 10, 18), (10, 13, 21), (50, 50, 54)]
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,12 @@ from tembr.recognize.prediction import Failure, Prediction, check_confidence, th
 from tembr.recognize.speaker import Speaker
 from tembr.recognize.speech import Speech
 from tembr.recognize.windows import outspoken, windows
+
+if TYPE_CHECKING:
+    from tembr.recognize.stream import LiveStream
+
+WINDOW = 3.0
+"""Seconds that `segments` and `stream` hear at once."""
 
 Channel = Literal["mix", "left", "right", "each"] | int
 """The channels averaged, one of them (the left one is 1, the right one 2), or each by itself."""
@@ -172,7 +178,7 @@ class Recognizer:
             posteriors = self._mean(speech.search(cut) if check_speech else cut, stream.name)
         found = speech.found or not check_speech
         warnings = quality.warnings(stream, meter.sound, found)
-        return self._answer(posteriors, start, start + stream.seconds, warnings, stream), posteriors
+        return self.told(posteriors, start, start + stream.seconds, warnings, stream), posteriors
 
     @checked()
     def predict_iter(
@@ -238,6 +244,7 @@ class Recognizer:
         min_confidence: float = 0.0,
         speech_only: bool = True,
         smoothing: float = 1.0,
+        window: float = WINDOW,
         channel: Channel = "mix",
     ) -> list[Prediction]:
         """The emotions along a recording of any length, each with its start and end.
@@ -251,31 +258,77 @@ class Recognizer:
             min_confidence: probability, 0 to 1, below which a segment's label is 'uncertain'.
             speech_only: hear only speech; False hears everything that is not silent.
             smoothing: price of a change in nats of log posterior; 0 takes every window by itself.
+            window: seconds heard at once, 0.5 to 30; at most those of the bundle's own.
             channel: as in `predict`; with 'each' the segments of all channels are one list, in order of their start.
 
         Raises:
             AudioError, ConfigError: as `predict`.
         """
         check_confidence(min_confidence, self.labels)
-        along = partial(self._along, hop=hop, speech_only=speech_only, smoothing=smoothing)
+        steps = {"hop": round(hop * self.facts.sample_rate), "window": self.samples_heard(window)}
+        along = partial(self._along, **steps, speech_only=speech_only, smoothing=smoothing)
         found = chain(*_each(source, along)) if channel == "each" else along(source, channel)
         return [answer.held_to(min_confidence) for answer in sorted(found, key=attrgetter("start"))]
 
     def _along(
-        self, source, channel: str | int, *, hop: float, speech_only: bool, smoothing: float
+        self, source, channel: str | int, *, hop: int, window: int, speech_only: bool, smoothing: float
     ) -> list[Prediction]:
-        from tembr.recognize.segments import listen, merge
+        from tembr.recognize.segments import Hearing, listen, merge
         from tembr.recognize.voice import Cutter, Voice
 
         rate = self.facts.sample_rate
         with audio.Stream(source, rate, channel=channel) as stream:
             pieces = Cutter(Voice(rate), rate).stretches(stream) if speech_only else ((0, block) for block in stream)
-            hear = partial(self.network.posteriors, name=stream.name)
-            heard = list(listen(pieces, hear, rate, self._window, max(1, round(hop * rate))))
+            hearing = Hearing(partial(self.network.posteriors, name=stream.name), rate, window, max(1, hop))
+            found = merge(listen(pieces, hearing), smoothing)
         warnings = quality.damage(stream)
-        if not heard and any(warning.startswith("cancelled") for warning in warnings):
+        if not found and any(warning.startswith("cancelled") for warning in warnings):
             log.warning("%s: %s", stream.name, warnings[-1])
-        return [self._answer(s.posteriors, s.start, s.end, warnings, stream, s.label) for s in merge(heard, smoothing)]
+        return [self.told(s.posteriors, s.start, s.end, warnings, stream, s.label) for s in found]
+
+    def stream(
+        self,
+        sample_rate: int,
+        *,
+        hop: float = 0.5,
+        min_confidence: float = 0.0,
+        speech_only: bool = True,
+        smoothing: float = 1.0,
+        window: float = WINDOW,
+        lag: float = 3.0,
+        channel: str | int = "mix",
+    ) -> LiveStream:
+        """Hears speech as it is spoken: push samples, get events.
+
+        Any number of streams of one recognizer may go on at once, each in a thread of its own; none knows of another.
+
+        Args:
+            sample_rate: Hz of the samples that will be pushed.
+            hop, min_confidence, speech_only, smoothing, window: as in `segments`; a shorter hop answers more often.
+            lag: seconds, 0 to 600, after which an emotion is told at the latest. Until then more is waited for where
+                another emotion could still turn out to be likelier; what was told is not taken back.
+            channel: 'mix' averages the channels of what is pushed; 'left', 'right' or a number, from 1, takes one.
+
+        Raises:
+            ConfigError: an argument is out of range.
+        """
+        from tembr.recognize.stream import LiveStream
+
+        return LiveStream(
+            self,
+            sample_rate,
+            hop=hop,
+            min_confidence=min_confidence,
+            speech_only=speech_only,
+            smoothing=smoothing,
+            window=window,
+            lag=lag,
+            channel=channel,
+        )
+
+    def samples_heard(self, window: float) -> int:
+        """Samples that a window of so many seconds has, at most those of the bundle's own."""
+        return min(self._window, round(window * self.facts.sample_rate))
 
     @property
     def _steps(self) -> tuple[int, int]:
@@ -285,7 +338,8 @@ class Recognizer:
         """Mean posteriors of the windows that are not faint; the first is always heard."""
         return outspoken(cut, partial(self.network.posteriors, name=name)).mean(axis=0)
 
-    def _answer(self, posteriors, start, end, warnings, stream, label: int | None = None) -> Prediction:
+    def told(self, posteriors, start, end, warnings, stream, label: int | None = None) -> Prediction:
+        """The answer that posteriors `(labels,)` of `stream` from `start` to `end` seconds come to."""
         file, channel = stream.path, stream.number
         if quality.UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:
             even = dict.fromkeys(self.labels, 1 / len(self.labels))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from tembr.recognize.quality import SOUND, level
-from tembr.recognize.windows import windows
+from tembr.recognize.windows import Windows
 
 LINK = 1.0
 """Seconds between stretches of speech up to which one bears on the other."""
@@ -32,6 +34,20 @@ class Heard(NamedTuple):
     posteriors: np.ndarray
 
 
+class Opened(NamedTuple):
+    """A segment begins; its end is not known yet.
+
+    Attributes:
+        start: seconds.
+        label: index of the emotion.
+        first: window that speaks for its beginning.
+    """
+
+    start: float
+    label: int
+    first: Heard
+
+
 class Segment(NamedTuple):
     """A part of a recording with one emotion.
 
@@ -47,84 +63,234 @@ class Segment(NamedTuple):
     posteriors: np.ndarray
 
 
-def listen(
-    pieces: Iterable[tuple[int, np.ndarray]],
-    posteriors: Callable[[np.ndarray], np.ndarray],
-    sample_rate: int,
-    window: int,
-    hop: int,
-) -> Iterator[Heard]:
-    """Hear every stretch in windows that begin with it; silent windows are skipped.
+class Hearing:
+    """Hears stretches of speech as their samples come, in windows that begin with each; silent windows are skipped.
 
     Args:
-        pieces: first sample of a stretch and some of its samples, in order (`voice.Cutter.stretches`).
         posteriors: `(samples,)` → `(labels,)`.
         sample_rate: Hz.
         window, hop: samples.
     """
-    for begin, parts in groupby(pieces, key=lambda piece: piece[0]):
-        for first, samples in windows((part for _, part in parts), window, hop):
+
+    def __init__(self, posteriors: Callable[[np.ndarray], np.ndarray], sample_rate: int, window: int, hop: int):
+        self._posteriors, self._rate, self._window, self._hop = posteriors, sample_rate, window, hop
+        self._begin, self._cut = 0, None
+
+    @property
+    def inside(self) -> bool:
+        """Whether a stretch is open."""
+        return self._cut is not None
+
+    def add(self, begin: int, samples: np.ndarray) -> Iterator[Heard]:
+        """What the next samples of the stretch that begins with sample `begin` complete; another begin ends one."""
+        if self.inside and begin != self._begin:
+            yield from self.end()
+        if not self.inside:
+            self._begin, self._cut = begin, Windows(self._window, self._hop)
+        yield from self._heard(self._cut.add(samples))
+
+    def end(self) -> Iterator[Heard]:
+        """What the end of the stretch completes, if one is open."""
+        cut, self._cut = self._cut, None
+        if cut is not None:
+            yield from self._heard(cut.end())
+
+    def so_far(self, shortest: int) -> Heard | None:
+        """The first window of the open stretch while it is not complete, once it has `shortest` samples."""
+        if not self.inside or self._cut.incomplete < shortest:
+            return None
+        return next(self._heard([(0, self._cut.rest)]), None)
+
+    def _heard(self, cut: Iterable[tuple[int, np.ndarray]]) -> Iterator[Heard]:
+        for first, samples in cut:
             if level(samples) >= SOUND:
-                start = (begin + first) / sample_rate
-                yield Heard(begin / sample_rate, start, start + len(samples) / sample_rate, posteriors(samples))
+                start = (self._begin + first) / self._rate
+                end = start + len(samples) / self._rate
+                yield Heard(self._begin / self._rate, start, end, self._posteriors(samples))
 
 
-def merge(heard: Sequence[Heard], smoothing: float = 1.0) -> list[Segment]:
-    """Join neighbouring windows of one emotion into segments.
+def listen(pieces: Iterable[tuple[int, np.ndarray]], hearing: Hearing) -> Iterator[Heard]:
+    """All windows of stretches that lie ready: first sample of a stretch and some of its samples, in order."""
+    for begin, samples in pieces:
+        yield from hearing.add(begin, samples)
+    yield from hearing.end()
+
+
+class Smoother:
+    """The likeliest sequence of labels where every change has a price (Viterbi, 1967), told as soon as it is certain.
+
+    A label is certain when all sequences that can still become the likeliest have it.
+
+    Args:
+        smoothing: price of a change, in nats of log posterior; 0 takes each window's likeliest label.
+    """
+
+    def __init__(self, smoothing: float):
+        self._price = smoothing
+        self._best: np.ndarray | None = None  # score of the likeliest sequence that ends in each label
+        self._origins: deque[np.ndarray] = deque()  # of each window not told yet: the label before, by label
+
+    def add(self, posteriors: np.ndarray) -> list[int]:
+        """Labels of the oldest windows that are certain now that `posteriors` `(labels,)` of the next one are known."""
+        best, every = self._best, np.arange(len(posteriors))
+        if best is None:
+            best = np.zeros(len(posteriors))
+        stays = best >= best.max() - self._price
+        self._origins.append(np.where(stays, every, best.argmax()))
+        best = np.where(stays, best, best.max() - self._price) + np.log(np.maximum(posteriors, FLOOR))
+        self._best = best - best.max()
+        return self.tell(0)
+
+    def tell(self, count: int) -> list[int]:
+        """Labels of the oldest windows, of at least `count` not told yet, certain or not.
+
+        Those that are not certain are of the sequence that is likeliest so far; sequences that say otherwise are given
+        up, so that what was told holds.
+        """
+        if not self._origins:
+            return []
+        alive = np.flatnonzero(np.isfinite(self._best))
+        paths = self._back(alive)
+        told = paths[: max(count, _agreeing(paths)), self._best[alive].argmax()]
+        self._best[alive[(paths[: len(told)] != told[:, None]).any(axis=0)]] = -np.inf
+        for _ in told:
+            self._origins.popleft()
+        return told.tolist()
+
+    def finish(self) -> list[int]:
+        """Labels of all windows that were not told yet; then it begins anew."""
+        told = self.tell(len(self._origins))
+        self._best = None
+        return told
+
+    def _back(self, ends: np.ndarray) -> np.ndarray:
+        """Sequences that end in the labels `ends`, `(windows not told, ends)`."""
+        paths = [ends]
+        for origins in reversed(self._origins):
+            paths.append(origins[paths[-1]])
+        return np.stack(paths[-2::-1])
+
+
+def _agreeing(paths: np.ndarray) -> int:
+    """In how many windows, from the first on, all `paths` `(windows, paths)` have one label."""
+    agreed = np.flatnonzero((paths == paths[:, :1]).all(axis=1))
+    return int(agreed[-1]) + 1 if len(agreed) else 0
+
+
+@dataclass
+class _Cell:
+    """The time that one window speaks for: nearest to its centre."""
+
+    heard: Heard
+    start: float
+    end: float | None = None
+    label: int | None = None
+
+
+@dataclass
+class _Growing:
+    """A segment that is open, and what its cells come to so far."""
+
+    cell: _Cell
+    end: float = 0.0
+    weight: float = 0.0
+    posteriors: np.ndarray | float = 0.0
+
+    def holds(self, cell: _Cell) -> bool:
+        return cell.heard.stretch == self.cell.heard.stretch and cell.label in (None, self.cell.label)
+
+    def grow(self, cell: _Cell) -> None:
+        span = cell.end - cell.start
+        self.end = cell.end
+        self.weight, self.posteriors = self.weight + span, self.posteriors + span * cell.heard.posteriors
+
+    def closed(self) -> Segment:
+        return Segment(self.cell.start, self.end, self.cell.label, self.posteriors / self.weight)
+
+
+class Segmenter:
+    """Joins neighbouring windows of one emotion into segments, as the windows come.
 
     Each window speaks for the time nearest to its centre. Segments of one stretch follow each other without a
     gap, from its first window's start to its last window's end.
 
     Args:
-        smoothing: as in `decode`.
+        smoothing: as of `Smoother`.
     """
-    if not heard:
-        return []
-    near = np.array([b.start - a.end <= LINK for a, b in zip(heard, heard[1:])])
-    labels = decode(np.stack([h.posteriors for h in heard]), near, smoothing)
-    cells = list(zip(_cells(heard), labels, heard))
-    runs = groupby(cells, key=lambda cell: (cell[2].stretch, cell[1]))
-    return [_segment(label, list(run)) for (_, label), run in runs]
+
+    def __init__(self, smoothing: float = 1.0):
+        self._smoother = Smoother(smoothing)
+        self._cells: deque[_Cell] = deque()  # not yet part of a segment
+        self._growing: _Growing | None = None
+        self._last: _Cell | None = None
+
+    @property
+    def link(self) -> float:
+        """Seconds up to which a window that begins bears on those before; infinite where nothing waits for one."""
+        return self._last.heard.end + LINK if self._cells or self._growing else math.inf
+
+    def add(self, heard: Heard) -> Iterator[Opened | Segment]:
+        """What is told now that the next window was heard."""
+        last, start = self._last, heard.start
+        if last is not None and heard.start - last.heard.end > LINK:
+            yield from self.settle()
+        elif last is not None and last.heard.stretch == heard.stretch:
+            start = last.end = (sum(last.heard[1:3]) + sum(heard[1:3])) / 4
+        elif last is not None:
+            last.end = last.heard.end
+        self._last = _Cell(heard, start)
+        self._cells.append(self._last)
+        yield from self._label(self._smoother.add(heard.posteriors))
+
+    def tell(self, until: float) -> Iterator[Opened | Segment]:
+        """What is told where windows that end by `until` seconds are not waited for any longer."""
+        due = sum(cell.label is None and cell.heard.end <= until for cell in self._cells)
+        yield from self._label(self._smoother.tell(due) if due else [])
+
+    def end_stretch(self) -> Iterator[Segment]:
+        """What is told now that the stretch of the last window has ended."""
+        if self._last is not None:
+            self._last.end = self._last.heard.end
+            yield from self._label([])
+        if self._growing and not self._cells:
+            yield self._close()
+
+    def settle(self) -> Iterator[Opened | Segment]:
+        """All that is left, when no window is to come that bears on those before."""
+        yield from self.end_stretch()
+        yield from self._label(self._smoother.finish())
+        if self._growing:  # its last cell was labelled just now
+            yield self._close()
+        self._last = None
+
+    def _label(self, labels: Iterable[int]) -> Iterator[Opened | Segment]:
+        unlabelled = (cell for cell in self._cells if cell.label is None)
+        for cell, label in zip(list(unlabelled), labels):
+            cell.label = label
+        while self._cells:
+            cell = self._cells[0]
+            if self._growing and not self._growing.holds(cell):
+                yield self._close()
+            if cell.label is None:
+                return
+            if not self._growing:
+                self._growing = _Growing(cell)
+                yield Opened(cell.start, cell.label, cell.heard)
+            if cell.end is None:
+                return
+            self._growing.grow(self._cells.popleft())
+
+    def _close(self) -> Segment:
+        segment, self._growing = self._growing.closed(), None
+        return segment
 
 
-def decode(posteriors: np.ndarray, near: np.ndarray, smoothing: float) -> list[int]:
-    """The likeliest sequence of labels where every change costs `smoothing` (Viterbi 1967).
+def merge(heard: Iterable[Heard], smoothing: float = 1.0) -> list[Segment]:
+    """The segments of all windows of a recording, as `Segmenter` joins them.
 
     Args:
-        posteriors: `(windows, labels)`.
-        near: `(windows - 1,)` bool; a change is free where false.
-        smoothing: price of a change, in nats of log posterior; 0 takes each window's likeliest label.
-
-    Returns:
-        a label's index for each window.
+        smoothing: as of `Smoother`.
     """
-    scores = np.log(np.maximum(posteriors, FLOOR))
-    origins = np.empty(scores.shape, dtype=int)
-    best = scores[0]
-    for i, follows in enumerate(near, start=1):
-        price = smoothing if follows else 0.0
-        stays = best >= best.max() - price
-        origins[i] = np.where(stays, np.arange(len(best)), best.argmax())
-        best = np.where(stays, best, best.max() - price) + scores[i]
-    path = [int(best.argmax())]
-    for i in range(len(scores) - 1, 0, -1):
-        path.append(int(origins[i, path[-1]]))
-    return path[::-1]
-
-
-def _cells(heard: Sequence[Heard]) -> list[tuple[float, float]]:
-    """Start and end of the time each window speaks for."""
-    cells = []
-    for _, members in groupby(heard, key=lambda h: h.stretch):
-        members = list(members)
-        centres = [(h.start + h.end) / 2 for h in members]
-        inner = [(a + b) / 2 for a, b in zip(centres, centres[1:])]
-        edges = [members[0].start, *inner, members[-1].end]
-        cells += list(zip(edges, edges[1:]))
-    return cells
-
-
-def _segment(label: int, run: list) -> Segment:
-    spans = np.array([end - start for (start, end), _, _ in run])
-    posteriors = np.stack([h.posteriors for *_, h in run])
-    return Segment(run[0][0][0], run[-1][0][1], label, spans @ posteriors / spans.sum())
+    segmenter = Segmenter(smoothing)
+    told = [each for one in heard for each in segmenter.add(one)]
+    return [each for each in (*told, *segmenter.settle()) if isinstance(each, Segment)]

@@ -85,10 +85,22 @@ class Cutter:
     def stretches(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
         """Pieces of the stretches in order: first sample of the stretch, and the piece's samples."""
         for block in blocks:
-            yield from self._add(block, last=False)
-        yield from self._add(np.empty(0, np.float32), last=True)
+            yield from self.add(block)
+        yield from self.add(np.empty(0, np.float32), last=True)
 
-    def _add(self, block: np.ndarray, last: bool) -> Iterator[tuple[int, np.ndarray]]:
+    @property
+    def earliest(self) -> int:
+        """First sample that a stretch of which nothing was given yet may begin with."""
+        decided = round(self._chunks * CHUNK * self._scale) - self._margin
+        return max(self._given, decided) if self._begin is None else self._begin
+
+    @property
+    def open(self) -> bool:
+        """Whether a stretch of which a piece was given goes on."""
+        return self._begin is not None and self._given > self._begin
+
+    def add(self, block: np.ndarray, last: bool = False) -> Iterator[tuple[int, np.ndarray]]:
+        """The pieces that `block` completes; `last` ends the stretch that is open."""
         self._buffer = np.concatenate([self._buffer, block])
         for probability in self._voice.hear(block, last):
             yield from self._step(probability)
@@ -121,6 +133,5 @@ class Cutter:
             yield self._begin, piece
 
     def _forget(self) -> None:
-        decided = round(self._chunks * CHUNK * self._scale) - self._margin
-        keep = self._given if self._begin is not None else max(self._given, decided)
+        keep = self._given if self._begin is not None else self.earliest
         self._buffer, self._first = self._buffer[max(0, keep - self._first) :], max(self._first, keep)
