@@ -44,10 +44,11 @@ def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
     if not found:
         return f"{_plain(file)}  -  no_speech: no voice found\n"
     warnings = dict.fromkeys("  ".join(["", *_channel(s), warning]) for s in found for warning in s.warnings)
-    return "\n".join([_plain(file), *map(_segment, found), *warnings]) + "\n"
+    return "\n".join([_plain(file), *map(segment, found), *warnings]) + "\n"
 
 
-def _segment(s: Prediction) -> str:
+def segment(s: Prediction) -> str:
+    """A line of text about one segment, without a line feed."""
     return "  ".join(["", f"{_clock(s.start)} – {_clock(s.end)}", *_channel(s), _said(s)])
 
 

@@ -72,6 +72,10 @@ class Network:
         other.given = dict(given)
         return other
 
+    def samples_heard(self, window: float) -> int:
+        """Samples of a window of so many seconds, at most those of its own."""
+        return min(self.window, round(window * self.facts.sample_rate))
+
     def require_adaptable(self) -> None:
         """See whether it can be adapted to a speaker.
 
