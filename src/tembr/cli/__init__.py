@@ -11,8 +11,8 @@ from tembr.cli.app import app
 from tembr.errors import TembrError
 
 ORDER = (
-    "predict", "listen", "evaluate", "adapt", "verify", "corpus", "study", "compare", "show", "track", "ensemble",
-    "export",
+    "predict", "listen", "serve", "evaluate", "adapt", "verify", "corpus", "study", "compare", "show", "track",
+    "ensemble", "export",
 )  # fmt: skip
 """Of commands in the help: what most people want first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import click
@@ -71,3 +72,50 @@ def listen(
     screen = listening.on_terminal(recognizer.labels) if drawn else nullcontext(listening.as_lines(format))
     with source as sound, screen as show:
         listening.listen(recognizer, sound, show, hop=hop, lag=lag, min_confidence=min_confidence)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any that is free.", min=0, max=65_535)] = 8000,
+    bundle: Bundle = None,
+    variant: Variant = None,
+    provider: Annotated[
+        str,
+        typer.Option(
+            click_type=Words("tembr.recognize.providers:PROVIDERS"),
+            help="What runs the network, where this installation of ONNX Runtime has it.",
+        ),
+    ] = "cpu",
+    threads: Annotated[int | None, typer.Option(help="Recordings heard at once; one a core by default.", min=1)] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="File with the hash of an API key a line; also TEMBR_API_KEYS. Without, all are let in."),
+    ] = None,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Print a new API key and its hash, and end.")] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="Change a limit: max_streams=50. Repeatable; --limits lists them."),
+    ] = None,
+    limits: Annotated[bool, typer.Option("--limits", help="List the limits and what they are, and end.")] = False,
+) -> None:
+    """Answer programs and browsers: a page, HTTP and a WebSocket for live speech (extra `serve`).
+
+    The page is at the address printed. Nothing that is sent is stored; SIGTERM and Ctrl-C finish what runs.
+
+    Examples:
+
+    * `tembr serve`
+    * `tembr serve --host 0.0.0.0 --keys keys.txt --limit max_streams=50`
+    """
+    from tembr.cli import serving
+    from tembr.extras import require
+
+    require("tembr serve", "serve", "fastapi", "uvicorn", "websockets", "multipart", "prometheus_client")
+    if new_key:
+        serving.print_key()
+    elif limits:
+        serving.print_limits()
+    else:
+        settings = serving.settings_of(host, port, threads, keys, limit or [])
+        serving.run(settings, bundle, variant, provider)

@@ -42,6 +42,7 @@ def load(
     variant: str | None = None,
     threads: int = 1,
     speaker: Speaker | str | Path | None = None,
+    provider: str = "cpu",
 ) -> Recognizer:
     """Open a bundle.
 
@@ -50,13 +51,14 @@ def load(
         variant: path of one of its ONNX files ('quantized/…onnx') or its name; None is what the bundle prefers.
         threads: cores one answer may use; many recordings are spread over cores by `predict_batch` anyway.
         speaker: whom to hear, as for `Recognizer.for_speaker`; None is anybody.
+        provider: that runs the network: cpu, cuda, tensorrt, openvino or coreml, where ONNX Runtime has it.
 
     Raises:
         BundleError: not a bundle, altered, or not made for waveforms; with a speaker: it cannot adapt.
         SpeakerError: the speaker's file is damaged, or of another bundle.
         ConfigError: an argument is not what it may be.
     """
-    recognizer = Recognizer(Network(path, variant, threads))
+    recognizer = Recognizer(Network(path, variant, threads, provider))
     return recognizer if speaker is None else recognizer.for_speaker(speaker)
 
 

@@ -96,6 +96,11 @@ class LiveStream:
         self._finished = False
 
     @property
+    def sample_rate(self) -> int:
+        """Hz of the samples pushed."""
+        return self._pushed_rate
+
+    @property
     def seconds(self) -> float:
         """Seconds heard so far."""
         return self._pushed.seconds
