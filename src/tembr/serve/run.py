@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -36,6 +37,10 @@ class Lines(logging.Formatter):
 
 class Server(uvicorn.Server):
     """Finishes what runs before it ends: requests are answered, streams tell their last events."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()  # uvicorn would end by the signal; a service that was stopped ends well
 
     async def shutdown(self, sockets=None) -> None:
         service = self.config.app.state.service
