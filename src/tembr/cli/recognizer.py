@@ -45,7 +45,8 @@ def predict(
         str,
         typer.Option(
             click_type=Words("tembr.recognize.formats:FORMATS"),
-            help="text, json (one object a line for each recording) or csv.",
+            help="text, json (one object a line for each recording) or csv; with --segments also textgrid (Praat), eaf "
+            "(ELAN), audacity, rttm, vtt or srt: a file for each recording, in the folder --out.",
         ),
     ] = "text",
     segments: Annotated[bool, typer.Option("--segments", help="Emotions along the recording, with times.")] = False,
@@ -87,7 +88,9 @@ def predict(
         ),
     ] = "mix",
     threads: Threads = None,
-    out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="File for the answers instead of stdout; of annotations a folder.")
+    ] = None,
     force: Force = False,
     recursive: Annotated[bool, typer.Option(help="Also recordings in folders of folders.")] = True,
     quiet: Quiet = False,
@@ -100,9 +103,13 @@ def predict(
 
     * `tembr predict examples/`
     * `tembr predict call.wav --segments --format json`
+    * `tembr predict calls/ --segments --format textgrid --out annotations/`
     """
     from tembr.cli.predicting import Request, answer_all
+    from tembr.recognize.annotations import ANNOTATIONS
 
+    if format in ANNOTATIONS and not segments:
+        raise click.UsageError(f"--format {format} is of segments; add --segments")
     if segments and coverage is not None:
         raise click.UsageError("--coverage is of whole recordings; leave --segments or --coverage out")
     request = Request(
