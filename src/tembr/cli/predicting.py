@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
-from tembr.cli import annotating
+from tembr.cli import annotating, resuming
 from tembr.errors import AudioError, TembrError
 from tembr.files import atomic_write
 from tembr.outputs import require_own_file
@@ -90,6 +90,8 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
         recognizer = _adapted(recognizer, request)
     threads = 1 if len(files) == 1 else request.threads
     with _sink(request, recognizer, files, paths) as sink, _progress(request, len(files)) as advance:
+        for _ in sink.done:
+            advance()
         left = [number for number in range(len(files)) if number not in sink.done]
         said = in_order(_work(recognizer, request), (files[number] for number in left), threads)
         for number, answer in zip(left, said):
@@ -165,15 +167,30 @@ def _sink(
     if paths is not None:
         yield Sink(annotating.write_to(paths))
         return
+    sets = request.coverage is not None
+    header = formats.header(request.form, recognizer.labels, request.channel != "mix", sets)
+    if request.resume:
+        with resuming.journal(request.out, _circumstances(request, recognizer), files) as journal:
+            yield Sink(journal.put, journal.done)
+            with _output(request.out) as out:
+                out.write(header)
+                out.writelines(journal.said())
+            if not journal.finish():
+                tell(f"{resuming.place_of(request.out)} is kept: the same command tries again what failed")
+        return
     with _output(request.out) as out:
-        sets = request.coverage is not None
-        out.write(formats.header(request.form, recognizer.labels, request.channel != "mix", sets))
+        out.write(header)
 
         def put(_: int, said: str) -> None:
             out.write(said)
             out.flush()
 
         yield Sink(put)
+
+
+def _circumstances(request: Request, recognizer: Recognizer) -> dict[str, object]:
+    options = ("form", "segments", "check_speech", "min_confidence", "coverage", "channel")
+    return resuming.circumstances(recognizer, **{name: getattr(request, name) for name in options})
 
 
 @contextmanager
