@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import struct
 import subprocess
 import sys
 import threading
@@ -177,11 +178,33 @@ def test_a_live_webm_states_no_length_and_is_counted():
     assert not damage(stream)
 
 
-def test_a_length_that_cannot_be_is_not_believed():
-    content = encoded(CHIRP, RATE, "mov")
-    at = content.index(b"mdhd") + 4 + 4 + 8 + 4  # version, two times, time scale; then the duration
-    claimed = content[:at] + b"\x7f\xff\xff\xff" + content[at + 4 :]
-    assert inspect(claimed).duration < 100
+def stating(seconds: float) -> bytes:
+    """The MKV with another length in its header (EBML: Duration, 8 bytes, a float of milliseconds)."""
+    at = FILES["mkv"].index(b"\x44\x89\x88") + 3
+    return FILES["mkv"][:at] + struct.pack(">d", 1000 * seconds) + FILES["mkv"][at + 8 :]
+
+
+@pytest.mark.parametrize("seconds", [1e9, 1e15, float("inf"), float("nan"), -5.0, 0.0])
+def test_a_length_that_cannot_be_is_not_believed(seconds):
+    assert inspect(stating(seconds)).duration == pytest.approx(SECONDS, abs=PADDING)
+
+
+def test_what_lies_behind_the_length_stated_is_heard_too():
+    np.testing.assert_array_equal(read(stating(1.0)), read(FILES["mkv"]))
+
+
+def test_a_rate_that_changes_on_the_way_is_told():
+    with pytest.raises(AudioError, match="its rate or channels change on the way; re-export it"):
+        read(FILES["aac"] + encoded(chirp(rate=16_000)[:, :1], 16_000, "aac"))
+
+
+def test_whatever_pyav_raises_is_one_of_ours(monkeypatch):
+    def refuse(*_, **__):
+        raise ValueError("Frame does not match AudioResampler setup.")
+
+    monkeypatch.setattr(av, "AudioResampler", refuse)
+    with pytest.raises(AudioError, match="damaged audio .Frame does not match"):
+        read(FILES["m4a"])
 
 
 def test_memory_does_not_follow_the_length():
