@@ -171,6 +171,17 @@ def test_an_odd_label_comes_back_on_one_line(read, form, text):
     assert [found for *_, found in found if found] == [text]
 
 
+def test_quotes_are_doubled_as_praat_wants_them():
+    said = annotation("textgrid", [replace(ANGER, label='a "b"')], name="", duration=2)
+    assert 'text = "a ""b"""' in said
+
+
+@pytest.mark.parametrize("form", ANNOTATIONS)
+def test_a_label_of_nothing_visible_is_a_dash(read, form):
+    (found, *_) = read(form, [replace(ANGER, label="\n ")]).values()
+    assert [text.split(" ")[0] for *_, text in found if text] == ["-"]
+
+
 @pytest.mark.parametrize("form", ANNOTATIONS)
 def test_an_odd_name_of_a_recording_harms_no_form(read, form):
     (found, *_) = read(form, CALL, name='a b"<&\n\udce9.wav').values()
