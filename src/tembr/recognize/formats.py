@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 
 from tembr.emotions import UNCERTAIN, display_name
+from tembr.recognize.annotations import ANNOTATIONS
 from tembr.recognize.prediction import Prediction
 from tembr.tables import line
 
-FORMATS = ("text", "json", "csv")
+FORMATS = ("text", "json", "csv", *ANNOTATIONS)
+"""The first three of recordings and of segments, the others of segments alone, a file for each recording."""
 
 
 def header(form: str, labels: Sequence[str], channel: bool = False, sets: bool = False) -> str:
