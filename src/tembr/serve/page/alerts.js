@@ -4,8 +4,9 @@ import { EngineError } from "./engine.js";
 import { $, element } from "./elements.js";
 import { clock, has, number, t } from "./language.js";
 
-const BY_STATUS = { 401: "key", 403: "forbidden", 413: "too_large", 415: "unreadable", 429: "busy", 503: "busy", 404: "unreachable" };
-const SAME = { unauthorized: "key", unauthorised: "key", busy: "busy", too_many: "busy" };
+const BY_STATUS = { 401: "key", 403: "forbidden", 413: "too_large", 415: "unreadable", 429: "busy", 503: "busy" };
+const SAME = { audio: "unreadable", too_many: "busy", stopping: "busy", slow: "busy", origin: "forbidden", path: "unreachable" };
+const DETAILED = ["unreadable", "speaker"]; // the service knows more than the page's sentence says
 let shown = null;
 
 /** Show an error. `retry` is offered where trying again may help; `limits` are the service's. */
@@ -33,7 +34,8 @@ export function draw() {
     again ? button(t("retry"), () => { clearError(); retry(); }) : null,
     button(t("close"), clearError),
   ];
-  $("alert").replaceChildren(element("p", {}, t(`error_${kind}`, values)), element("div", { className: "actions" }, ...buttons.filter(Boolean)));
+  const detail = DETAILED.includes(kind) && error.message !== error.code ? element("p", { className: "detail", lang: "en" }, error.message) : null;
+  $("alert").replaceChildren(element("p", {}, t(`error_${kind}`, values)), ...[detail].filter(Boolean), element("div", { className: "actions" }, ...buttons.filter(Boolean)));
   $("alert").hidden = false;
   $("key-form").hidden = kind !== "key";
   if (kind === "key") $("key-form").onsubmit = (event) => submit(event, retry);
@@ -49,7 +51,6 @@ function submit(event, retry) {
 function kindOf({ code, status }) {
   const known = SAME[code] ?? code;
   if (has(`error_${known}`)) return known;
-  if (/speaker/.test(code)) return "speaker";
   return BY_STATUS[status] ?? "other";
 }
 

@@ -4,7 +4,7 @@ import { clearError, draw as drawError, showError } from "./alerts.js";
 import { showAnswer, showLegend } from "./answer.js";
 import { codes, said } from "./doubt.js";
 import { $, say } from "./elements.js";
-import { openEngine } from "./engine.js";
+import { EngineError, openEngine } from "./engine.js";
 import * as language from "./language.js";
 import { Live } from "./live.js";
 import { recall, remember } from "./memory.js";
@@ -143,7 +143,7 @@ class Page {
     const words = recording.sketch ? "" : ` ${t("cannot_draw")}`;
     say(t("heard", { name: recording.name, said: said(result.answer, this.threshold).brief }) + words);
     if (!result.segments.length && codes(result.answer).some((code) => /no_speech|silence|too_short/.test(code))) {
-      showError({ code: "no_speech", message: "" });
+      showError(new EngineError("no_speech"));
     }
   }
 
@@ -167,7 +167,7 @@ class Page {
     const live = new Live(this.engine, options, {
       draw: () => this.#drawLive(),
       event: (event) => this.#event(event),
-      state: (name) => (name === "at_limit" ? this.#finish(t(name, { time: clock(options.longest, 0) })) : say(t(name))),
+      state: (name) => (name === "at_limit" ? this.#finish(t(name, { time: clock(options.longest, 0) })) : this.#connection(name)),
       error: (error) => this.#broken(error),
     });
     this.player.stop();
@@ -182,6 +182,11 @@ class Page {
     if (event.event === "opened") say(t("now_hears", { label: said(event, this.threshold).brief, time: clock(event.start) }));
   }
 
+  /** What happened to the connection; it stays until something else does. */
+  #connection(name) {
+    $("connection").textContent = name ? t(name) : "";
+  }
+
   async #broken(error) {
     await this.#finish();
     showError(error, (key) => this.#again(() => this.#speak(), key), this.model?.limits);
@@ -192,18 +197,25 @@ class Page {
     if (!this.live || this.ending) return;
     this.ending = true;
     const live = this.live;
+    this.#connection("");
     say(t("finishing"));
     const recording = await live.finish(t("recorded"));
     Object.assign(this, { live: null, ending: false });
     if (!live.samples) return this.draw();
-    const along = { segments: live.closed, track: trackOf(live.answers), duration: live.seconds };
-    try {
-      this.#show(recording, { ...(await this.#ask(recording.blob)), ...along });
-    } catch {
-      const answer = { likeliest: null, confidence: 0, probabilities: {}, ...live.answers.at(-1) };
-      this.#show(recording, { answer, ...along });
-    }
+    this.#show(recording, { ...(await this.#whole(live, recording)), segments: live.closed, track: trackOf(live.answers) });
     if (reason) say(reason);
+  }
+
+  /** The answer of all that was spoken; where it cannot be had the last one of the stream. */
+  async #whole(live, { blob }) {
+    const { bundle, version } = this.model;
+    const facts = { bundle, version, duration: live.seconds, speaker: live.options.speaker };
+    try {
+      const { answers } = await this.engine.predict(blob, live.options);
+      return { answer: answers[0], ...facts };
+    } catch {
+      return { answer: { likeliest: null, confidence: 0, probabilities: {}, ...live.answers.at(-1) }, ...facts };
+    }
   }
 
   draw() {

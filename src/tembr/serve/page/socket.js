@@ -10,6 +10,7 @@ const PATIENCE = 10_000; // ms without a word after which a connection counts as
 const BEAT = 2_000; // ms between pings
 const AHEAD = 1 << 20; // bytes handed to the browser and not sent yet
 const LONGEST = 8_000; // ms between two attempts
+const BUSY = new Set(["busy", "too_many", "stopping", "slow"]);
 const FATAL = new Set([1003, 1007, 1008, 1009]);
 
 export class ServerStream {
@@ -76,7 +77,7 @@ export class ServerStream {
     else if (message.type === "resumed") this.#resumed(message);
     else if (message.type === "event") this.#tell(message);
     else if (message.type === "pong") this.#forget(this.#base + Math.floor(message.seconds * this.rate));
-    else if (message.type === "finished") this.#end();
+    else if (message.type === "finished") this.#finished(message);
     else if (message.type === "error") this.#refused(message);
   }
 
@@ -107,18 +108,23 @@ export class ServerStream {
     this.hooks.event({ ...event, ...times });
   }
 
+  #finished({ seconds }) {
+    if (this.finishing) return this.#end();
+    this.#forget(this.#base + Math.floor(seconds * this.rate)); // the service stops: another session goes on
+    this.#session = null;
+  }
+
   #refused({ code, message }) {
-    if (this.#session && !this.#ready && !/key|auth|forbidden/.test(code)) {
-      this.#session = null; // it has expired: the next connection starts anew
-      this.socket.close();
-      return;
-    }
-    this.#fail(new EngineError(code, message, { status: /busy|full|limit/.test(code) ? 503 : 0 }));
+    const resuming = this.#session && !this.#ready;
+    if (this.#lostAt && BUSY.has(code)) return; // it closes, and is asked again
+    if (!resuming || code !== "session") return this.#fail(new EngineError(code, message, { status: BUSY.has(code) ? 503 : 0 }));
+    this.#session = null; // it has expired: the next connection starts anew
+    this.socket.close();
   }
 
   #dropped(code) {
-    const opened = this.#session !== null || this.#lostAt;
-    if (FATAL.has(code) && this.#session && this.#ready) return this.#fail(new EngineError("closed", `closed: ${code}`));
+    const opened = this.#ready || this.#lostAt;
+    if (FATAL.has(code) && this.#ready) return this.#fail(new EngineError("closed", `closed: ${code}`));
     if (!opened) return this.#fail(code === 1013 ? busy() : new EngineError("unreachable"));
     if (!this.#lostAt) this.hooks.state("lost");
     this.#lostAt ||= Date.now();

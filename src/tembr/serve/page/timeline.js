@@ -49,11 +49,11 @@ export class Timeline {
     const bar = element("span", { className: "bar" });
     bar.style.height = `${Math.round(100 * segment.confidence)}%`;
     dress(bar, segment.likeliest);
-    const tag = element("span", { className: "tag" }, what.label === "uncertain" ? "?" : letters(segment.likeliest, current()));
+    const tag = element("span", { className: "tag", "aria-hidden": "true" }, what.label === "uncertain" ? "?" : letters(segment.likeliest, current()));
     const button = element("button", { type: "button", tabIndex: index === this.focused ? 0 : -1 }, element("span", { className: "room" }, bar), tag);
     button.className = `segment${what.label === "uncertain" ? " uncertain" : ""}${segment.open ? " open" : ""}`;
-    button.setAttribute("aria-label", this.#name(segment, what));
-    button.title = button.getAttribute("aria-label");
+    button.title = this.#name(segment, what);
+    button.append(hidden(button.title));
     if (this.live) button.setAttribute("aria-disabled", "true");
     else button.addEventListener("click", () => this.#hear(index));
     return button;
@@ -94,8 +94,8 @@ export class Timeline {
 
   #row(segment) {
     const what = said(segment, this.threshold);
-    const button = element("button", { type: "button", className: "small" }, "▶");
-    button.setAttribute("aria-label", `${t("play")}: ${this.#name(segment, what)}`);
+    const mark = element("span", { "aria-hidden": "true" }, "▶");
+    const button = element("button", { type: "button", className: "small" }, mark, hidden(`${t("play")}: ${this.#name(segment, what)}`));
     button.addEventListener("click", () => this.play(segment));
     const time = `${clock(segment.start)} – ${clock(segment.end)}`;
     const emotion = what.label === "uncertain" ? what.brief : what.name;
@@ -103,3 +103,6 @@ export class Timeline {
     return element("tr", {}, element("td", {}, button), ...cells.map((text) => element("td", {}, text)));
   }
 }
+
+/** Text for screen readers alone. */
+const hidden = (text) => element("span", { className: "visually-hidden" }, text);
