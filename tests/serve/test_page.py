@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from tests.serve.page import Line, chromium, free_port, process
 
 import tembr
 from tembr.recognize import formats
-from tests.serve.page import Line, chromium, free_port, process
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -132,8 +132,11 @@ def test_a_file_is_answered_with_the_recognizers_own_segments(visit, recognizer)
 def test_what_is_drawn_is_the_recording(visit):
     page = visit()
     hear(page)
-    ink = """id => { const c = document.getElementById(id); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-        return new Set(Array.from({length: d.length / 4}, (_, i) => d.slice(4 * i, 4 * i + 4).join())).size }"""
+    ink = """id => {
+        const canvas = document.getElementById(id);
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(new Uint32Array(data.buffer)).size;
+    }"""
     assert {name: page.evaluate(ink, name) > 3 for name in ("waveform", "spectrogram", "probabilities")} == {
         "waveform": True,
         "spectrogram": True,
