@@ -75,6 +75,17 @@ def _logger_of_a_library():
     logger.propagate, logger.handlers[:] = True, []
 
 
+@pytest.fixture
+def no_media(monkeypatch):
+    """An installation without PyAV."""
+    from tembr.extensions import EXTENSIONS, MEDIA, UNREAD
+
+    monkeypatch.setitem(sys.modules, "av", None)
+    for module in ("tembr.recognize.folders", "tembr.corpora.filenames", "tembr.extensions"):
+        monkeypatch.setattr(f"{module}.EXTENSIONS", tuple(name for name in EXTENSIONS if name not in MEDIA))
+    monkeypatch.setattr("tembr.extensions.UNREAD", tuple(dict.fromkeys((*UNREAD, *MEDIA))))
+
+
 @pytest.fixture(scope="session")
 def corpora_dir() -> Path:
     """Folder with `nemo`, `ravdess`, `emodb` and `ased` in the publishers' layouts, or a skipped test.

@@ -123,6 +123,7 @@ RULES = {
     "path": PATH,
     "folder": PATH,
     "variant": optional(TEXT),
+    "provider": TEXT,
     "name": TEXT,
     "representation": TEXT,
     "representations": TEXTS,

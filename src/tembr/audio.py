@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import soxr
 
 from tembr.arguments import CHANNEL, RULES, checked, optional
 from tembr.errors import AudioError, ConfigError
+from tembr.media import Media
 from tembr.opening import UNREADABLE, name_of, open_recording, path_of, quiet, reason
 
 SAMPLE_RATE = 16_000
@@ -62,7 +64,7 @@ def read(
     end: float | None = None,
     channel: str | int = "mix",
 ) -> np.ndarray:
-    """Read WAV, FLAC, OGG/Opus or MP3 as mono float32 at `sample_rate`.
+    """Read WAV, FLAC, OGG/Opus, MP3, or with the extra `media` M4A and the like, as mono float32 at `sample_rate`.
 
     Args:
         source: a path, the bytes of a file, or a binary file object.
@@ -134,7 +136,7 @@ class Stream:
         number: of the channel taken, from 1; None where they are averaged.
         stored_rate: Hz, as stored.
         seconds: read so far.
-        claimed: seconds the header claims, of the part wanted.
+        claimed: seconds the header claims, of the part wanted; of a container an estimate, until the end is reached.
         clipped: samples at `FULL_SCALE` or above, as a share of those read.
         mixing: `Mixing` of the channels averaged; None where one is taken, or there is but one.
 
@@ -168,10 +170,16 @@ class Stream:
             raise AudioError(f"{self.name}: no channel {self.number}, it has {stored}; choose another, or mix")
         self.mixing = Mixing(stored) if self.number is None and stored > 1 else None
         rate = self.stored_rate = self._file.samplerate
-        last = self._file.frames if self._end is None else min(self._file.frames, round(self._end * rate))
-        self._left = max(0, last - round(self._start * rate))
-        self.claimed = self._left / rate
+        self.claimed = self._frames_up_to(self._file.frames) / rate
+        estimated = isinstance(self._file, Media)
+        self._left = self._frames_up_to(sys.maxsize if estimated else self._file.frames)
         return self
+
+    def _frames_up_to(self, length: int) -> int:
+        """Of the part wanted, in a recording of `length` frames."""
+        rate = self.stored_rate
+        last = length if self._end is None else min(length, round(self._end * rate))
+        return max(0, last - round(self._start * rate))
 
     def __exit__(self, *_) -> None:
         self._file.close()
@@ -189,6 +197,8 @@ class Stream:
         for block in self._mono_blocks():
             yield resampler.add(block)
         yield resampler.add(np.empty(0, np.float32), last=True)
+        if isinstance(self._file, Media):
+            self.claimed = self.seconds + (self._file.missing if self._end is None else 0)
 
     def _mono_blocks(self) -> Iterator[np.ndarray]:
         for samples in self._stored_blocks():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import soundfile
+
+from tembr.extras import how_to_install
 
 _FORMATS = {
     ".wav": "WAV",
@@ -29,14 +32,29 @@ _FORMATS = {
 }
 """libsndfile's name of what a usual extension stands for."""
 
-EXTENSIONS = tuple(name for name, form in _FORMATS.items() if form in soundfile.available_formats())
-"""Of recordings that this machine's libsndfile reads; in a folder all others are passed over."""
+MEDIA = (".m4a", ".mp4", ".m4b", ".aac", ".webm", ".weba", ".mka", ".mkv", ".mov", ".wma", ".amr", ".3gp", ".ac3")
+"""Of recordings that PyAV reads, which comes with the extra `media` (`tembr.media`)."""
 
-UNREAD = (
-    *(name for name in _FORMATS if name not in EXTENSIONS),
-    *(".m4a", ".mp4", ".m4b", ".aac", ".webm", ".weba", ".mka", ".mkv", ".mov", ".wma", ".amr", ".3gp", ".ac3", ".ape"),
+
+def reads_media() -> bool:
+    """Whether PyAV is installed."""
+    return find_spec("av") is not None
+
+
+EXTENSIONS = (
+    *(name for name, form in _FORMATS.items() if form in soundfile.available_formats()),
+    *(MEDIA if reads_media() else ()),
 )
-"""Of recordings that it does not read."""
+"""Of recordings that are read on this machine; in a folder all others are passed over."""
+
+UNREAD = tuple(name for name in (*_FORMATS, *MEDIA, ".ape") if name not in EXTENSIONS)
+"""Of recordings that are not."""
+
+
+def how_to_read(extension: str) -> str:
+    """What to do with a file of `UNREAD`."""
+    convert = f"ffmpeg -i NAME{extension} NAME.wav"
+    return f"{convert}; or read them as they are: {how_to_install('media')}" if extension in MEDIA else convert
 
 
 class Skipped:
@@ -60,7 +78,7 @@ class Skipped:
         if self._unread:
             kinds = ", ".join(f"{count} {extension}" for extension, count in sorted(self._unread.items()))
             kind = min(self._unread)
-            reasons.append(f"{kinds} (not read; convert them: ffmpeg -i NAME{kind} NAME.wav)")
+            reasons.append(f"{kinds} (not read; convert them: {how_to_read(kind)})")
         if self._links:
             reasons.append(f"{self._links} links to folders or to nothing (not followed; name the folder itself)")
         return f"{os.fspath(folder)}: left out {', and '.join(reasons)}" if reasons else ""

@@ -17,7 +17,8 @@ import soundfile
 
 from tembr.arguments import RATES
 from tembr.errors import AudioError
-from tembr.extensions import UNREAD
+from tembr.extensions import MEDIA, UNREAD, how_to_read, reads_media
+from tembr.media import Media
 
 UNREADABLE = (soundfile.LibsndfileError, RuntimeError, MemoryError, TypeError, ValueError, OSError)
 """What reading a damaged file can raise."""
@@ -26,7 +27,7 @@ _SPOOL = 1 << 24  # bytes of a pipe kept in memory before they go to a temporary
 _TAG = 10  # bytes of an ID3 tag's header, and of its footer
 
 
-def open_recording(source, name: str) -> soundfile.SoundFile | Samples:
+def open_recording(source, name: str) -> soundfile.SoundFile | Samples | Media:
     """Open a path, the bytes of a file, a binary file object, or `(samples, rate)`, called `name` in messages.
 
     Raises:
@@ -35,9 +36,7 @@ def open_recording(source, name: str) -> soundfile.SoundFile | Samples:
     if isinstance(source, tuple):
         return Samples(*_checked(source))
     try:
-        source = _openable(source, name)
-        with quiet:
-            file = soundfile.SoundFile(source)
+        file = _opened(_openable(source, name), name)
     except PermissionError as error:
         raise AudioError(f"{name}: no permission to read it; change its permissions or leave it out") from error
     except UNREADABLE as error:
@@ -49,10 +48,27 @@ def open_recording(source, name: str) -> soundfile.SoundFile | Samples:
     return file
 
 
+def _opened(source: str | bytes | BinaryIO, name: str) -> soundfile.SoundFile | Media:
+    """By libsndfile, or else by PyAV where it is installed; what libsndfile says counts where neither can."""
+    try:
+        with quiet:
+            return soundfile.SoundFile(source)
+    except UNREADABLE:
+        if not reads_media():
+            raise
+        try:
+            return Media(source, name)
+        except UNREADABLE:
+            pass
+        raise
+
+
 def _advice(name: str) -> str:
     extension = os.path.splitext(name)[1].lower()
-    if extension in UNREAD:
-        return f"{extension} is not read, convert it: ffmpeg -i NAME{extension} NAME.wav"
+    if extension in MEDIA and reads_media():
+        return f"the file is damaged or no {extension}; re-export it, or convert it: ffmpeg -i NAME{extension} NAME.wav"
+    if extension in (*MEDIA, *UNREAD):
+        return f"{extension} is not read, convert it: {how_to_read(extension)}"
     return "WAV, FLAC, OGG/Opus, MP3, AIFF, AU, CAF and W64 are read"
 
 

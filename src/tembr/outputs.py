@@ -79,6 +79,17 @@ def require_own_file(path: str | Path, kind: str, force: bool = False, inputs: t
         raise StoreError(f"{path}: not written by Tembr as {kind}; choose another --out, or replace it with --force")
 
 
+def require_absent(path: str | Path, force: bool = False) -> None:
+    """See that writing `path` loses nothing where people go on working in such files: it is absent or empty.
+
+    Raises:
+        StoreError: something is there.
+    """
+    path = Path(path)
+    if path.is_dir() or (not force and path.is_file() and path.stat().st_size):
+        raise StoreError(f"{path}: is there already; choose another --out, or replace it with --force")
+
+
 def require_own_files(folder: str | Path, kinds: Mapping[str, str], force: bool = False) -> None:
     """The same of every file of these names in a folder, which may hold whatever else.
 

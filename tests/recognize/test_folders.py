@@ -46,7 +46,7 @@ def test_a_folder_without_recordings_is_told_and_the_next_one_taken(find, tmp_pa
     assert failed.startswith(f"{tmp_path / 'a'}: no recordings in this folder; looked for .wav, ")
 
 
-def test_what_is_not_read_is_counted_in_one_line(find, tmp_path):
+def test_what_is_not_read_is_counted_in_one_line(find, tmp_path, no_media):
     _, _, (line,) = find("a.wav", "b.m4a", "c/d.M4A", "e.wma")
     assert line.startswith(f"{tmp_path}: left out 2 .m4a, 1 .wma (not read; convert them: ffmpeg")
 

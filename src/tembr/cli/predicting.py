@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
+from tembr.cli import annotating, resuming
 from tembr.errors import AudioError, TembrError
 from tembr.files import atomic_write
 from tembr.outputs import require_own_file
 from tembr.recognize import formats
+from tembr.recognize.annotations import ANNOTATIONS
 from tembr.recognize.batch import in_order
 from tembr.recognize.folders import recordings
 from tembr.recognize.prediction import Failure, check_confidence, threshold_of
@@ -26,15 +29,16 @@ class Request(NamedTuple):
 
     Attributes:
         paths: files, folders, or '-'.
-        form: 'text', 'json' or 'csv'.
+        form: one of `formats.FORMATS`.
         segments, check_speech, threads, min_confidence: as in `Recognizer`.
-        out: file for the answers; None is stdout.
+        out: file for the answers, of annotations a folder; None is stdout.
         recursive: folders of folders as well.
         quiet: no progress bar.
         adapt: recordings of the speaker, or the file of one; None is anybody.
         channel: as in `Recognizer.predict`.
         coverage: as in `Recognizer.predict`; None asks for no sets.
         force: `out` may be a file that Tembr did not write.
+        resume: go on with the answers that an earlier run left beside `out`.
     """
 
     paths: Sequence[str]
@@ -50,6 +54,19 @@ class Request(NamedTuple):
     channel: str | int = "mix"
     force: bool = False
     coverage: float | None = None
+    resume: bool = False
+
+
+class Sink(NamedTuple):
+    """Where answers go.
+
+    Attributes:
+        put: takes the number of a recording and what is written about it.
+        done: numbers of the recordings that need not be heard.
+    """
+
+    put: Callable[[int, str], None]
+    done: Set[int] = frozenset()
 
 
 def answer_all(request: Request, bundle: str | None = None, variant: str | None = None) -> int:
@@ -60,26 +77,29 @@ def answer_all(request: Request, bundle: str | None = None, variant: str | None 
             cannot adapt; AudioError, SpeakerError: nobody to adapt to; StoreError: the answers
             cannot be written, or would replace what Tembr did not write.
     """
-    if request.out is not None:
+    annotated = request.form in ANNOTATIONS
+    if request.out is not None and not annotated:
         require_own_file(request.out, "answers", request.force)
+    complaints = _Complaints()
+    files = list(recordings(request.paths, request.recursive, complaints, tell))
+    paths = annotating.places(files, request.form, request.out, request.force) if annotated else None
     recognizer = load(bundle, variant)
     check_confidence(request.min_confidence, recognizer.labels)
     threshold_of(recognizer.facts, request.coverage, request.adapt is not None)  # before anything is heard
     if request.adapt is not None:
         recognizer = _adapted(recognizer, request)
-    complaints = _Complaints()
-    files = list(recordings(request.paths, request.recursive, complaints, tell))
     threads = 1 if len(files) == 1 else request.threads
-    with _output(request.out) as out, _progress(request, len(files)) as advance:
-        sets = request.coverage is not None
-        out.write(formats.header(request.form, recognizer.labels, request.channel != "mix", sets))
-        for said in in_order(_work(recognizer, request), files, threads):
+    with _sink(request, recognizer, files, paths) as sink, _progress(request, len(files)) as advance:
+        for _ in sink.done:
             advance()
-            if isinstance(said, Failure):
-                complaints(said.file, said.error)
+        left = [number for number in range(len(files)) if number not in sink.done]
+        said = in_order(_work(recognizer, request), (files[number] for number in left), threads)
+        for number, answer in zip(left, said):
+            advance()
+            if isinstance(answer, Failure):
+                complaints(answer.file, answer.error)
             else:
-                out.write(said)
-                out.flush()
+                sink.put(number, answer)
     return complaints.count
 
 
@@ -102,8 +122,11 @@ def _work(recognizer: Recognizer, request: Request) -> Callable[[str], str | Fai
     def work(file: str) -> str | Failure:
         try:
             source = _stdin() if file == STDIN else file
+            along = {"min_confidence": request.min_confidence, "channel": request.channel}
+            if request.form in ANNOTATIONS:
+                return annotating.annotate(recognizer, source, file, request.form, **along)
             if request.segments:
-                found = recognizer.segments(source, min_confidence=request.min_confidence, channel=request.channel)
+                found = recognizer.segments(source, **along)
                 return formats.segments(request.form, file, [replace(segment, file=file) for segment in found])
             answer = recognizer.predict(
                 source,
@@ -135,6 +158,39 @@ class _Complaints:
     def __call__(self, file: str, error: TembrError) -> None:
         self.count += 1
         tell(str(error))
+
+
+@contextmanager
+def _sink(
+    request: Request, recognizer: Recognizer, files: Sequence[str], paths: Sequence[Path] | None
+) -> Iterator[Sink]:
+    if paths is not None:
+        yield Sink(annotating.write_to(paths))
+        return
+    sets = request.coverage is not None
+    header = formats.header(request.form, recognizer.labels, request.channel != "mix", sets)
+    if request.resume:
+        with resuming.journal(request.out, _circumstances(request, recognizer), files) as journal:
+            yield Sink(journal.put, journal.done)
+            with _output(request.out) as out:
+                out.write(header)
+                out.writelines(journal.said())
+            if not journal.finish():
+                tell(f"{resuming.place_of(request.out)} is kept: the same command tries again what failed")
+        return
+    with _output(request.out) as out:
+        out.write(header)
+
+        def put(_: int, said: str) -> None:
+            out.write(said)
+            out.flush()
+
+        yield Sink(put)
+
+
+def _circumstances(request: Request, recognizer: Recognizer) -> dict[str, object]:
+    options = ("form", "segments", "check_speech", "min_confidence", "coverage", "channel")
+    return resuming.circumstances(recognizer, **{name: getattr(request, name) for name in options})
 
 
 @contextmanager

@@ -45,7 +45,8 @@ def predict(
         str,
         typer.Option(
             click_type=Words("tembr.recognize.formats:FORMATS"),
-            help="text, json (one object a line for each recording) or csv.",
+            help="text, json (one object a line for each recording) or csv; with --segments also textgrid (Praat), eaf "
+            "(ELAN), audacity, rttm, vtt or srt: a file for each recording, in the folder --out.",
         ),
     ] = "text",
     segments: Annotated[bool, typer.Option("--segments", help="Emotions along the recording, with times.")] = False,
@@ -87,8 +88,20 @@ def predict(
         ),
     ] = "mix",
     threads: Threads = None,
-    out: Annotated[str | None, typer.Option(help="File for the answers instead of stdout.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="File for the answers instead of stdout; of annotations a folder.")
+    ] = None,
     force: Force = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep answers (csv or json) one by one in OUT.partial, beside --out, as they come. After a crash or a "
+            "kill the same command goes on from there: it hears what is left, what failed, and files that changed. "
+            "--out appears when all is heard, as without this option; then OUT.partial is removed, or kept where some "
+            "failed.",
+        ),
+    ] = False,
     recursive: Annotated[bool, typer.Option(help="Also recordings in folders of folders.")] = True,
     quiet: Quiet = False,
 ) -> None:
@@ -100,11 +113,17 @@ def predict(
 
     * `tembr predict examples/`
     * `tembr predict call.wav --segments --format json`
+    * `tembr predict calls/ --segments --format textgrid --out annotations/`
     """
     from tembr.cli.predicting import Request, answer_all
+    from tembr.recognize.annotations import ANNOTATIONS
 
+    if format in ANNOTATIONS and not segments:
+        raise click.UsageError(f"--format {format} is of segments; add --segments")
     if segments and coverage is not None:
         raise click.UsageError("--coverage is of whole recordings; leave --segments or --coverage out")
+    if resume:
+        _check_resumable(paths, format, out)
     request = Request(
         tuple(paths),
         format,
@@ -119,9 +138,19 @@ def predict(
         channel,
         force,
         coverage,
+        resume,
     )
     if answer_all(request, bundle, variant):
         raise typer.Exit(1)
+
+
+def _check_resumable(paths: list[str], format: str, out: str | None) -> None:
+    if out is None:
+        raise click.UsageError("--resume needs a file for the answers; name it with --out")
+    if format not in ("csv", "json"):
+        raise click.UsageError(f"--resume is for --format csv and json, not {format}")
+    if "-" in paths:
+        raise click.UsageError("--resume cannot hear stdin again; save it to a file first")
 
 
 @app.command()

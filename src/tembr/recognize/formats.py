@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 
 from tembr.emotions import UNCERTAIN, display_name
+from tembr.recognize.annotations import ANNOTATIONS
 from tembr.recognize.prediction import Prediction
 from tembr.tables import line
 
-FORMATS = ("text", "json", "csv")
+FORMATS = ("text", "json", "csv", *ANNOTATIONS)
+"""The first three of recordings and of segments, the others of segments alone, a file for each recording."""
 
 
 def header(form: str, labels: Sequence[str], channel: bool = False, sets: bool = False) -> str:
@@ -44,10 +46,11 @@ def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
     if not found:
         return f"{_plain(file)}  -  no_speech: no voice found\n"
     warnings = dict.fromkeys("  ".join(["", *_channel(s), warning]) for s in found for warning in s.warnings)
-    return "\n".join([_plain(file), *map(_segment, found), *warnings]) + "\n"
+    return "\n".join([_plain(file), *map(segment, found), *warnings]) + "\n"
 
 
-def _segment(s: Prediction) -> str:
+def segment(s: Prediction) -> str:
+    """A line of text about one segment, without a line feed."""
     return "  ".join(["", f"{_clock(s.start)} – {_clock(s.end)}", *_channel(s), _said(s)])
 
 

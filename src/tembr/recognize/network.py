@@ -14,6 +14,7 @@ import numpy as np
 
 from tembr.bundle import BundleError, Facts, complaints, locate, read_facts
 from tembr.errors import AudioError
+from tembr.recognize.providers import chosen
 
 DEFAULT = Path(__file__).parents[1] / "pretrained" / "default"
 """The bundle inside the package."""
@@ -39,6 +40,7 @@ class Network:
         folder: the bundle; None is the default one inside the package.
         variant: path of an ONNX file in it, or that file's name without extension; None is the bundle's default.
         threads: that one answer may use.
+        provider: that runs the network, as in `tembr.recognize.providers.PROVIDERS`.
 
     Attributes:
         facts: what `bundle.json` says.
@@ -46,12 +48,20 @@ class Network:
         session: `onnxruntime.InferenceSession`.
         window: samples the graph cuts or pads a waveform to.
         given: inputs that every run gets beside the waveform, by name.
+        provider: as given.
 
     Raises:
+        ConfigError: this installation lacks the provider.
         BundleError: not a bundle, altered, of features instead of waveforms, or not what its facts say.
     """
 
-    def __init__(self, folder: str | Path | None = None, variant: str | None = None, threads: int = 1):
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        variant: str | None = None,
+        threads: int = 1,
+        provider: str = "cpu",
+    ):
         self.folder = Path(folder) if folder is not None else DEFAULT
         if folder is None and not self.folder.is_dir():
             raise BundleError("this installation has no default bundle; name one with --bundle or tembr.load(path)")
@@ -59,11 +69,12 @@ class Network:
         _refuse(self.folder, self.facts)
         self.variant = _choose(self.folder, self.facts, variant)
         content = _content(self.folder, self.variant, None if folder is None else self.facts)
-        self.session = open_session(content, f"{self.folder / self.variant}", threads)
+        self.window, self.provider = round(self.facts.window * self.facts.sample_rate), provider
+        providers = chosen(provider, round(SHORTEST * self.facts.sample_rate), self.window)
+        self.session = open_session(content, f"{self.folder / self.variant}", threads, providers)
         wrong = disagreements(self.session, self.facts) or contradictions(self.session, self.facts)
         if wrong:
             raise BundleError(f"{self.folder / self.variant}: {wrong[0]}; export the bundle again")
-        self.window = round(self.facts.window * self.facts.sample_rate)
         self.given: Mapping[str, np.ndarray] = {}
 
     def with_inputs(self, given: Mapping[str, np.ndarray]) -> Network:
@@ -71,6 +82,10 @@ class Network:
         other = copy(self)
         other.given = dict(given)
         return other
+
+    def samples_heard(self, window: float) -> int:
+        """Samples of a window of so many seconds, at most those of its own."""
+        return min(self.window, round(window * self.facts.sample_rate))
 
     def require_adaptable(self) -> None:
         """See whether it can be adapted to a speaker.
@@ -136,8 +151,11 @@ def run(
         raise BundleError(f"the network failed ({_first_line(error)}); check it with `tembr verify`") from error
 
 
-def open_session(content: bytes, name: str, threads: int = 1):
+def open_session(content: bytes, name: str, threads: int = 1, providers: Sequence = ("CPUExecutionProvider",)):
     """An `InferenceSession` on the content of an ONNX file.
+
+    Args:
+        providers: as ONNX Runtime takes them.
 
     Raises:
         BundleError: not ONNX, or with weights outside the file, which could be any file of this machine.
@@ -152,7 +170,7 @@ def open_session(content: bytes, name: str, threads: int = 1):
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=list(providers))
     except Exception as error:  # ONNX Runtime has its own hierarchy
         raise BundleError(f"{name}: not a usable ONNX file ({_first_line(error)}); export the bundle again") from error
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tembr.arguments import RULES, checked
+from tembr.audio import Stream
 from tembr.bundle import BundleError, Facts
 from tembr.emotions import POLISH, UNCERTAIN
 from tembr.errors import ConfigError, TembrError
 from tembr.evaluate.conformal import prediction_sets, threshold_at
+from tembr.recognize.quality import UNANSWERABLE
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,32 @@ class Prediction:
             **({"possible": list(self.possible)} if self.possible else {}),
             "warnings": list(self.warnings),
         }
+
+
+def prediction_of(
+    labels: Sequence[str],
+    posteriors: np.ndarray,
+    start: float,
+    end: float,
+    warnings: tuple[str, ...],
+    stream: Stream,
+    label: int | None = None,
+) -> Prediction:
+    """What posteriors `(labels,)` of a part of a stream come to, unless a warning says that nothing can be told.
+
+    Args:
+        start, end: of the part, seconds.
+        label: index of the emotion; None is the likeliest.
+    """
+    file, channel = stream.path, stream.number
+    if UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:
+        even = dict.fromkeys(labels, 1 / len(labels))
+        return Prediction(None, 0.0, even, start, end, warnings, file, channel=channel)
+    label = int(posteriors.argmax()) if label is None else label
+    name, confidence = labels[label], float(posteriors[label])
+    return Prediction(
+        name, confidence, dict(zip(labels, posteriors.tolist())), start, end, warnings, file, name, channel
+    )
 
 
 @dataclass(frozen=True)

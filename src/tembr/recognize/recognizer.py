@@ -19,7 +19,7 @@ from tembr.recognize import quality
 from tembr.recognize.adaptation import adapt, log
 from tembr.recognize.batch import in_order
 from tembr.recognize.network import Network
-from tembr.recognize.prediction import Failure, Prediction, check_confidence, threshold_of
+from tembr.recognize.prediction import Failure, Prediction, check_confidence, prediction_of, threshold_of
 from tembr.recognize.speaker import Speaker
 from tembr.recognize.speech import Speech
 from tembr.recognize.windows import outspoken, windows
@@ -42,6 +42,7 @@ def load(
     variant: str | None = None,
     threads: int = 1,
     speaker: Speaker | str | Path | None = None,
+    provider: str = "cpu",
 ) -> Recognizer:
     """Open a bundle.
 
@@ -50,13 +51,14 @@ def load(
         variant: path of one of its ONNX files ('quantized/…onnx') or its name; None is what the bundle prefers.
         threads: cores one answer may use; many recordings are spread over cores by `predict_batch` anyway.
         speaker: whom to hear, as for `Recognizer.for_speaker`; None is anybody.
+        provider: that runs the network: cpu, cuda, tensorrt, openvino or coreml, where ONNX Runtime has it.
 
     Raises:
         BundleError: not a bundle, altered, or not made for waveforms; with a speaker: it cannot adapt.
         SpeakerError: the speaker's file is damaged, or of another bundle.
         ConfigError: an argument is not what it may be.
     """
-    recognizer = Recognizer(Network(path, variant, threads))
+    recognizer = Recognizer(Network(path, variant, threads, provider))
     return recognizer if speaker is None else recognizer.for_speaker(speaker)
 
 
@@ -178,7 +180,7 @@ class Recognizer:
             posteriors = self._mean(speech.search(cut) if check_speech else cut, stream.name)
         found = speech.found or not check_speech
         warnings = quality.warnings(stream, meter.sound, found)
-        return self.told(posteriors, start, start + stream.seconds, warnings, stream), posteriors
+        return prediction_of(self.labels, posteriors, start, start + stream.seconds, warnings, stream), posteriors
 
     @checked()
     def predict_iter(
@@ -265,7 +267,7 @@ class Recognizer:
             AudioError, ConfigError: as `predict`.
         """
         check_confidence(min_confidence, self.labels)
-        steps = {"hop": round(hop * self.facts.sample_rate), "window": self.samples_heard(window)}
+        steps = {"hop": round(hop * self.facts.sample_rate), "window": self.network.samples_heard(window)}
         along = partial(self._along, **steps, speech_only=speech_only, smoothing=smoothing)
         found = chain(*_each(source, along)) if channel == "each" else along(source, channel)
         return [answer.held_to(min_confidence) for answer in sorted(found, key=attrgetter("start"))]
@@ -284,8 +286,9 @@ class Recognizer:
         warnings = quality.damage(stream)
         if not found and any(warning.startswith("cancelled") for warning in warnings):
             log.warning("%s: %s", stream.name, warnings[-1])
-        return [self.told(s.posteriors, s.start, s.end, warnings, stream, s.label) for s in found]
+        return [prediction_of(self.labels, s.posteriors, s.start, s.end, warnings, stream, s.label) for s in found]
 
+    @checked(channel=CHANNEL)
     def stream(
         self,
         sample_rate: int,
@@ -315,7 +318,7 @@ class Recognizer:
         from tembr.recognize.stream import LiveStream
 
         return LiveStream(
-            self,
+            self.network,
             sample_rate,
             hop=hop,
             min_confidence=min_confidence,
@@ -326,10 +329,6 @@ class Recognizer:
             channel=channel,
         )
 
-    def samples_heard(self, window: float) -> int:
-        """Samples that a window of so many seconds has, at most those of the bundle's own."""
-        return min(self._window, round(window * self.facts.sample_rate))
-
     @property
     def _steps(self) -> tuple[int, int]:
         return self._window, self._window // 2
@@ -337,17 +336,6 @@ class Recognizer:
     def _mean(self, cut: Iterable[tuple[int, np.ndarray]], name: str) -> np.ndarray:
         """Mean posteriors of the windows that are not faint; the first is always heard."""
         return outspoken(cut, partial(self.network.posteriors, name=name)).mean(axis=0)
-
-    def told(self, posteriors, start, end, warnings, stream, label: int | None = None) -> Prediction:
-        """The answer that posteriors `(labels,)` of `stream` from `start` to `end` seconds come to."""
-        file, channel = stream.path, stream.number
-        if quality.UNANSWERABLE & {warning.partition(":")[0] for warning in warnings}:
-            even = dict.fromkeys(self.labels, 1 / len(self.labels))
-            return Prediction(None, 0.0, even, start, end, warnings, file, channel=channel)
-        label = int(posteriors.argmax()) if label is None else label
-        name, confidence = self.labels[label], float(posteriors[label])
-        probabilities = dict(zip(self.labels, posteriors.tolist()))
-        return Prediction(name, confidence, probabilities, start, end, warnings, file, name, channel)
 
 
 def _each(source, answer: Callable[..., T]) -> list[T]:

@@ -111,8 +111,11 @@ class Speaker:
         Raises:
             StoreError: it cannot be written there.
         """
-        content = {"format": FORMAT, "kind": "tembr speaker"} | asdict(self)
-        write_bytes(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+        write_bytes(path, (json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n").encode())
+
+    def as_dict(self) -> dict:
+        """What the file holds, ready for `json.dumps`; `parse` takes it back."""
+        return {"format": FORMAT, "kind": "tembr speaker"} | asdict(self)
 
     @classmethod
     def load(cls, path: str | Path) -> Speaker:
@@ -121,17 +124,27 @@ class Speaker:
         Raises:
             SpeakerError: it cannot be read, is no such file, or has values out of range.
         """
-        content = _read(path)
         try:
-            origin = Origin(**content["origin"])
-            offset = _numbers(content["offset"])
-            places = {name: _rows(content.get(name, [])) for name in ("means", "precisions")}
-            return cls(content["name"], origin, content["recordings"], offset, **places)
+            with open(path, "rb") as file:
+                content = file.read(LARGEST_FILE + 1)
+        except OSError as error:
+            raise SpeakerError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        return cls.parse(content, str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, name: str = "the speaker given") -> Speaker:
+        """The same of the content of a file, called `name` in messages; raises as `load`."""
+        read = _read(content, name)
+        try:
+            origin = Origin(**read["origin"])
+            offset = _numbers(read["offset"])
+            places = {each: _rows(read.get(each, [])) for each in ("means", "precisions")}
+            return cls(read["name"], origin, read["recordings"], offset, **places)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             why = f"{error.args[0]} is missing" if isinstance(error, KeyError) else "values of the wrong kind"
-            raise SpeakerError(f"{path}: not a speaker's file ({why}); write one with `tembr adapt`") from error
+            raise SpeakerError(f"{name}: not a speaker's file ({why}); write one with `tembr adapt`") from error
         except SpeakerError as error:
-            raise SpeakerError(f"{path}: {error}") from error
+            raise SpeakerError(f"{name}: {error}") from error
 
 
 def plain(name: str) -> str:
@@ -161,20 +174,16 @@ def _complaints(speaker: Speaker) -> list[str]:
     return wrong
 
 
-def _read(path: str | Path) -> dict:
+def _read(content: bytes, name: str) -> dict:
+    if len(content) > LARGEST_FILE:
+        raise SpeakerError(f"{name}: larger than any speaker's file; name one that `tembr adapt` wrote")
     try:
-        with open(path, "rb") as file:
-            text = file.read(LARGEST_FILE + 1)
-        if len(text) > LARGEST_FILE:
-            raise SpeakerError(f"{path}: larger than any speaker's file; name one that `tembr adapt` wrote")
-        content = json.loads(text.decode("utf-8"))
-    except OSError as error:
-        raise SpeakerError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        read = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise SpeakerError(f"{path}: not a speaker's file (no JSON); write one with `tembr adapt`") from error
-    if not isinstance(content, dict) or (content.get("kind"), content.get("format")) != ("tembr speaker", FORMAT):
-        raise SpeakerError(f"{path}: not a speaker's file of format {FORMAT}; write one with `tembr adapt`")
-    return content
+        raise SpeakerError(f"{name}: not a speaker's file (no JSON); write one with `tembr adapt`") from error
+    if not isinstance(read, dict) or (read.get("kind"), read.get("format")) != ("tembr speaker", FORMAT):
+        raise SpeakerError(f"{name}: not a speaker's file of format {FORMAT}; write one with `tembr adapt`")
+    return read
 
 
 def _rows(values: object) -> tuple[tuple[float, ...], ...]:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from tembr import audio
-from tembr.arguments import CHANNEL, checked, of_kind
 from tembr.errors import ConfigError
 from tembr.recognize import quality
-from tembr.recognize.prediction import Prediction, check_confidence
+from tembr.recognize.network import Network
+from tembr.recognize.prediction import Prediction, check_confidence, prediction_of
 from tembr.recognize.segments import Heard, Hearing, Opened, Segment, Segmenter
 from tembr.recognize.voice import Cutter, Voice
-
-if TYPE_CHECKING:
-    from tembr.recognize.recognizer import Recognizer
 
 BLOCK = 0.032
 """Seconds that are worked on at a time, whatever is pushed: the answers do not depend on the blocks pushed."""
@@ -59,17 +56,16 @@ class LiveStream:
     """Samples in, events out; what `Recognizer.stream` opens. For one thread at a time.
 
     Args:
-        recognizer: whose answers are given, adapted to a speaker or not.
+        network: whose answers are given, adapted to a speaker or not.
         sample_rate, hop, min_confidence, speech_only, smoothing, window, lag, channel: as of `Recognizer.stream`.
 
     Raises:
         ConfigError: an argument is out of range.
     """
 
-    @checked(recognizer=of_kind(object), channel=CHANNEL)
     def __init__(
         self,
-        recognizer: Recognizer,
+        network: Network,
         sample_rate: int,
         *,
         hop: float,
@@ -80,15 +76,15 @@ class LiveStream:
         lag: float,
         channel: str | int,
     ):
-        check_confidence(min_confidence, recognizer.labels)
-        self._recognizer, self._pushed_rate, self._channel = recognizer, sample_rate, channel
-        self._hop, self._window, self._lag = hop, recognizer.samples_heard(window), lag
+        check_confidence(min_confidence, network.facts.labels)
+        self._network, self._pushed_rate, self._channel = network, sample_rate, channel
+        self._hop, self._window, self._lag = hop, network.samples_heard(window), lag
         self._min_confidence, self._speech_only, self._smoothing = min_confidence, speech_only, smoothing
         self.reset()
 
     def reset(self) -> None:
         """Forget all that was heard and begin anew at 0 seconds."""
-        rate, network = self._recognizer.facts.sample_rate, self._recognizer.network
+        rate, network = self._rate, self._network
         hop = max(1, round(self._hop * rate))
         self._resampler = audio.Resampler(self._pushed_rate, rate)
         self._cutter = Cutter(Voice(rate), rate) if self._speech_only else None
@@ -98,6 +94,11 @@ class LiveStream:
         self._waiting: list[np.ndarray] = []  # pushed and not worked on, less than a block
         self._early = FIRST  # seconds of an incomplete window from which the next answer is given
         self._finished = False
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the samples pushed."""
+        return self._pushed_rate
 
     @property
     def seconds(self) -> float:
@@ -159,7 +160,7 @@ class LiveStream:
 
     @property
     def _rate(self) -> int:
-        return self._recognizer.facts.sample_rate
+        return self._network.facts.sample_rate
 
     def _early_answer(self) -> Iterator[Event]:
         """Of the first seconds of a stretch, while they do not fill a window."""
@@ -182,7 +183,9 @@ class LiveStream:
 
     def _event(self, kind: str, posteriors: np.ndarray, start: float, end: float, label: int | None = None) -> Event:
         pushed = self._pushed
-        answer = self._recognizer.told(posteriors, start, end, quality.damage(pushed), pushed, label)
+        answer = prediction_of(
+            self._network.facts.labels, posteriors, start, end, quality.damage(pushed), pushed, label
+        )
         return Event(kind, pushed.seconds, answer.held_to(self._min_confidence))
 
 

@@ -1,0 +1,62 @@
+"""What `tembr serve` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from tembr.cli.predicting import tell
+from tembr.recognize.recognizer import load
+from tembr.serve.keys import new_key, read_keys
+from tembr.serve.settings import Limits, ServiceSettings
+
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def print_key() -> None:
+    """A new key, and the line for the file of keys."""
+    key, hashed = new_key()
+    click.echo(f"key for the client, shown only now: {key}\nline for the file of keys: {hashed}")
+
+
+def print_limits() -> None:
+    """Every limit and what it is by default."""
+    for name, value in Limits().model_dump().items():
+        click.echo(f"{name}={value:g}")
+
+
+def settings_of(host: str, port: int, threads: int | None, keys: Path | None, changes: list[str]) -> ServiceSettings:
+    """Settings of what was said on the command line.
+
+    Args:
+        changes: of limits, NAME=NUMBER.
+
+    Raises:
+        ConfigError: keys that are none. click.UsageError: a limit that is none.
+    """
+    pairs = dict(change.partition("=")[::2] for change in changes)
+    try:
+        limits = Limits.model_validate(pairs)
+    except ValidationError as error:
+        worst = error.errors()[0]
+        name = ".".join(map(str, worst["loc"]))
+        raise click.UsageError(f"--limit {name}: {worst['msg']}; --limits lists them") from error
+    given = {"threads": threads} if threads else {}
+    return ServiceSettings(host=host, port=port, keys=read_keys(keys), limits=limits, **given)
+
+
+def run(settings: ServiceSettings, bundle: str | None, variant: str | None, provider: str) -> None:
+    """Load the bundle, say where it is served, and serve it.
+
+    Raises:
+        TembrError: as `load`. OSError: the address cannot be listened on.
+    """
+    from tembr.serve.run import serve
+
+    recognizer = load(bundle, variant, provider=provider)
+    if settings.host not in LOCAL and not settings.keys:
+        tell("anybody who reaches this address is let in; --keys asks for a key, a proxy in front can encrypt")
+    facts = recognizer.facts
+    serve(recognizer, settings, lambda port: tell(f"{facts.name} {facts.version} at http://{settings.host}:{port}"))

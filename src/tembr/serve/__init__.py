@@ -1,0 +1,1 @@
+"""A service for programs and browsers: HTTP, WebSocket, the page."""

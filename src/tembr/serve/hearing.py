@@ -1,0 +1,99 @@
+"""The work of a service on recordings, in threads, as many at once as there are cores for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from tembr import audio
+from tembr.adaptation.fitting import FEW
+from tembr.recognize.adaptation import few, learn
+from tembr.recognize.prediction import Prediction
+from tembr.recognize.recognizer import Recognizer
+from tembr.recognize.speaker import Speaker
+from tembr.serve.bodies import Body
+from tembr.serve.errors import Refusal
+from tembr.serve.settings import Limits, ServiceSettings
+
+T = TypeVar("T")
+
+
+class Hearing:
+    """One recognizer, and who waits for it.
+
+    Args:
+        recognizer: that hears anybody.
+        settings: of the service.
+    """
+
+    def __init__(self, recognizer: Recognizer, settings: ServiceSettings):
+        self.recognizer, self._limits = recognizer, settings.limits
+        self._cores = CapacityLimiter(settings.threads)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """`work()` in a thread, once one is free.
+
+        Raises:
+            Refusal: it took too long; what runs goes on to its end, and nobody gets it.
+        """
+        try:
+            with anyio.fail_after(self._limits.timeout):
+                return await to_thread.run_sync(work, limiter=self._cores, abandon_on_cancel=True)
+        except TimeoutError as error:
+            raise Refusal(503, "slow", f"no answer within {self._limits.timeout:g} s; try again", 5) from error
+
+    def of(self, speaker: Speaker | None) -> Recognizer:
+        """The recognizer of a speaker, or of anybody."""
+        return self.recognizer if speaker is None else self.recognizer.for_speaker(speaker)
+
+    async def predict(self, body: Body, **options) -> list[Prediction]:
+        """Answers of a recording: one, or one a channel; options as of `Recognizer.predict`."""
+
+        def work() -> list[Prediction]:
+            check_length(body.recordings[0], self._limits)
+            found = self.of(body.speaker).predict(body.recordings[0], **options)
+            return found if isinstance(found, list) else [found]
+
+        return await self.run(work)
+
+    async def segments(self, body: Body, **options) -> tuple[float, list[Prediction]]:
+        """Seconds of a recording, and its segments; options as of `Recognizer.segments`."""
+
+        def work() -> tuple[float, list[Prediction]]:
+            seconds = check_length(body.recordings[0], self._limits)
+            return seconds, self.of(body.speaker).segments(body.recordings[0], **options)
+
+        return await self.run(work)
+
+    async def enrol(self, body: Body) -> tuple[Speaker, list[str]]:
+        """A speaker learnt from recordings, and what is said to that."""
+
+        def work() -> tuple[Speaker, list[str]]:
+            left = self._limits.max_seconds
+            for recording in body.recordings:
+                left -= check_length(recording, self._limits, left)
+            rate, failures = self.recognizer.facts.sample_rate, []
+            opened = [lambda one=one: audio.Stream(one, rate) for one in body.recordings]
+            speaker = learn(self.recognizer.network, opened, body.name, 1, failures)
+            said = [f"left out: {error}" for error in failures]
+            return speaker, [*said, *([few(speaker.recordings)] if speaker.recordings < FEW else [])]
+
+        return await self.run(work)
+
+
+def check_length(recording: bytes, limits: Limits, left: float | None = None) -> float:
+    """Seconds of a recording.
+
+    Args:
+        left: seconds that may still be taken; None is all that the limits allow.
+
+    Raises:
+        Refusal: it is too long. AudioError: it cannot be read.
+    """
+    seconds = audio.inspect(recording).duration
+    if seconds > (limits.max_seconds if left is None else left):
+        raise Refusal(413, "too_long", f"more than {limits.max_seconds:g} s of audio; send it in parts")
+    return seconds

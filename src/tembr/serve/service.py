@@ -1,0 +1,87 @@
+"""A service as its routes see it: what it hears with, who is let in, what is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from tembr.serve.admission import Admission
+from tembr.serve.errors import Refusal
+from tembr.serve.hearing import Hearing
+from tembr.serve.keys import client_of
+from tembr.serve.metrics import Metrics
+from tembr.serve.sessions import Sessions
+from tembr.serve.settings import Limits, ServiceSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """Everything of one service that lives as long as it does.
+
+    Attributes:
+        settings: of it.
+        hearing: the recognizer and its threads.
+        admission: who is let in.
+        sessions: the streams.
+        metrics: what is counted.
+    """
+
+    settings: ServiceSettings
+    hearing: Hearing
+    admission: Admission
+    sessions: Sessions
+    metrics: Metrics
+
+    @property
+    def limits(self) -> Limits:
+        return self.settings.limits
+
+    @property
+    def name(self) -> dict[str, str]:
+        """Bundle and version, as every answer says them."""
+        facts = self.hearing.recognizer.facts
+        return {"bundle": facts.name, "version": str(facts.version)}
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service that a request or a socket came to."""
+    return connection.app.state.service
+
+
+def client(connection: HTTPConnection) -> str:
+    """Who asks: a key's hash, or where no keys are asked for the address.
+
+    Raises:
+        Refusal: the key is missing or unknown, or a page of another origin asks.
+    """
+    check_origin(connection)
+    return known_client(connection, bearer(connection))
+
+
+def known_client(connection: HTTPConnection, key: str) -> str:
+    """The same for a key that came by another way."""
+    keys = service_of(connection).settings.keys
+    if not keys:
+        return connection.client.host if connection.client else ""
+    found = client_of(key, keys)
+    if found is None:
+        raise Refusal(401, "key", "an API key is needed; send it as Authorization: Bearer KEY")
+    return found
+
+
+def bearer(connection: HTTPConnection) -> str:
+    """The key in the header, '' where there is none."""
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def check_origin(connection: HTTPConnection) -> None:
+    """Refuse pages of other origins: a browser would let them use a service on this machine.
+
+    Raises:
+        Refusal: the header Origin names another host.
+    """
+    origin = connection.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != connection.headers.get("host"):
+        raise Refusal(403, "origin", "asked by a page of another origin; use the page of this service")

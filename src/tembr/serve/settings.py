@@ -1,0 +1,56 @@
+"""What a service may be asked for, and how much of it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tembr.recognize.batch import cores
+
+
+class Limits(BaseModel):
+    """How much one service takes on; beyond that it refuses with 413, 429 or 503 and says when to come back.
+
+    Attributes:
+        max_bytes: of a request's body.
+        max_seconds: of a recording, as it says itself; none is read further.
+        max_files: of an enrolment.
+        max_requests: under way at once, waiting ones too.
+        max_requests_per_client: the same of one client, which is a key, or an address where there are no keys.
+        max_streams: at once, those that may still be resumed too.
+        timeout: seconds from a request's first byte to its answer.
+        session_seconds: a stream lives after its socket.
+        idle_seconds: without a message, after which a stream is given up.
+        send_seconds: within which a client takes an event, before its socket is given up.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_bytes: int = Field(64 << 20, ge=1_000)
+    max_seconds: float = Field(600.0, gt=0)
+    max_files: int = Field(200, ge=1)
+    max_requests: int = Field(32, ge=1)
+    max_requests_per_client: int = Field(16, ge=1)
+    max_streams: int = Field(32, ge=0)
+    timeout: float = Field(60.0, gt=0)
+    session_seconds: float = Field(60.0, ge=0)
+    idle_seconds: float = Field(60.0, gt=0)
+    send_seconds: float = Field(10.0, gt=0)
+
+
+class ServiceSettings(BaseModel):
+    """Settings of a service.
+
+    Attributes:
+        host, port: where it listens.
+        threads: recordings heard at once; by default one for each core.
+        keys: SHA-256 of the API keys that are let in, hexadecimal; none lets anybody in.
+        limits: how much it takes on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    threads: int = Field(default_factory=cores, ge=1)
+    keys: tuple[str, ...] = ()
+    limits: Limits = Limits()

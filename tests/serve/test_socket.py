@@ -1,0 +1,226 @@
+"""Live speech over a real socket: the recognizer's events, resumed after a drop; faults of clients."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tests.recognize.fake_bundle import RATE
+from tests.serve.conftest import running
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tembr.recognize import load
+from tembr.serve.protocol import decoded
+
+START = {"type": "start", "sample_rate": RATE, "encoding": "f32le"}
+
+
+@pytest.fixture(scope="module")
+def expected(waveform) -> list[dict]:
+    """Events as the recognizer gives them."""
+    stream = load().stream(RATE)
+    return [json.loads(json.dumps(event.as_dict())) for event in [*stream.push(waveform), *stream.finish()]]
+
+
+def said(socket, **message) -> dict:
+    socket.send(json.dumps(message))
+    return json.loads(socket.recv())
+
+
+def events(socket) -> list[dict]:
+    """All that comes until the socket is closed."""
+    found = []
+    try:
+        while True:
+            found.append(json.loads(socket.recv(timeout=60)))
+    except ConnectionClosed:
+        return found
+
+
+def plain(messages: list[dict]) -> list[dict]:
+    assert [message["n"] for message in messages] == list(range(1, len(messages) + 1))
+    return [{name: value for name, value in message.items() if name not in ("type", "n")} for message in messages]
+
+
+def send(socket, waveform: np.ndarray, size: int = 1_600) -> None:
+    for first in range(0, len(waveform), size):
+        socket.send(waveform[first : first + size].tobytes())
+
+
+def test_events_are_the_recognizers(service, waveform, expected):
+    with connect(service.socket) as socket:
+        started = said(socket, **START)
+        assert started["type"] == "started" and started["labels"][0] == "anger"
+        send(socket, waveform, 999)
+        socket.send('{"type": "finish"}')
+        *told, finished = events(socket)
+    assert plain(told) == expected and finished == {"type": "finished", "seconds": pytest.approx(19.84)}
+    assert socket.close_code == 1000
+
+
+def test_a_stream_goes_on_after_its_socket_was_lost(service, waveform, expected):
+    with connect(service.socket) as socket:
+        session = said(socket, **START)["session"]
+        send(socket, waveform[: 12 * RATE])
+        socket.send('{"type": "ping"}')
+        before = []
+        while (message := json.loads(socket.recv()))["type"] != "pong":
+            before.append(message)
+        socket.socket.close()  # as a network does: without a word
+    received = len(before) - 2
+    with connect(service.socket) as socket:
+        resumed = said(socket, type="resume", session=session, received=received)
+        assert resumed["samples"] == 12 * RATE and resumed["received"] == received
+        send(socket, waveform[resumed["samples"] :])
+        socket.send('{"type": "finish"}')
+        *after, _ = events(socket)
+    assert after[:2] == before[received:] and plain(before[:received] + after) == expected
+
+
+def test_a_client_that_comes_back_takes_over_from_a_socket_that_is_still_there(service, waveform):
+    with connect(service.socket) as old, connect(service.socket) as new:
+        session = said(old, **START)["session"]
+        send(old, waveform[:RATE])
+        assert said(new, type="resume", session=session)["type"] == "resumed"
+        events(old)
+        assert old.close_code == 4000
+        new.send('{"type": "ping"}')
+        assert events_until(new, "pong")
+
+
+def events_until(socket, kind: str) -> bool:
+    while True:
+        if json.loads(socket.recv(timeout=30))["type"] == kind:
+            return True
+
+
+@pytest.mark.parametrize("encoding", ["s16le", "mulaw"])
+def test_other_encodings_and_channels_are_heard_alike(service, waveform, expected, encoding):
+    coded = (waveform * 32_767).astype(np.int16) if encoding == "s16le" else mu_law(waveform)
+    with connect(service.socket) as socket:
+        said(socket, **START | {"encoding": encoding, "channels": 2})
+        send(socket, np.repeat(coded, 2).reshape(-1, 2))
+        socket.send('{"type": "finish"}')
+        *told, _ = events(socket)
+    closed = [[e["start"] for e in found if e["event"] == "closed"] for found in (told, expected)]
+    assert len(closed[0]) >= 3 and closed[0][0] == pytest.approx(closed[1][0], abs=0.3)
+
+
+def mu_law(waveform: np.ndarray) -> np.ndarray:
+    """The code whose value is nearest, `(samples,)` uint8."""
+    values = decoded("mulaw", 1, bytes(range(256)))[:, 0]
+    return np.abs(waveform[:, None] - values).argmin(axis=1).astype(np.uint8)
+
+
+def test_mu_law_is_that_of_the_telephone():
+    import soundfile
+
+    codes = bytes(range(256))
+    header = b".snd" + b"".join(number.to_bytes(4, "big") for number in (24, 256, 1, 8_000, 1))
+    from io import BytesIO
+
+    theirs, _ = soundfile.read(BytesIO(header + codes), dtype="float32")
+    np.testing.assert_array_equal(decoded("mulaw", 1, codes)[:, 0], theirs)
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        ("no json", "protocol"),
+        ('{"type": "begin"}', "protocol"),
+        ('{"type": "start"}', "protocol"),
+        ('{"type": "start", "sample_rate": 1}', "protocol"),
+        ('{"type": "start", "sample_rate": 16000, "hop": 1e999}', "protocol"),
+        ('{"type": "start", "sample_rate": 16000, "hop": NaN}', "protocol"),
+        ('{"type": "start", "sample_rate": 16000, "speaker": {}}', "speaker"),
+        ('{"type": "start", "sample_rate": 16000, "path": "/etc"}', "protocol"),
+        ('{"type": "resume", "session": "none"}', "session"),
+        (b"\0\0", "protocol"),
+    ],
+)
+def test_a_wrong_beginning_is_said_and_closed(service, first, code):
+    with connect(service.socket) as socket:
+        socket.send(first)
+        (error,) = events(socket)
+    assert (error["type"], error["code"], socket.close_code) == ("error", code, 1008) and error["message"]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"\0\0\0", "protocol"),
+        (np.float32("nan").tobytes(), "audio"),
+        ("finish", "protocol"),
+        ('{"type":"x"}', "protocol"),
+    ],
+)
+def test_a_wrong_message_is_said_and_closed(service, message, code):
+    with connect(service.socket) as socket:
+        session = said(socket, **START)["session"]
+        socket.send(message)
+        (error,) = events(socket)
+    assert (error["code"], socket.close_code) == (code, 1008)
+    with connect(service.socket) as socket:
+        assert said(socket, type="resume", session=session)["code"] == "session"
+
+
+def test_a_message_that_is_too_long_is_refused(service):
+    with connect(service.socket) as socket:
+        said(socket, **START)
+        socket.send(bytes((1 << 20) + 4))
+        assert events(socket) == [] and socket.close_code == 1009
+
+
+def test_a_page_of_another_origin_opens_no_socket(service):
+    with pytest.raises(InvalidStatus) as refused, connect(service.socket, origin="https://elsewhere.example"):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def test_streams_are_bounded_and_the_one_that_waits_gives_way(tmp_path, waveform):
+    with running(tmp_path, "--limit", "max_streams=2") as process:
+        one, two = connect(process.socket), connect(process.socket)
+        said(one, **START), said(two, **START)
+        with connect(process.socket) as third:
+            assert said(third, **START)["code"] == "busy"
+            events(third)
+            assert third.close_code == 1013
+        one.close()
+        with connect(process.socket) as third:
+            assert said(third, **START)["type"] == "started"
+        two.close()
+
+
+def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed(tmp_path):
+    limits = ("session_seconds=0.3", "idle_seconds=0.5")
+    with running(tmp_path, *[word for limit in limits for word in ("--limit", limit)]) as process:
+        with connect(process.socket) as socket:
+            session = said(socket, **START)["session"]
+        import time
+
+        time.sleep(0.6)
+        with connect(process.socket) as socket:
+            assert said(socket, type="resume", session=session)["code"] == "session"
+        with connect(process.socket) as socket:
+            said(socket, **START)
+            (error,) = events(socket)
+        assert error["code"] == "idle"
+
+
+def test_sigterm_tells_the_last_events_and_ends_well(tmp_path, waveform, expected):
+    with running(tmp_path) as process, connect(process.socket) as socket:
+        said(socket, **START)
+        send(socket, waveform)
+        socket.send('{"type": "ping"}')
+        told = []
+        while (message := json.loads(socket.recv()))["type"] != "pong":
+            told.append(message)
+        import signal
+
+        process._process.send_signal(signal.SIGTERM)
+        *rest, finished = events(socket)
+        assert finished["type"] == "finished" and socket.close_code == 1001
+        assert plain(told + rest) == expected
+        assert process._process.wait(20) == 0
