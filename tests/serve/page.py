@@ -5,11 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +18,6 @@ ARGUMENTS = (
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 )  # fmt: skip
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-DEADLINE = 60.0  # seconds for a service to be ready
 
 
 @contextmanager
@@ -37,36 +32,6 @@ def chromium(speech: Path) -> Iterator:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
-
-
-@contextmanager
-def process(*command: str, url: str) -> Iterator[str]:
-    """A Python process that answers at `url` while this goes on."""
-    with subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        try:
-            wait_for(url, running)
-            yield url
-        finally:
-            running.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(15)
-            running.kill()
-
-
-def wait_for(url: str, running: subprocess.Popen) -> None:
-    """Wait until something answers."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end and running.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=5):
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"nothing answers at {url} (exit status {running.poll()})")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Line:

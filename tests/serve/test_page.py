@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import tarfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import soundfile
 import soxr
-from tests.serve.page import Line, chromium, free_port, process
+from tests.serve.conftest import running
+from tests.serve.page import Line, chromium
 
 import tembr
 from tembr.recognize import formats
@@ -34,13 +36,11 @@ def recognizer():
 
 
 @pytest.fixture(scope="module")
-def port():
+def port(tmp_path_factory):
     for name in ("fastapi", "uvicorn", "websockets", "multipart"):
         pytest.importorskip(name, reason=f"no {name}: pip install '.[serve]'")
-    chosen = free_port()
-    command = ("-c", "from tembr.cli import main; main()", "serve", "--port", str(chosen))
-    with process(*command, "--limit", f"max_bytes={LARGEST}", url=f"http://127.0.0.1:{chosen}/"):
-        yield chosen
+    with running(tmp_path_factory.mktemp("page"), "--limit", f"max_bytes={LARGEST}") as service:
+        yield urlsplit(service.url).port
 
 
 @pytest.fixture(scope="module")
