@@ -42,6 +42,8 @@ WORDS = parameters()
 def test_every_option_of_words_is_one():
     assert set(WORDS) == {
         ("predict", "--format"),
+        ("listen", "--format"),
+        ("serve", "--provider"),
         ("evaluate", "--corpus"),
         ("evaluate", "--degrade"),
         ("evaluate", "--unmapped"),
