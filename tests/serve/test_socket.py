@@ -224,6 +224,7 @@ def test_a_half_open_socket_is_found_and_forgotten(tmp_path):
             f"GET /v1/stream HTTP/1.1\r\nHost: {place.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
+        assert b" 101 " in silent.recv(1_000)
         first = json.dumps(START).encode()
         silent.sendall(bytes([0x81, 0x80 | len(first)]) + bytes(4) + first)  # masked with zeros
         assert become(process, 1, seconds=2) and become(process, 0, seconds=10)
