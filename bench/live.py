@@ -101,7 +101,7 @@ def count_changes(labels: list[str]) -> int:
 
 def held_over(recognizer, conversations, hours: int) -> list[float]:
     """MiB that the process holds after each of so many hours of one stream."""
-    stream, held = recognizer.stream(RATE, hop=1.0), []
+    stream, held = recognizer.stream(RATE, hop=10.0), []
     for _ in range(hours):
         seconds = 0.0
         while seconds < 3_600:
