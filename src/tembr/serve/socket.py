@@ -146,8 +146,8 @@ class Conversation:
         await asyncio.wait_for(self._socket.send_text(text), self._service.limits.send_seconds)
 
     async def refuse(self, error: Refusal) -> None:
-        """Say what was wrong, and close; the session is over, unless only the service is busy."""
-        if self._session is not None and error.status != 503:
+        """Say what was wrong, and close; the session is over: what was too slow may still be heard in its thread."""
+        if self._session is not None:
             self._service.sessions.discard(self._session)
         with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
             await self._send({"type": "error", "code": error.code, "message": str(error)})
