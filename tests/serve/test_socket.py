@@ -216,7 +216,7 @@ def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed(tmp_pat
 
 
 def test_a_half_open_socket_is_found_and_forgotten(tmp_path):
-    limits = ("ping_seconds=1", "session_seconds=0.2")
+    limits = ("ping_seconds=2", "session_seconds=0.2")
     with running(tmp_path, *[word for limit in limits for word in ("--limit", limit)]) as process:
         place = urlsplit(process.url)
         silent = socket_module.create_connection((place.hostname, place.port))
@@ -227,7 +227,7 @@ def test_a_half_open_socket_is_found_and_forgotten(tmp_path):
         assert b" 101 " in silent.recv(1_000)
         first = json.dumps(START).encode()
         silent.sendall(bytes([0x81, 0x80 | len(first)]) + bytes(4) + first)  # masked with zeros
-        assert become(process, 1, seconds=2) and become(process, 0, seconds=10)
+        assert become(process, 1, seconds=20) and become(process, 0, seconds=60)
         silent.close()
 
 
