@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -11,8 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-
-import numpy as np
 
 from tembr.recognize.network import open_session
 from tembr.recognize.recognizer import Recognizer, load
@@ -69,12 +66,11 @@ def ask(page, method: str, *files: tuple[str, bytes], **values):
     return page.evaluate(CALL, [method, given, values])
 
 
-def recognizer_of(site: Path) -> Recognizer:
-    """A recognizer in Python on the very model file of a site: 8-bit weights, arithmetic in single precision."""
+def in_single_precision() -> Recognizer:
+    """The default recognizer on the same 8-bit weights, but with arithmetic in single precision, as in WebAssembly."""
     recognizer = load()
-    shapes = json.loads((site / "model" / "site.json").read_text())["inputs"]
-    recognizer.network.session = open_session(_in_single_precision(site / "model" / "model.onnx"), "the site's model")
-    recognizer.network.given = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    network = recognizer.network
+    network.session = open_session(_in_single_precision(network.folder / network.variant), "the default model")
     return recognizer
 
 
