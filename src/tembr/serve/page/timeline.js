@@ -15,7 +15,7 @@ export class Timeline {
   constructor(picture, play) {
     Object.assign(this, { picture, play });
     $("timeline").addEventListener("keydown", (event) => this.#move(event));
-    picture.onDraw = () => this.place();
+    picture.onDraw.push(() => this.place());
   }
 
   show(segments, threshold, live = false) {
