@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import socket as socket_module
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import pytest
 from tests.recognize.fake_bundle import RATE
@@ -198,8 +206,6 @@ def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed(tmp_pat
     with running(tmp_path, *[word for limit in limits for word in ("--limit", limit)]) as process:
         with connect(process.socket) as socket:
             session = said(socket, **START)["session"]
-        import time
-
         time.sleep(0.6)
         with connect(process.socket) as socket:
             assert said(socket, type="resume", session=session)["code"] == "session"
@@ -207,6 +213,58 @@ def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed(tmp_pat
             said(socket, **START)
             (error,) = events(socket)
         assert error["code"] == "idle"
+
+
+def test_a_half_open_socket_is_found_and_forgotten(tmp_path):
+    limits = ("ping_seconds=1", "session_seconds=0.2")
+    with running(tmp_path, *[word for limit in limits for word in ("--limit", limit)]) as process:
+        place = urlsplit(process.url)
+        silent = socket_module.create_connection((place.hostname, place.port))
+        silent.sendall(
+            f"GET /v1/stream HTTP/1.1\r\nHost: {place.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert b" 101 " in silent.recv(1_000)
+        first = json.dumps(START).encode()
+        silent.sendall(bytes([0x81, 0x80 | len(first)]) + bytes(4) + first)  # masked with zeros
+        assert become(process, 1, seconds=2) and become(process, 0, seconds=10)
+        silent.close()
+
+
+def become(process, count: int, seconds: float) -> bool:
+    """Whether so many streams are open before long."""
+    deadline = time.monotonic() + seconds
+    while streams(process) != count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return streams(process) == count
+
+
+def streams(process) -> int:
+    text = httpx.get(f"{process.url}/metrics").text
+    return int(float(re.search(r"^tembr_streams (\S+)", text, re.M)[1]))
+
+
+def test_a_client_killed_in_the_middle_is_followed_by_one_that_goes_on(service, waveform, expected, tmp_path):
+    np.save(tmp_path / "speech.npy", waveform[: 6 * RATE])
+    code = (
+        "import json, sys, time, numpy as np\nfrom websockets.sync.client import connect\n"
+        "socket = connect(sys.argv[1])\nsocket.send(json.dumps(json.loads(sys.argv[2])))\n"
+        "print(json.loads(socket.recv())['session'], flush=True)\n"
+        'socket.send(np.load(sys.argv[3]).tobytes())\nsocket.send(\'{"type": "ping"}\')\n'
+        "while json.loads(socket.recv())['type'] != 'pong': pass\nprint('heard', flush=True)\ntime.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, service.socket, json.dumps(START), str(tmp_path / "speech.npy")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        session = client.stdout.readline().strip()
+        assert client.stdout.readline() == "heard\n"
+        client.kill()
+    with connect(service.socket) as socket:
+        resumed = said(socket, type="resume", session=session)
+        assert resumed["samples"] == 6 * RATE
+        send(socket, waveform[6 * RATE :])
+        socket.send('{"type": "finish"}')
+        *told, _ = events(socket)
+    assert plain(told) == expected
 
 
 def test_sigterm_tells_the_last_events_and_ends_well(tmp_path, waveform, expected):
@@ -217,8 +275,6 @@ def test_sigterm_tells_the_last_events_and_ends_well(tmp_path, waveform, expecte
         told = []
         while (message := json.loads(socket.recv()))["type"] != "pong":
             told.append(message)
-        import signal
-
         process._process.send_signal(signal.SIGTERM)
         *rest, finished = events(socket)
         assert finished["type"] == "finished" and socket.close_code == 1001

@@ -28,6 +28,8 @@ def test_a_precision_may_be_a_number(given, precision):
         ("dropout", 1),
         ("label_smoothing", 1),
         ("mixstyle", 1.1),
+        ("mixup", -0.1),
+        ("cutmix", 11),
         ("plateau_factor", 1),
         ("patience", 0),
         ("device", "tpu"),

@@ -20,7 +20,6 @@ from tembr.serve.protocol import LARGEST_MESSAGE
 from tembr.serve.settings import ServiceSettings
 from tembr.serve.socket import STOPPING
 
-PING = 20.0  # seconds between signs of life of a socket, and for its answer: half-open ones are found so
 GRACE = 10.0  # seconds for streams to tell their last events
 
 
@@ -68,8 +67,8 @@ def serve(recognizer: Recognizer, settings: ServiceSettings, on_ready: Callable[
         access_log=False,
         ws="websockets-sansio",
         ws_max_size=LARGEST_MESSAGE,
-        ws_ping_interval=PING,
-        ws_ping_timeout=PING,
+        ws_ping_interval=settings.limits.ping_seconds,
+        ws_ping_timeout=settings.limits.ping_seconds,
         timeout_graceful_shutdown=round(settings.limits.timeout),
         server_header=False,
     )

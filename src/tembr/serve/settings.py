@@ -20,6 +20,7 @@ class Limits(BaseModel):
         timeout: seconds from a request's first byte to its answer.
         session_seconds: a stream lives after its socket.
         idle_seconds: without a message, after which a stream is given up.
+        ping_seconds: between signs of life of a socket, and for its answer: half-open ones are found so.
         send_seconds: within which a client takes an event, before its socket is given up.
     """
 
@@ -34,6 +35,7 @@ class Limits(BaseModel):
     timeout: float = Field(60.0, gt=0)
     session_seconds: float = Field(60.0, ge=0)
     idle_seconds: float = Field(60.0, gt=0)
+    ping_seconds: float = Field(20.0, gt=0)
     send_seconds: float = Field(10.0, gt=0)
 
 

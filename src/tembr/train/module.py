@@ -13,6 +13,7 @@ from tembr.augment import AugmentSettings, augment_waveform, make_augmentation
 from tembr.features.extract import extract
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
+from tembr.train.mixing import make_mixing
 from tembr.train.mixstyle import mix_styles
 from tembr.train.settings import TrainSettings
 
@@ -48,6 +49,7 @@ class TrainingModule(lightning.LightningModule):
         self.augment_settings, self.seed = augment, seed
         self.augment = make_augmentation(representation, augment, scale)
         self.from_waveform = augment.enabled and augment.waveform.enabled
+        self.mixing = make_mixing(train, classes)
         self.loss = nn.CrossEntropyLoss(label_smoothing=train.label_smoothing)
         self.metrics = nn.ModuleDict(
             {
@@ -92,8 +94,9 @@ class TrainingModule(lightning.LightningModule):
         generator = self._seeded(index)
         with torch.no_grad():
             values = self.augment(self._values(values, generator), generator)
+            values, mixed = self.mixing(values, target)
         logits = self._compiled[0](values)
-        loss = self.loss(logits, target)
+        loss = self.loss(logits, mixed)
         self._log("train_loss", loss, len(target))
         self._log_metrics(logits, target, "train_accuracy")
         return loss

@@ -25,6 +25,8 @@ class TrainSettings(BaseModel):
         label_smoothing: share of the target spread evenly over all emotions.
         mixstyle: probability that a batch's recordings exchange part of their per-row statistics inside a ResNet
             (MixStyle along frequency, Zhou et al., 2021; Kim et al., 2022): voices and rooms that nobody has. 0 is off.
+        mixup, cutmix: parameter of the Beta distribution from which shares are drawn where two recordings of a batch
+            are averaged, or one gets a rectangle of another, emotions in proportion (`train.mixing`). 0 is off.
         plateau_patience, plateau_factor: epochs without a better validation loss before the learning rate is
             multiplied by the factor (ReduceLROnPlateau).
         precision: 'auto' is bfloat16 where the processor is fast at it (AMX, AVX-512 BF16) or a GPU is used,
@@ -47,6 +49,8 @@ class TrainSettings(BaseModel):
     schedule: Literal["plateau", "cosine"] = "plateau"
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     mixstyle: float = Field(0.0, ge=0, le=1)
+    mixup: float = Field(0.0, ge=0, le=10)
+    cutmix: float = Field(0.0, ge=0, le=10)
     plateau_patience: int = Field(3, ge=0)
     plateau_factor: float = Field(0.5, gt=0, lt=1)
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
