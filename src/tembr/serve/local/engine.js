@@ -108,5 +108,5 @@ class LocalStream {
   }
 }
 
-/** Several only where the page is isolated: threads share memory. */
-const threads = () => (crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1);
+/** Several only where the page is isolated, as they share memory; half of the cores are left to all else. */
+const threads = () => (crossOriginIsolated ? Math.min(4, Math.ceil((navigator.hardwareConcurrency || 1) / 2)) : 1);

@@ -262,7 +262,7 @@ class Page {
   #about() {
     $("privacy").textContent = t(`privacy_${this.engine.where}`);
     const threads = this.model?.threads;
-    const how = threads ? ` ${t("model_local", { threads })}${threads > 1 || crossOriginIsolated ? "" : ` ${t("model_threads")}`}` : "";
+    const how = threads ? ` · ${t("model_local", { threads })}${threads > 1 || crossOriginIsolated ? "" : ` ${t("model_threads")}`}` : "";
     $("model").textContent = this.model ? t("model", this.model) + how : "";
   }
 
