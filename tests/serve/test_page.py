@@ -46,6 +46,15 @@ def port(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def locked(tmp_path_factory):
+    """A service that asks for a key and keeps no session without a socket, and the key."""
+    key, digest = new_key()
+    folder = tmp_path_factory.mktemp("locked")
+    with running(folder, "--limit", "session_seconds=0", TEMBR_API_KEYS=digest) as service:
+        yield service, key
+
+
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     samples, rate = soundfile.read(TALK)
     speech = tmp_path_factory.mktemp("speech") / "speech.wav"
@@ -256,20 +265,38 @@ def test_a_refused_microphone_is_said(visit):
     page.get_by_role("alert").get_by_text("Allow it in the site's settings").wait_for()
 
 
-def test_a_key_is_asked_for_used_and_not_stored(visit, tmp_path):
-    key, digest = new_key()
-    with running(tmp_path, TEMBR_API_KEYS=digest) as service:
-        page = visit("en-GB", through=urlsplit(service.url).port, ready=False)
-        page.get_by_role("alert").get_by_text("needs an API key").wait_for()
-        assert page.evaluate("document.activeElement.id") == "key"
-        page.keyboard.type(key)
-        page.keyboard.press("Enter")
-        page.locator("#model").get_by_text("tembr default").wait_for()
-        hear(page)
-        speak(page, 0)
-        finish(page)
-        stored = page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
-        assert key not in stored and page.locator("#alert").inner_text() == ""
+def test_a_key_is_asked_for_used_and_not_stored(visit, locked):
+    service, key = locked
+    page = visit("en-GB", through=urlsplit(service.url).port, ready=False)
+    unlock(page, key)
+    hear(page)
+    stored = page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    assert key not in stored and page.locator("#alert").inner_text() == ""
+
+
+def test_where_the_session_is_gone_speech_is_heard_on_in_a_new_one(visit, locked):
+    service, key = locked
+    line = Line(urlsplit(service.url).port)
+    page = visit("en-GB", through=line.port, ready=False)
+    unlock(page, key)
+    speak(page, 0)
+    line.cut()
+    connection(page, "the session had expired")
+    page.locator("#timeline button").nth(1).wait_for()
+    finish(page)
+    content = json.loads(downloaded(page, "json"))
+    line.close()
+    ends = [0, *(s["end"] for s in content["segments"]), content["duration"] + 0.1]
+    starts = [s["start"] for s in content["segments"]]
+    assert len(starts) > 1 and all(end <= start for end, start in zip(ends, [*starts, ends[-1]]))
+
+
+def unlock(page, key):
+    page.get_by_role("alert").get_by_text("needs an API key").wait_for()
+    assert page.evaluate("document.activeElement.id") == "key"
+    page.keyboard.type(key)
+    page.keyboard.press("Enter")
+    page.locator("#model").get_by_text("tembr default").wait_for()
 
 
 def test_a_busy_service_is_asked_again_on_request(visit):

@@ -158,9 +158,9 @@ def test_where_python_has_no_answer_there_is_none(page, tmp_path, content, code)
     assert (answer["label"], answer["warnings"][0].partition(":")[0]) == (None, code)
 
 
-def test_nothing_is_asked_of_the_network_after_loading(browser, site):
-    with served(site) as address:
-        page = visit(browser, address)
+def test_nothing_is_asked_of_the_network_after_loading_below_a_path(browser, site):
+    with served(site.parent) as address:
+        page = visit(browser, f"{address}{site.name}/")
         asked, said = [], []
         page.context.route("**/*", lambda route: (asked.append(route.request.url), route.abort()))
         page.on("console", lambda message: said.append(message.text))
