@@ -194,11 +194,13 @@ def test_a_dropped_connection_is_resumed_without_loss(visit, port, recognizer):
     line = Line(port)
     page = visit(through=line.port)
     speak(page, 0)
+    line.losing = True
+    page.wait_for_timeout(SECOND)
     line.broken = True
     line.cut()
     connection(page, "Połączenie przerwane")
     page.wait_for_timeout(SECOND)
-    line.broken = False
+    line.broken = line.losing = False
     connection(page, KEPT)
     page.wait_for_timeout(2 * SECOND)
     finish(page)
