@@ -99,10 +99,30 @@ def count_changes(labels: list[str]) -> int:
     return sum(one != other for one, other in zip(labels, labels[1:]))
 
 
+def held_over(recognizer, conversations, hours: int) -> list[float]:
+    """MiB that the process holds after each of so many hours of one stream."""
+    stream, held = recognizer.stream(RATE, hop=10.0), []
+    for _ in range(hours):
+        seconds = 0.0
+        while seconds < 3_600:
+            for waveform, _ in conversations:
+                for first in range(0, len(waveform), RATE):
+                    stream.push(waveform[first : first + RATE])
+                seconds += len(waveform) / RATE
+        held.append(mebibytes())
+    return held
+
+
+def mebibytes() -> float:
+    text = Path("/proc/self/status").read_text()
+    return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--bundle")
+    parser.add_argument("--hours", type=int, default=10, help="of the stream whose memory is looked at")
     given = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     recognizer, corpus, rng = tembr.load(given.bundle), load_corpus("nemo", str(given.corpus)), np.random.default_rng(0)
@@ -121,6 +141,11 @@ def main() -> None:
         f"{minutes:.1f} minutes in all, pushed in blocks of 20 ms, one core. A label is told for the end of a turn's "
         "first second when the segment that holds it opens; a segment closed in the same moment was told late because "
         "a stretch of speech was over before a window of 3 s was full.",
+    ]
+    held = held_over(recognizer, conversations, given.hours)
+    notes += [
+        "",
+        f"One stream over {given.hours} hours: {held[0]:.0f} MiB after the first, {held[-1]:.0f} after the last.",
     ]
     write_section("Live speech", "uv run --all-extras python bench/live.py NEMO_DIR", rows + notes)
 
