@@ -82,7 +82,7 @@ class Conversation:
                 await before.close(TAKEN)
         async with session.lock:  # what is being heard on the other socket comes to its end
             missed = session.missed(message.received)
-            resumed = {"type": "resumed", "session": session.id, "samples": session.taken}
+            resumed = {"type": "resumed", "session": session.id, **self._service.name, "samples": session.taken}
             for each in (resumed | {"received": message.received}, *missed):
                 await self._send(each)
 
