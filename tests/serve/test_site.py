@@ -218,3 +218,13 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
 def test_a_folder_without_the_runtime_is_named(tmp_path):
     with pytest.raises(sites.SiteError, match="no ort.wasm.min.mjs"):
         sites.build(tmp_path / "site", load().network, tmp_path)
+
+
+def test_another_archive_than_the_one_meant_is_refused(tmp_path, monkeypatch):
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text('#!/bin/sh\necho x > "$4/onnxruntime-web.tgz"\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", os.fspath(npm.parent), prepend=os.pathsep)
+    with pytest.raises(sites.SiteError, match="another onnxruntime-web"):
+        sites._from_npm(tmp_path)

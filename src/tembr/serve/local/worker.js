@@ -110,11 +110,13 @@ async function segments({ sound, speaker, hop }) {
 
 async function enrol({ sounds, name: called = "" }) {
   const [rows, warnings] = [[], []];
+  const outputs = facts.adaptation.two_covariance ? ["logits", "embedding"] : ["logits"];
+  const said = async (window) => (await network.outputs(window, ...outputs)).flat();
   for (const [i, sound] of sounds.entries()) {
     const samples = resampled(sound.samples, sound.rate, network.rate);
     const [wrong] = await unanswerable(samples);
     if (wrong) warnings.push(`left out: recording ${i + 1}: ${wrong}`);
-    else rows.push(meanOf(await outspoken(samples, network.window, network.window >> 1, async (window) => (await network.outputs(window, "logits", "embedding")).flat())));
+    else rows.push(meanOf(await outspoken(samples, network.window, network.window >> 1, said)));
   }
   if (!rows.length) throw Object.assign(new Error("no recording to adapt to can be heard"), { code: "audio" });
   if (rows.length < FEW) warnings.push(`${rows.length} to adapt to: little can be learnt from fewer than ${FEW} recordings; give more`);
