@@ -40,10 +40,11 @@ class Line:
     Attributes:
         port: to connect to.
         broken: while it is, no connection lasts.
+        losing: while it is, what is sent to the port is lost.
     """
 
     def __init__(self, port: int):
-        self._target, self.broken, self._open = port, False, set()
+        self._target, self.broken, self.losing, self._open = port, False, False, set()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -67,13 +68,14 @@ class Line:
                     continue
                 far = socket.create_connection(("127.0.0.1", self._target))
                 self._open |= {near, far}
-                for ends in ((near, far), (far, near)):
+                for ends in ((near, far, True), (far, near, False)):
                     threading.Thread(target=self._pass, args=ends, daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+    def _pass(self, source: socket.socket, target: socket.socket, there: bool) -> None:
         with suppress(OSError):
             while content := source.recv(1 << 16):
-                target.sendall(content)
+                if not (there and self.losing):
+                    target.sendall(content)
         for each in (source, target):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

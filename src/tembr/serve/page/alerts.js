@@ -38,7 +38,9 @@ export function draw() {
   $("alert").replaceChildren(element("p", {}, t(`error_${kind}`, values)), ...[detail].filter(Boolean), element("div", { className: "actions" }, ...buttons.filter(Boolean)));
   $("alert").hidden = false;
   $("key-form").hidden = kind !== "key";
-  if (kind === "key") $("key-form").onsubmit = (event) => submit(event, retry);
+  if (kind !== "key") return;
+  $("key-form").onsubmit = (event) => submit(event, retry);
+  $("key").focus();
 }
 
 function submit(event, retry) {

@@ -235,7 +235,7 @@ class Page {
     this.#about();
     this.speakers.draw();
     drawError();
-    if (this.live) this.#drawLive();
+    if (this.live) this.#drawLive(true);
     else if (this.result) this.#drawResult();
   }
 
@@ -246,12 +246,14 @@ class Page {
     this.timeline.show(this.result.segments, this.threshold);
   }
 
-  #drawLive() {
+  #drawLive(anew = false) {
     const { live, picture } = this;
     $("result-title").textContent = t("result_live");
     const latest = live.answers.at(-1);
     const fresh = latest && (live.stream.speaking ?? live.seconds - latest.end < 3);
-    showAnswer(fresh ? latest : null, this.threshold, this.labels);
+    const shown = fresh ? latest : null;
+    if (anew || shown !== this.shown) showAnswer(shown, this.threshold, this.labels);
+    this.shown = shown;
     const late = Math.max(0, live.seconds - SEEN);
     const from = REDUCED.matches ? Math.ceil(late / 10) * 10 : late;
     Object.assign(picture, { sketch: live.sketch, track: trackOf(live.answers), from, span: SEEN, zoom: 1 });
@@ -262,7 +264,7 @@ class Page {
   #about() {
     $("privacy").textContent = t(`privacy_${this.engine.where}`);
     const threads = this.model?.threads;
-    const how = threads ? ` ${t("model_local", { threads })}${threads > 1 || crossOriginIsolated ? "" : ` ${t("model_threads")}`}` : "";
+    const how = threads ? ` · ${t("model_local", { threads })}${threads > 1 || crossOriginIsolated ? "" : ` ${t("model_threads")}`}` : "";
     $("model").textContent = this.model ? t("model", this.model) + how : "";
   }
 

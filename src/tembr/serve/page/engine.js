@@ -21,6 +21,6 @@ export class EngineError extends Error {
 /** The engine that the page was built for. */
 export async function openEngine() {
   const which = document.querySelector('meta[name="tembr-engine"]').content;
-  const { open } = await import(which === "local" ? "./local.js" : "./server.js");
+  const { open } = await import(which === "local" ? "./local/engine.js" : "./server.js");
   return open();
 }

@@ -21,7 +21,7 @@ export class Live {
     this.microphone = await openMicrophone((samples) => this.#take(samples));
     this.rate = this.microphone.rate;
     this.sketch = new Sketch(this.rate);
-    const hooks = { event: (event) => this.#event(event), state: (name) => this.view.state(name), error: (error) => this.view.error(error) };
+    const hooks = { event: (event) => this.#event(event), state: (name, from) => this.#state(name, from), error: (error) => this.view.error(error) };
     this.stream = this.engine.stream(this.rate, this.options, hooks);
     this.early.forEach((samples) => this.#take(samples));
     this.timer = setInterval(() => this.view.draw(this), DRAWN);
@@ -57,6 +57,17 @@ export class Live {
       this.opened = null;
     }
     this.view.event(event, this);
+  }
+
+  /** Where a new session begins at `from` seconds, it alone speaks for the time from there on. */
+  #state(name, from) {
+    if (name === "anew") {
+      const before = (told) => told.filter(({ start }) => start < from).map((each) => ({ ...each, end: Math.min(each.end, from) }));
+      this.closed = before(this.segments).map((each) => ({ ...each, open: false }));
+      this.answers = before(this.answers);
+      this.opened = null;
+    }
+    this.view.state(name);
   }
 
   /** Stop listening; resolves to the recording when the last event has come. */

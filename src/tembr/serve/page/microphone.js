@@ -2,6 +2,7 @@
 
 import { EngineError } from "./engine.js";
 
+const LATEST = 2_000; // ms that the last block is waited for
 const RAW = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
 /** Open it; `take` gets Float32Array blocks at `rate`. Resolves to {rate, close()}, whose close waits for the last block. */
@@ -16,13 +17,15 @@ export async function openMicrophone(take) {
     throw error;
   }
   const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
+  let open = true;
   const closed = new Promise((resolve) => {
-    node.port.onmessage = ({ data }) => (data === null ? resolve() : take(data));
+    node.port.onmessage = ({ data }) => (data === null ? resolve() : open && take(data));
   });
   context.createMediaStreamSource(media).connect(node);
   const close = async () => {
     node.port.postMessage("close");
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 500))]);
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LATEST))]);
+    open = false;
     release(media, context);
   };
   return { rate: context.sampleRate, close };

@@ -13,6 +13,7 @@ export class Picture {
   from = 0; // seconds at the left
   span = 10; // seconds from left to right
   sketch = null;
+  onDraw = []; // called when places have moved
   track = []; // {start, end, probabilities}
   labels = [];
 
@@ -53,7 +54,7 @@ export class Picture {
     this.#on("spectrogram", (pen, width, height) => this.#spectrogram(pen, width, height, ramp(colour)));
     this.#on("probabilities", (pen, width, height) => this.#probabilities(pen, width, height, colour("--surface")));
     this.#on("axis", (pen, width, height) => this.#axis(pen, width, height, colour("--soft")));
-    this.onDraw?.();
+    for (const moved of this.onDraw) moved();
   }
 
   #on(id, paint) {

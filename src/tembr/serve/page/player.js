@@ -11,6 +11,7 @@ export class Player {
     Object.assign(this, { picture, stopped });
     this.audio = new Audio();
     this.audio.addEventListener("ended", () => this.stop());
+    picture.onDraw.push(() => this.#show(Number($("position").value)));
     $("play").addEventListener("click", () => (this.playing ? this.stop() : this.play(this.#start())));
     $("position").addEventListener("input", () => this.seek(Number($("position").value)));
     for (const id of ["waveform", "spectrogram"]) $(id).addEventListener("click", (event) => this.seek(picture.seconds(event.offsetX)));

@@ -20,9 +20,12 @@ export function csv(file, segments, labels, threshold) {
   return [columns, ...segments.map(row)].map((cells) => `${cells.map(cell).join(",")}\n`).join("");
 }
 
-/** A spreadsheet must not take a name for a formula. */
+const FORMULA = /^'*[=+\-@\t\r\n＝＋－＠]/;
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
+/** A spreadsheet must not take a name for a formula: the rule of tembr/tables.py. */
 function cell(value) {
-  const text = /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
+  const text = FORMULA.test(value) && !NUMBER.test(value) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

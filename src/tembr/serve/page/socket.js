@@ -82,7 +82,7 @@ export class ServerStream {
   }
 
   #began({ session }) {
-    if (this.#lostAt) this.hooks.state("anew");
+    if (this.#lostAt) this.hooks.state("anew", this.#base / this.rate);
     this.#session = session;
     this.#goOn();
   }

@@ -55,6 +55,7 @@ export class Speakers {
     this.draw();
     await this.#compare(files);
     await this.page.changed();
+    say(t("speaker_learnt", this.#counts()));
   }
 
   async #compare(files) {
@@ -71,7 +72,6 @@ export class Speakers {
       }
     }
     this.draw();
-    say(t("speaker_learnt", this.#counts()));
   }
 
   async #load(file) {
@@ -130,7 +130,7 @@ export class Speakers {
     if (!this.speaker) return;
     const name = this.speaker.name || t("speaker_unnamed");
     $("speaker-said").textContent = t("speaker_said", { name, count: this.speaker.recordings ?? "?" });
-    $("speaker-warnings").replaceChildren(...this.warnings.map((text) => element("li", { lang: "en" }, text)));
+    $("speaker-warnings").replaceChildren(...this.warnings.map(warningItem));
     $("speaker-keep").setAttribute("aria-pressed", String(recall("speaker") !== null));
     $("comparison").hidden = !this.compared.length;
     $("comparison-said").textContent = t("comparison_said", this.#counts());
@@ -154,6 +154,14 @@ function sign(answer, threshold) {
   const letter = element("span", { className: "letters", "aria-hidden": "true" }, letters(answer.likeliest, current()));
   const name = label === "uncertain" ? `${t("uncertain")} (${named(answer.likeliest)})` : named(label);
   return [mark, letter, `${name} ${percent(answer.confidence)}`];
+}
+
+/** A warning of an enrolment; the reason why a recording was left out is in English. */
+function warningItem(text) {
+  const [, few] = /^(\d+) to adapt to/.exec(text) ?? [];
+  if (few) return element("li", {}, t("warn_few", { count: few }));
+  const [, why] = /^left out: (.*)/s.exec(text) ?? [];
+  return why ? element("li", {}, `${t("warn_left_out")} `, element("span", { lang: "en" }, why)) : element("li", { lang: "en" }, text);
 }
 
 function taken(event) {

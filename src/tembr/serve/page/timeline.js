@@ -3,7 +3,7 @@
 import { said } from "./doubt.js";
 import { $, element } from "./elements.js";
 import { clock, current, percent, t } from "./language.js";
-import { dress, letters } from "./palette.js";
+import { dress, isDark, letters } from "./palette.js";
 
 const NARROW = 22; // pixels below which no letters fit
 
@@ -15,11 +15,14 @@ export class Timeline {
   constructor(picture, play) {
     Object.assign(this, { picture, play });
     $("timeline").addEventListener("keydown", (event) => this.#move(event));
-    picture.onDraw = () => this.place();
+    picture.onDraw.push(() => this.place());
   }
 
   show(segments, threshold, live = false) {
     Object.assign(this, { segments: [...segments], threshold, live });
+    const looks = JSON.stringify([segments.map((s) => [s.start, s.likeliest, s.confidence, s.open]), threshold, live, current(), isDark()]);
+    if (live && looks === this.looks) return this.place(); // ten times a second: what has not changed stays
+    this.looks = looks;
     const box = $("timeline");
     const had = box.contains(document.activeElement);
     this.focused = Math.max(0, Math.min(this.focused, segments.length - 1));
