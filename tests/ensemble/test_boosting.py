@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tembr.ensemble import boosting
 from tembr.ensemble.boosting import _rounds, fit_boosting
 from tembr.ensemble.combiners import fit_uniform
 from tembr.ensemble.part import Part
@@ -66,3 +67,11 @@ def test_the_same_seed_gives_the_same_answers():
     part, asked = off_by_one(draw(2.0, n=300)), draw(2.0, seed=9)
     one, other = (fit_boosting(level_one(part))(asked.logits) for _ in range(2))
     np.testing.assert_array_equal(one, other)
+
+
+def test_it_begins_at_equal_weights(monkeypatch):
+    """One round of small steps is better already, and not far from where it began."""
+    monkeypatch.setattr(boosting, "MOST_ROUNDS", 1)
+    one, asked = level_one(draw(3.0, 3.0, n=600)), draw(3.0, 3.0, seed=9)
+    moved = fit_boosting(one)(asked.logits) - fit_uniform(one)(asked.logits)
+    assert _rounds(one) == 1 and 0 < np.abs(moved).max() < 0.1

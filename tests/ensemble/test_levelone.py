@@ -39,8 +39,10 @@ def test_a_recording_that_two_fittings_answer_is_on_one_side():
         assert not set(twice.indices[learnt]) & set(twice.indices[held])
 
 
-def test_a_single_voice_is_divided_by_emotion():
-    assert len(inner_folds(draw(1.0, speakers=1), 0, by_speaker=True)) == 5
+@pytest.mark.parametrize(("speakers", "folds"), [(1, 0), (2, 0), (3, 3)])
+def test_fewer_than_three_voices_say_nothing_of_unseen_ones(speakers, folds):
+    part = draw(1.0, speakers=speakers)
+    assert (len(inner_folds(part, 0, by_speaker=True)), len(inner_folds(part, 0, by_speaker=False))) == (folds, 5)
 
 
 def test_an_emotion_of_one_recording_cannot_be_divided():

@@ -33,7 +33,7 @@ PARAMETERS = {
 def fit_boosting(level_one: LevelOne) -> Posteriors:
     """Boost from the posteriors of equal weights (Ke et al. 2017, "LightGBM"), for as many rounds as inner folds allow.
 
-    Where no round makes the inner folds likelier, the answer is that of equal weights.
+    Where no round makes the inner folds likelier, or there are none, the answer is that of equal weights.
     """
     rounds = _rounds(level_one)
     if not rounds:

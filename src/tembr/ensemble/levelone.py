@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from tembr.ensemble.part import Part
+from tembr.ensemble.weighting import FEWEST
 
 INNER_FOLDS = 5
 LEAST_LOG = -12.0
@@ -46,16 +47,20 @@ class LevelOne:
 
 
 def inner_folds(part: Part, seed: int, by_speaker: bool) -> InnerFolds:
-    """Up to five folds within `part`; none where an emotion has a single recording.
+    """Up to five folds within `part`; none where they could not say how others would be answered.
+
+    Those are where an emotion has a single recording, and where speakers will be unseen and fewer than three are known.
 
     Args:
-        by_speaker: no speaker is on both sides of a fold, where `part` has several. Otherwise folds are stratified, and
-            a recording that several fittings of the members answer is on one side.
+        by_speaker: no speaker is on both sides of a fold. Otherwise folds are stratified, and a recording that several
+            fittings of the members answer is on one side.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    speakers = len(np.unique(part.speakers))
-    if by_speaker and speakers > 1:
+    if by_speaker:
+        speakers = len(np.unique(part.speakers))
+        if speakers < FEWEST:
+            return ()
         splits = GroupKFold(min(INNER_FOLDS, speakers)).split(part.classes, groups=part.speakers)
     else:
         recordings = np.unique(part.indices, return_index=True)[1]

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from tembr.ensemble.levelone import LevelOne
 from tembr.ensemble.part import Part
 from tembr.ensemble.weighted import FLOOR
-from tembr.ensemble.weighting import FEWEST, TEMPERATURES, Weighting, weigh, without_small
+from tembr.ensemble.weighting import TEMPERATURES, Weighting, weigh, without_small
 
 SHARES = np.linspace(0, 1, 11)
 """Of equal weights, that are tried."""
@@ -30,11 +30,11 @@ def choose_share(level_one: LevelOne) -> float:
     In each inner fold weights are found on the other folds, by expectation-maximisation (`mixture_weights`), and
     shrunk; the truth's likelihood in the fold judges. Of the shares that are worse than the best by no more than one
     standard error of the difference the largest is taken (Breiman et al. 1984), over speakers where these will be
-    unseen. Fewer than three speakers, or recordings that cannot be divided, say nothing of others: 1.
+    unseen. Where there are no inner folds, nothing is known of others: 1.
     """
     part, folds = level_one.part, level_one.folds
     units = part.speakers if level_one.by_speaker else part.indices
-    if not folds or len(level_one.names) < 2 or (level_one.by_speaker and len(np.unique(units)) < FEWEST):
+    if not folds or len(level_one.names) < 2:
         return 1.0
     truth = truth_posteriors(part)
     losses = np.concatenate([_fold_losses(truth, *fold) for fold in folds], axis=1)

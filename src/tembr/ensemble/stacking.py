@@ -18,7 +18,10 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def fit_stacking(level_one: LevelOne) -> Posteriors:
-    """Learn to read the members (Wolpert 1992); the strength of regularisation is the likeliest in the inner folds."""
+    """Learn to read the members (Wolpert 1992), as strongly regularised as makes the inner folds likeliest.
+
+    Without inner folds regularisation is the strongest.
+    """
     part = level_one.part
     features, size = log_posteriors(part.logits), part.logits.shape[2]
     if len(np.unique(part.classes)) < 2:  # nothing to tell apart
