@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
-from tembr.ensemble.heldout import FoldParts, HeldOut, Part
+from tembr.ensemble.heldout import FoldParts, HeldOut
+from tembr.ensemble.levelone import LevelOne
+from tembr.ensemble.part import Part
 from tembr.experiment import Study
 from tembr.experiment.run import run_study
 from tembr.experiment.settings import load_settings
@@ -27,6 +29,11 @@ def draw(*strengths: float, n: int = 120, seed: int = 0, speakers: int = 4) -> P
         logits[member, np.arange(n), classes] += strength
     names = np.array([f"S{number % speakers}" for number in range(n)])
     return Part(logits.astype(np.float32), classes, names, np.arange(n))
+
+
+def level_one(part: Part, by_speaker: bool = False) -> LevelOne:
+    """What a combiner of members called a, b, c ... is fitted on."""
+    return LevelOne.of("abcdefghijk"[: len(part.logits)], part, 0, by_speaker)
 
 
 def draw_heldout(*strengths: float, folds: int = 3, seed: int = 0, n: int = 120) -> HeldOut:

@@ -17,7 +17,8 @@ import tembr.experiment.recordings as recordings_module
 from tembr.corpora import load_corpus
 from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
 from tembr.ensemble import run as run_module
-from tembr.ensemble.heldout import Part
+from tembr.ensemble.combiners import COMBINERS
+from tembr.ensemble.part import Part
 from tembr.ensemble.report import ProtocolResult
 from tembr.ensemble.search import search
 from tembr.errors import ConfigError, StoreError
@@ -42,10 +43,11 @@ TABLES = {
     "mcnemar.csv",
     "trials.csv",
     "coverage.csv",
+    "answers.csv",
 }
-REPORT = {"confusion.png", "reliability.png", "coverage.png", "comparison.png"}
+REPORT = {"confusion.png", "reliability.png", "coverage.png", "comparison.png", "comparison.html"}
 PICTURES = REPORT | {"search_history.png", "search_parallel.png"}
-WAYS = {"ensemble", "stacking", "uniform weights", "best member", "chroma", "rms"}
+WAYS = {"ensemble", *COMBINERS, "chroma", "rms"}
 
 
 def test_each_protocols_folder_holds_its_tables_and_pictures(ensemble):

@@ -45,7 +45,7 @@ def test_it_prints_the_comparison_and_where_it_lies(capsys, untracked):
     done = ensemble(capsys, untracked, "--trials", "3")
     assert done.status == 0, done.err
     assert done.out.startswith("| member | accuracy, random split |")
-    assert "McNemar, corrected for 5 tests" in done.out
+    assert "McNemar, corrected for 7 tests" in done.out
     assert done.out.endswith(f"{untracked / 'ensemble'}\n")
     assert done.err == ""
 

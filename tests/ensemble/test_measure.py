@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
 
-from tembr.ensemble.heldout import HeldOut, Part
-from tembr.ensemble.measure import BEST, STACKING, UNIFORM, WEIGHTED, Measured, measure
+from tembr.ensemble.combiners import BEST, CHOICES, UNIFORM
+from tembr.ensemble.heldout import HeldOut
+from tembr.ensemble.measure import Measured, measure
+from tembr.ensemble.part import Part
 from tembr.ensemble.search import search
 from tembr.ensemble.settings import EnsembleSettings
 from tests.ensemble.conftest import draw, draw_heldout
@@ -75,14 +77,14 @@ def test_a_folds_own_validation_alone_decides_its_weights_and_answers(kept):
     plain, altered = (measured(one)[0] for one in (heldout, replace(heldout, folds=tuple(changed))))
     same = [plain.found[f.name].weighting == altered.found[f.name].weighting for f in heldout.folds]
     assert same == [k == kept for k in (0, 1)]
-    for way in (WEIGHTED, STACKING, UNIFORM, BEST):
+    for way in CHOICES:
         np.testing.assert_array_equal(plain.ways[way].posteriors[kept], altered.ways[way].posteriors[kept])
 
 
-def test_a_memorising_member_gets_no_weight_in_any_fold():
+def test_a_memorising_member_gets_next_to_no_weight_in_any_fold():
     """Its training answers are perfect, but nothing here is given them."""
     outcome, _ = measured(draw_heldout(2.0, 0.0, n=600), trials=60)
-    assert all(weighting.weights == {"a": 1.0, "b": 0.0} for _, weighting in weights(outcome))
+    assert all(weighting.weights["b"] <= 0.1 for _, weighting in weights(outcome))
 
 
 def test_one_fold_ships_what_it_was_measured_with():
@@ -93,7 +95,7 @@ def test_one_fold_ships_what_it_was_measured_with():
 
 def test_every_way_is_measured_on_every_fold():
     outcome, _ = measured(draw_heldout(1.0, 0.5))
-    assert list(outcome.ways) == [WEIGHTED, STACKING, UNIFORM, BEST, "a", "b"]
+    assert list(outcome.ways) == [*CHOICES, "a", "b"]
     assert all([p.shape for p in way.posteriors] == [(120, 6)] * 3 for way in outcome.ways.values())
 
 

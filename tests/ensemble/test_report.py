@@ -11,6 +11,7 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from tembr.ensemble import report
+from tembr.ensemble.combiners import CHOICES
 from tembr.ensemble.heldout import read_heldout
 from tembr.ensemble.measure import Measured, measure
 from tembr.ensemble.members import finished_members, read_protocol
@@ -31,14 +32,16 @@ def done(*names: str) -> ProtocolResult:
 
 
 def found(**weights: float):
-    return SimpleNamespace(weighting=SimpleNamespace(weights=weights, temperature=2.0))
+    searched = SimpleNamespace(weights=dict.fromkeys(weights, 0.5))
+    return SimpleNamespace(weighting=SimpleNamespace(weights=weights, temperature=2.0), searched=searched, share=0.3)
 
 
 @pytest.fixture
 def reporter(tmp_path, monkeypatch):
     """Of two members under the speaker protocol, without its pictures."""
     monkeypatch.setattr(Reporter, "_pictures", lambda *_: None)
-    monkeypatch.setattr(report, "comparison_png", lambda *_: None)
+    for picture in ("comparison_png", "write_page"):
+        monkeypatch.setattr(report, picture, lambda *_: None)
     study = write_study(tmp_path / "study", "chroma", "rms")
     protocol = read_protocol(study, tmp_path / "study", "speaker")
     members = list(finished_members(protocol).values())
@@ -75,9 +78,9 @@ def test_damaged_results_are_one_line(tmp_path, content):
 def test_weights_have_a_row_a_fold_and_member():
     table = weights_table(SimpleNamespace(searches={"A": found(rms=0.25, zcr=0.75), "all folds": found(rms=1.0)}))
     assert table.to_numpy().tolist() == [
-        ["A", "rms", 0.25, 2.0],
-        ["A", "zcr", 0.75, 2.0],
-        ["all folds", "rms", 1.0, 2.0],
+        ["A", "rms", 0.25, 2.0, 0.5, 0.3],
+        ["A", "zcr", 0.75, 2.0, 0.5, 0.3],
+        ["all folds", "rms", 1.0, 2.0, 0.5, 0.3],
     ]
 
 
@@ -96,7 +99,7 @@ def test_the_ensemble_is_tested_against_every_other_by_hand():
 def test_the_combiner_asked_for_is_called_the_ensemble_and_the_weighted_one_ships(reporter):
     made = written(reporter)
     names = [one.member for one in made.results]
-    assert names == ["ensemble", "weighted", "uniform weights", "best member", "chroma", "rms"]
+    assert names == ["ensemble", *(way for way in CHOICES if way != "stacking"), "chroma", "rms"]
     assert made.weighted == "weighted"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tembr.ensemble import run as module
+from tembr.ensemble.combiners import BOOSTING, COMBINERS
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import read_heldout
 from tembr.ensemble.members import finished_members, read_protocol, study_settings
@@ -97,6 +99,12 @@ def test_what_was_found_is_said(folder):
 )
 def test_a_report_depends_on_what_is_searched_and_not_on_what_ships(folder, change, same):
     assert (identity(folder, QUICK) == identity(folder, QUICK.model_copy(update=change))) == same
+
+
+def test_a_report_depends_on_which_combiners_are_installed(folder, monkeypatch):
+    before = identity(folder, QUICK)
+    monkeypatch.setitem(COMBINERS, BOOSTING, replace(COMBINERS[BOOSTING], package="not_there"))
+    assert identity(folder, QUICK) != before
 
 
 def test_protocols_without_the_members_are_left_out_and_said(tmp_path):

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.storages import InMemoryStorage
 
-from tembr.ensemble.heldout import Part
+from tembr.ensemble.part import Part
 from tembr.ensemble.search import Found, open_storage, search, search_name
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.errors import StoreError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tembr.ensemble.adapted import AdaptedAnswers, AdaptedFold
-from tembr.ensemble.heldout import Part
 from tembr.ensemble.measure import WEIGHTED, measure
+from tembr.ensemble.part import Part
 from tembr.ensemble.search import Found
 from tembr.ensemble.sets import adapted_sets, speaker_independent_sets
 from tembr.ensemble.settings import EnsembleSettings

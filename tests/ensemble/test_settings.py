@@ -32,7 +32,7 @@ def test_an_unknown_protocol_is_named_with_its_place():
 
 
 def test_an_unknown_combiner_is_refused():
-    with pytest.raises(ConfigError, match="combiner = 'mean': .*'weighted' or 'stacking'"):
+    with pytest.raises(ConfigError, match="combiner = 'mean': .*choose from weighted, stacking, "):
         EnsembleSettings.of(combiner="mean")
 
 

@@ -27,8 +27,10 @@ def measured(tmp_path):
     study = write_study(tmp_path / "study", "chroma", "rms")
     protocol = read_protocol(study, tmp_path / "study", "speaker")
     members = list(finished_members(protocol).values())
-    summary = {"member": "ensemble", "n": 12, "uar": {"value": 0.5}, "corpus": "demo", "network": "x"}
-    results = (MemberResult("ensemble", "speaker", "ensemble", summary),)
+    scores = {"n": 12, "accuracy": {"value": 0.4}, "uar": {"value": 0.5}}
+    summary = {"member": "ensemble", **scores, "corpus": "demo", "network": "x"}
+    kinds = {"ensemble": "ensemble", "knora": "ensemble", "rms": "network"}
+    results = tuple(MemberResult(name, "speaker", kind, summary) for name, kind in kinds.items())
     result = ProtocolResult("x", results, "ensemble", {"chroma": 1.0, "rms": 0.0}, 1.5, {"trials": 3}, {}, {})
     return study, MeasuredProtocol(tmp_path / "out", protocol, members, result, new=True)
 
@@ -94,7 +96,14 @@ def test_members_of_an_earlier_ensemble_do_not_stay(measured, tmp_path):
 
 
 def test_metrics_are_scores_without_what_is_no_score(measured, tmp_path):
-    assert shipped(*measured, tmp_path / "audio").facts.metrics == {"speaker": {"n": 12, "uar": {"value": 0.5}}}
+    scores = {"n": 12, "accuracy": {"value": 0.4}, "uar": {"value": 0.5}}
+    assert shipped(*measured, tmp_path / "audio").facts.metrics == {"speaker": scores}
+
+
+def test_every_way_of_joining_is_told_with_its_scores(measured, tmp_path):
+    scores = {"accuracy": {"value": 0.4}, "uar": {"value": 0.5}}
+    made = shipped(*measured, tmp_path / "audio")
+    assert made.facts.combiners == {"speaker": {"ensemble": scores, "knora": scores}}
 
 
 def test_adapting_ships_with_its_temperature_where_it_was_measured(measured, tmp_path):

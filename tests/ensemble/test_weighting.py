@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tembr.ensemble.heldout import Part
+from tembr.ensemble.part import Part
 from tembr.ensemble.weighting import (
     Weighting,
     best_member,
@@ -95,3 +95,10 @@ def test_of_few_or_unknown_speakers_every_recording_counts(speakers):
     posteriors, truth = np.array([[0.5, 0.5], [0.5, 0.5], [0.8, 0.2], [0.1, 0.9]]), np.zeros(4, int)
     expected = negative_log_likelihood(posteriors, truth)
     assert typical_loss(posteriors, truth, np.array(speakers)) == pytest.approx(expected)
+
+
+def test_a_small_weight_that_is_worth_next_to_nothing_is_dropped_at_any_price():
+    """0.96 · 0.8 + 0.04 · 0.81 = 0.8004 is 0.0005 nats better than 0.8."""
+    part = part_of([[0.8, 0.2]], [[0.81, 0.19]], classes=[0])
+    found = weigh({"a": 0.96, "b": 0.04}, 1.0, part, 0.0)
+    assert without_small(found, part, 0.0).weights == {"a": 1.0, "b": 0.0}

@@ -33,7 +33,7 @@ def ensemble(
     trials: Annotated[int, typer.Option(help="Trials of each search, those of earlier runs included.", min=1)] = 200,
     timeout: Annotated[float | None, typer.Option(help="Seconds for all searches of one protocol together.")] = None,
     seed: Annotated[int, typer.Option(help="Of the search.", min=0)] = 42,
-    l1: Annotated[float, typer.Option(help="Price of each further equal member, in nats.", min=0.0)] = 0.01,
+    l1: Annotated[float, typer.Option(help="Price of each further equal member, in nats.", min=0.0)] = 0.0,
     storage: Annotated[
         str | None, typer.Option(help="URL of Optuna's storage, to share the search among machines; OUT/search.db.")
     ] = None,
@@ -42,8 +42,8 @@ def ensemble(
     combiner: Annotated[
         str,
         typer.Option(
-            click_type=Words(("weighted", "stacking")),
-            help="What the report calls the ensemble: weighted or stacking. Only the first is exported.",
+            click_type=Words("tembr.ensemble.combiners:CHOICES"),
+            help="What the report calls the ensemble: weighted, stacking, knora ... Only the first is exported.",
         ),
     ] = "weighted",
     adapt: Annotated[
@@ -67,9 +67,10 @@ def ensemble(
 ) -> None:
     """Join members of a study by a weighted sum of their posteriors, and measure what that is worth.
 
-    Weights and a temperature are searched on predictions that no member was trained on. Interrupted at any point, the
-    same command goes on where it stopped. The folder then holds ensemble.json and the networks for `tembr export`,
-    and the ensemble beside each member, equal weights, the best member and stacking (`comparison.csv`, `mcnemar.csv`).
+    Weights and a temperature are searched on predictions that no member was trained on, and shrunk towards equal
+    weights as far as these do not bear them out. Interrupted at any point, the same command goes on where it stopped.
+    The folder then holds ensemble.json and the networks for `tembr export`, and the ensemble beside each member, equal
+    weights, the best member, stacking, boosting and dynamic selection (`comparison.csv`, `mcnemar.csv`).
 
     Examples:
 

@@ -17,7 +17,8 @@ from scipy.optimize import minimize_scalar
 from tembr.adaptation.belief import softmax
 from tembr.adaptation.fitting import Knowledge, fit_to_speaker
 from tembr.adaptation.offset import Offsets, typical_logits
-from tembr.ensemble.heldout import FoldParts, Part
+from tembr.ensemble.heldout import FoldParts
+from tembr.ensemble.part import Part
 from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighted import FLOOR

@@ -69,6 +69,7 @@ class EnsembleFacts:
         trained_on: words: which recordings the members in `members/` have seen.
         search: what weights and temperature were found on: protocol, part, recordings, trials, seed, l1, objective.
         metrics: protocol → the scores of this recipe under it (`Scores.as_dict()` and folds), on test parts.
+        combiners: protocol → accuracy and UAR of every way of joining the members, on the same recordings.
         adaptation: how it adapts to a speaker; None where that was not measured.
         set_thresholds: of prediction sets, speaker-independent and adapted, see `tembr.evaluate.conformal.LEVELS`.
     """
@@ -80,6 +81,7 @@ class EnsembleFacts:
     trained_on: str = ""
     search: dict = field(default_factory=dict)
     metrics: dict[str, dict] = field(default_factory=dict)
+    combiners: dict[str, dict] = field(default_factory=dict)
     adaptation: AdaptationFacts | None = None
     set_thresholds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -137,7 +139,8 @@ class EnsembleFolder:
         return self.table("comparison")
 
     def table(self, name: str, protocol: str | None = None) -> pd.DataFrame:
-        """A table of the folder: 'comparison', 'weights', 'mcnemar', 'trials', 'report', 'probabilities', 'adapted'.
+        """A table of the folder: 'comparison', 'weights', 'mcnemar', 'trials', 'report', 'probabilities', 'adapted',
+        'answers' (of every way of joining).
 
         Args:
             protocol: of the measured ones; by default that of the folder's own tables.

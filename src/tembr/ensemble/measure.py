@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tembr.ensemble.heldout import HeldOut, Part
+from tembr.ensemble.combiners import COMBINERS, WEIGHTED
+from tembr.ensemble.heldout import HeldOut
+from tembr.ensemble.levelone import LevelOne, Posteriors
+from tembr.ensemble.part import Part
 from tembr.ensemble.search import Found
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.stacking import fit_stacking
-from tembr.ensemble.weighting import best_member, best_members, weigh
-
-WEIGHTED, STACKING, UNIFORM, BEST = "weighted", "stacking", "uniform weights", "best member"
-
-Posteriors = Callable[[np.ndarray], np.ndarray]
-"""Logits `(members, n, classes)` → posteriors `(n, classes)`."""
+from tembr.ensemble.shrinkage import choose_share, shrink
+from tembr.ensemble.weighting import best_members, weigh
 
 Searcher = Callable[[str, Sequence[str], Part], Found]
 """Name of a fold, members and the held-out part to search on → what was found."""
@@ -47,7 +45,7 @@ class Measured:
     """What came out under one protocol.
 
     Attributes:
-        ways: name → way: `WEIGHTED`, `STACKING`, `UNIFORM`, `BEST` and each member.
+        ways: name → way: the searched weights, those of `COMBINERS`, and each member.
         found: fold → its search, in order of the folds.
         shipped: the search whose weights the ensemble gets: the only fold's, or one over held-out logits of
             all folds.
@@ -66,42 +64,48 @@ class Measured:
 def measure(heldout: HeldOut, settings: EnsembleSettings, search: Searcher, by_speaker: bool) -> Measured:
     """Find each way of joining on the held-out part of every fold by itself; apply it to that fold's test part.
 
-    Nothing found in one fold is used in another, and no test part is seen before all is found for its fold.
+    Nothing found in one fold is used in another, and no test part is seen before all is found for its fold. Combiners
+    whose package is missing are left out.
 
     Args:
-        by_speaker: inner folds of stacking keep speakers apart.
+        by_speaker: scored speakers are unseen, and inner folds keep speakers apart.
     """
     found, ways = {}, []
     for fold in heldout.folds:
-        names, part = _chosen(heldout.members, fold.heldout, settings.best)
-        found[fold.name] = search(fold.name, names, part)
-        fitted = _fitted(names, part, found[fold.name], settings.seed, by_speaker)
-        test = fold.test.of([heldout.members.index(name) for name in names])
+        level_one = _level_one(heldout.members, fold.heldout, settings, by_speaker)
+        found[fold.name] = _searched(fold.name, level_one, settings, search)
+        test = fold.test.of([heldout.members.index(name) for name in level_one.names])
+        fitted = _fitted(level_one, found[fold.name])
         alone = {name: _alone(name, fold.test, heldout.members) for name in heldout.members}
         ways.append({way: (use(test.logits), uses) for way, (use, uses) in fitted.items()} | alone)
     shipped = next(iter(found.values()))
     if len(heldout.folds) > 1:
-        shipped = search(ALL_FOLDS, *_chosen(heldout.members, heldout.pooled, settings.best))
+        level_one = _level_one(heldout.members, heldout.pooled, settings, by_speaker)
+        shipped = _searched(ALL_FOLDS, level_one, settings, search)
     return Measured({way: Way(*zip(*[fold[way] for fold in ways])) for way in ways[0]}, found, shipped)
 
 
-def _chosen(members: Sequence[str], part: Part, best: int) -> tuple[list[str], Part]:
-    names = best_members(members, part, best) if best else list(members)
-    return names, part.of([members.index(name) for name in names])
+def _level_one(members: Sequence[str], part: Part, settings: EnsembleSettings, by_speaker: bool) -> LevelOne:
+    names = best_members(members, part, settings.best) if settings.best else members
+    return LevelOne.of(names, part.of([members.index(name) for name in names]), settings.seed, by_speaker)
 
 
-def _fitted(
-    names: list[str], part: Part, found: Found, seed: int, by_speaker: bool
-) -> dict[str, tuple[Posteriors, frozenset[str]]]:
-    equal, best = dict.fromkeys(names, 1.0), best_member(names, part)
-    single = {name: float(name == best) for name in names}
+def _searched(fold: str, level_one: LevelOne, settings: EnsembleSettings, search: Searcher) -> Found:
+    """What a search finds, shrunk towards equal weights."""
+    found = search(fold, level_one.names, level_one.part)
+    share = choose_share(level_one)
+    shrunk = shrink(found.weighting, share, level_one.part, settings.l1)
+    return replace(found, weighting=shrunk, searched=found.weighting, share=share)
+
+
+def _fitted(level_one: LevelOne, found: Found) -> dict[str, tuple[Posteriors, frozenset[str]]]:
     used = frozenset(name for name, weight in found.weighting.weights.items() if weight > 0)
-    return {
-        WEIGHTED: (found.weighting.posteriors, used),
-        STACKING: (fit_stacking(part, seed, by_speaker), frozenset(names)),
-        UNIFORM: (weigh(equal, 1.0, part, 0.0).posteriors, frozenset(names)),
-        BEST: (weigh(single, 1.0, part, 0.0).posteriors, frozenset([best])),
+    others = {
+        name: (combiner.fit(level_one), combiner.uses(level_one))
+        for name, combiner in COMBINERS.items()
+        if not combiner.missing
     }
+    return {WEIGHTED: (found.weighting.posteriors, used)} | others
 
 
 def _alone(name: str, test: Part, members: Sequence[str]) -> tuple[np.ndarray, frozenset[str]]:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from tembr.ensemble.adapted import AdaptedAnswers, AdaptedFold, fit_strength
+from tembr.ensemble.combiners import WEIGHTED
 from tembr.ensemble.heldout import HeldOut
-from tembr.ensemble.measure import WEIGHTED, Measured, Way
+from tembr.ensemble.measure import Measured, Way
 from tembr.ensemble.members import StudyMember, StudyProtocol
 from tembr.ensemble.pictures import write_search_pictures
 from tembr.ensemble.search import weighting_of
@@ -24,6 +25,7 @@ from tembr.evaluate.comparison import comparison_markdown
 from tembr.evaluate.coverage import coverage_table
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import Scores, confusion_matrix, uar
+from tembr.evaluate.page import write_page
 from tembr.evaluate.panels import comparison_png
 from tembr.evaluate.plots import confusion_png
 from tembr.evaluate.reliability import coverage_png, reliability_png
@@ -35,7 +37,7 @@ from tembr.experiment.settings import StudySettings
 from tembr.files import atomic_write, write_bytes
 from tembr.splits import UNSEEN
 
-ENSEMBLE = "ensemble"
+ENSEMBLE, ANSWERS = "ensemble", "answers.csv"
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,7 @@ class Reporter:
         _csv(weights_table(measured), self.folder / "weights.csv")
         _csv(_trials_table(measured), self.folder / "trials.csv")
         _csv(significance_table(tables), self.folder / "mcnemar.csv")
+        _csv(answers_table({way: tables[name] for name, way in self._names(measured).items()}), self.folder / ANSWERS)
 
     def _pictures(self, measured: Measured, predictions: pd.DataFrame, scores: Scores) -> None:
         confusion_png(scores, self.folder / "confusion.png", self._title(ENSEMBLE))
@@ -247,6 +250,7 @@ class Reporter:
             "trials": len(measured.shipped.trials),
             "seed": self.settings.seed,
             "l1": self.settings.l1,
+            "share_of_equal_weights": measured.shipped.share,
             "best": self.settings.best,
             "objective": measured.shipped.weighting.objective,
             "nll": measured.shipped.weighting.nll,
@@ -258,21 +262,25 @@ class Reporter:
 
 
 def write_comparison(results: Sequence[MemberResult], folder: Path, title: str) -> None:
-    """Write comparison.csv, comparison.md and comparison.png."""
+    """Write comparison.csv, comparison.md, comparison.png and comparison.html."""
     _csv(comparison_table(results), folder / "comparison.csv")
     comparison_png(results, folder / "comparison.png", title)
+    write_page(results, folder / "comparison.html", title)
     with atomic_write(folder / "comparison.md", flush=False) as temporary:
         temporary.write_text(comparison_markdown(results), encoding="utf-8")
 
 
 def weights_table(measured: Measured) -> pd.DataFrame:
-    """Columns fold, member, weight, temperature; of several folds also those found over all, which are to ship."""
+    """Columns fold, member, weight, temperature, searched, share; of several folds also those over all, which ship.
+
+    'searched' is the weight before it was shrunk towards equal weights, which have this share of the outcome.
+    """
     rows = [
-        (fold, member, weight, one.weighting.temperature)
+        (fold, member, weight, one.weighting.temperature, one.searched.weights[member], one.share)
         for fold, one in measured.searches.items()
         for member, weight in one.weighting.weights.items()
     ]
-    return pd.DataFrame(rows, columns=["fold", "member", "weight", "temperature"])
+    return pd.DataFrame(rows, columns=["fold", "member", "weight", "temperature", "searched", "share"])
 
 
 def significance_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -288,6 +296,16 @@ def significance_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             rows.append({"against": name, **vars(test)})
     table = pd.DataFrame(rows)
     return table.assign(p_holm=holm(table["p"]))
+
+
+def answers_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What each way of joining recognised: columns file, fold, emotion, and one a way.
+
+    Args:
+        tables: way → predictions of the same recordings in the same order.
+    """
+    answers = {way: table["predicted"] for way, table in tables.items()}
+    return next(iter(tables.values()))[["file", "fold", "emotion"]].assign(**answers)
 
 
 def _trials_table(measured: Measured) -> pd.DataFrame:

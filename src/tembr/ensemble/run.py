@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tembr.ensemble.adapted import AdaptedFold, adapt_fold
+from tembr.ensemble.combiners import COMBINERS
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import HeldOut, read_heldout
 from tembr.ensemble.measure import Measured, measure
@@ -23,12 +24,16 @@ from tembr.errors import ConfigError, StoreError
 from tembr.experiment.recordings import Recordings, load_recordings, same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings
 from tembr.experiment.study import place_of
+from tembr.extras import how_to_install, require
 from tembr.files import digest
 from tembr.lock import only_process
 from tembr.models import Member, load_member
 from tembr.models.base import with_embedding
 from tembr.progress import Progress
 from tembr.splits import UNSEEN
+
+REPORT = "weights shrunk towards equal ones"
+"""How a report is made, in its identity: one that was made otherwise is made again."""
 
 
 def run_ensemble(
@@ -52,9 +57,11 @@ def run_ensemble(
         StoreError: a member is not finished, the recordings are others than the study's, a file cannot be written, or
             another process works in `out`.
         ConfigError: the settings ask for what the study does not have.
+        MissingExtraError: or for a combiner whose package is not installed.
     """
     settings, progress, folder = settings or EnsembleSettings(), progress or Progress(), Path(study_folder)
     study = study_settings(folder)
+    _say_missing(settings, progress)
     protocols = {p: read_protocol(study, folder, p) for p in _protocols(study, settings, folder, progress)}
     shipped = choose_shipped(list(protocols), {p: len(one.folds) for p, one in protocols.items()}, settings)
     members = {p: choose(one, settings, study, folder) for p, one in protocols.items()}
@@ -182,6 +189,15 @@ class _Run:
             self.progress.say(f"{protocol} · adapted to {count} recordings of each speaker: UAR {uar:.3f}")
 
 
+def _say_missing(settings: EnsembleSettings, progress: Progress) -> None:
+    """Which combiners are left out for want of their package; the one asked for may not be."""
+    for name, combiner in COMBINERS.items():
+        if combiner.missing and name == settings.combiner:
+            require(f"--combiner {name}", "train", combiner.package)
+        if combiner.missing:
+            progress.say(f"{name}: left out, it needs {combiner.package}; {how_to_install('train')}")
+
+
 def _protocols(study: StudySettings, settings: EnsembleSettings, folder: Path, progress: Progress) -> list[str]:
     """Those asked for; by default the study's first, and the others that have the members."""
     if settings.protocols:
@@ -200,7 +216,9 @@ def _protocols(study: StudySettings, settings: EnsembleSettings, folder: Path, p
 def _identity(heldout: HeldOut, settings: EnsembleSettings) -> str:
     """Digest of all that a protocol's report depends on."""
     chosen = settings.model_dump(mode="json", exclude={"members", "protocols", "storage", "refit", "ship", "track"})
-    return digest(heldout.identity.encode(), OBJECTIVE.encode(), repr(sorted(chosen.items())).encode())
+    measured = [name for name, combiner in COMBINERS.items() if not combiner.missing]
+    facts = repr([REPORT, measured, sorted(chosen.items())])
+    return digest(heldout.identity.encode(), OBJECTIVE.encode(), facts.encode())
 
 
 def _found_on(search: dict) -> str:

@@ -15,13 +15,12 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tembr.ensemble.heldout import Part
+from tembr.ensemble.part import Part
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.weighting import OBJECTIVE, Weighting, weigh, without_small
+from tembr.ensemble.weighting import OBJECTIVE, TEMPERATURES, Weighting, weigh, without_small
 from tembr.errors import StoreError
 from tembr.files import digest
 
-TEMPERATURES = (0.3, 5.0)
 LOCK_SECONDS = 60  # that a process waits for another's writing to an SQLite file
 
 
@@ -30,14 +29,18 @@ class Found:
     """Outcome of a search.
 
     Attributes:
-        weighting: the best trial's, small weights dropped.
+        weighting: the best trial's, small weights dropped; once it is shrunk towards equal weights, the outcome.
         trials: the finished ones, in order.
         study: Optuna's, for its plots.
+        searched: the weighting before it was shrunk; None where it was not.
+        share: of equal weights in the outcome, see `tembr.ensemble.shrinkage`.
     """
 
     weighting: Weighting
     trials: tuple[FrozenTrial, ...]
     study: optuna.Study
+    searched: Weighting | None = None
+    share: float = 0.0
 
 
 def search(

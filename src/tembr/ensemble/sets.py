@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tembr.ensemble.adapted import AdaptedAnswers, AdaptedFold
-from tembr.ensemble.heldout import HeldOut, Part
-from tembr.ensemble.measure import WEIGHTED, Measured
+from tembr.ensemble.combiners import WEIGHTED
+from tembr.ensemble.heldout import HeldOut
+from tembr.ensemble.measure import Measured
+from tembr.ensemble.part import Part
 from tembr.ensemble.weighting import Weighting
 from tembr.evaluate.conformal import REPORTED, fit_thresholds, prediction_sets, score_sets, threshold_at
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from tembr.ensemble.combiners import CHOICES, WEIGHTED
 from tembr.errors import ConfigError
 from tembr.splits import Protocol
 
@@ -22,11 +23,11 @@ class EnsembleSettings(BaseModel):
         protocols: to measure; empty for the study's first and all others with the members finished.
         trials: of each search; trials of an interrupted search, and of other machines, count.
         timeout: seconds, for all searches of one protocol together; None for no limit.
-        seed: of the search and of stacking's inner folds.
+        seed: of the search, and of inner folds and trees.
         l1: price, in nats, of an ensemble's width: of each further member with the largest one's weight. A member of
-            small weight that is not worth as much is left out.
+            small weight that is not worth as much is left out, and equal weights are those of the members kept.
         storage: URL of Optuna's storage; '' is `search.db` (SQLite) in the ensemble's folder.
-        combiner: which one the figures called 'ensemble' are of; both are always measured, and what ships is weighted.
+        combiner: which of `CHOICES` the figures called 'ensemble' are of; all are measured, and what ships is weighted.
         adapt: recordings of each scored speaker that are adapted to, drawn, unlabelled and not scored then; 0 is none.
         offset_prior, mixture_prior: recordings that the belief in no offset of the logits counts for, and recordings of
             each emotion that the belief in an even mixture does; see `tembr.adaptation.offset`.
@@ -47,9 +48,9 @@ class EnsembleSettings(BaseModel):
     trials: int = Field(200, ge=1)
     timeout: float | None = Field(None, gt=0)
     seed: int = Field(42, ge=0)
-    l1: float = Field(0.01, ge=0)
+    l1: float = Field(0.0, ge=0)
     storage: str = ""
-    combiner: Literal["weighted", "stacking"] = "weighted"
+    combiner: str = WEIGHTED
     adapt: int = Field(30, ge=0)
     offset_prior: float = Field(8.0, ge=0)
     mixture_prior: float = Field(10.0, gt=0)
@@ -65,6 +66,13 @@ class EnsembleSettings(BaseModel):
     @classmethod
     def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))
+
+    @field_validator("combiner")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in CHOICES:
+            raise ValueError(f"choose from {', '.join(CHOICES)}")
+        return name
 
     @staticmethod
     def of(**values: Any) -> EnsembleSettings:

@@ -91,15 +91,17 @@ def ship(
 ) -> EnsembleFolder:
     """Write `ensemble.json`, the settings and the members: of `shipped` into `out`, of others into their places."""
     metrics = {protocol: _metrics(one.result) for protocol, one in measured.items()}
+    combiners = {protocol: _combiners(one.result) for protocol, one in measured.items()}
     adapted = {p: one.result.adapted for p, one in measured.items() if one.result.adapted}
     for protocol, one in measured.items():
         if one.place != out:
             own = {p: scores for p, scores in adapted.items() if p == protocol}
-            _write(study, settings, one, _own_members(one), one.place, {protocol: metrics[protocol]}, own, recordings)
+            scores = {protocol: metrics[protocol]}, {protocol: combiners[protocol]}
+            _write(study, settings, one, _own_members(one), one.place, *scores, own, recordings)
     one = measured[shipped]
     members = _refitted(study, one, recordings(), out, progress) if settings.refit else _own_members(one)
     progress.say(f"{out}: weights found under {shipped}; members: {members.words}")
-    return _write(study, settings, one, members, out, metrics, adapted, recordings)
+    return _write(study, settings, one, members, out, metrics, combiners, adapted, recordings)
 
 
 def _write(
@@ -109,6 +111,7 @@ def _write(
     members: _Shipped,
     place: Path,
     metrics: dict,
+    combiners: dict,
     adapted: dict,
     recordings: Callable[[], Recordings],
 ) -> EnsembleFolder:
@@ -122,6 +125,7 @@ def _write(
         trained_on=members.words,
         search=result.search,
         metrics=metrics,
+        combiners=combiners,
         adaptation=_adaptation(settings, result, adapted),
         set_thresholds=result.set_thresholds,
     )
@@ -238,3 +242,8 @@ def _name(one: MeasuredProtocol) -> str:
 def _metrics(result: ProtocolResult) -> dict:
     """Scores of the weighted ensemble, the one that is exported."""
     return {name: value for name, value in result.of(result.weighted).summary.items() if name not in NOT_METRICS}
+
+
+def _combiners(result: ProtocolResult) -> dict:
+    joined = [one for one in result.results if one.kind == "ensemble"]
+    return {one.member: {name: one.summary[name] for name in ("accuracy", "uar")} for one in joined}

@@ -9,7 +9,7 @@ from pathlib import Path
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from tembr.ensemble.heldout import Part
+from tembr.ensemble.part import Part
 from tembr.ensemble.search import Found, search, search_name, weighting_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.settings import StudySettings

@@ -8,18 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tembr.ensemble.heldout import Part
+from tembr.ensemble.part import Part
 from tembr.ensemble.weighted import FLOOR, WeightedEnsemble
 from tembr.evaluate.metrics import confusion_matrix, uar
 
 SMALL = 0.05
 """Weights below this are tried without."""
 
+LEAST_WORTH = 0.001
+"""Nats that any further network has to be worth."""
+
 OBJECTIVE = "negative log-likelihood, median over speakers"
 """What a search minimises, in the names of searches and results: those of another are not gone on with."""
 
 FEWEST = 3
 """Speakers of whom a median says something."""
+
+TEMPERATURES = (0.3, 5.0)
+"""Least and greatest that are tried."""
 
 COARSE_TEMPERATURES = (0.5, 1.0, 2.0, 3.0)
 
@@ -62,12 +68,13 @@ def without_small(found: Weighting, part: Part, l1: float) -> Weighting:
     """`found` without members of weights below `SMALL` that are not worth a network, the smallest first.
 
     One is worth it if without it a recording's truth gets less likely by more than `l1`, the price of a further member,
-    on average over `part`.
+    or `LEAST_WORTH`, on average over `part`.
     """
+    price = max(l1, LEAST_WORTH)
     for name in sorted(found.weights, key=found.weights.get):
         if 0 < found.weights[name] < SMALL:
             tried = weigh(found.weights | {name: 0.0}, found.temperature, part, l1)
-            found = tried if tried.nll <= found.nll + l1 else found
+            found = tried if tried.nll <= found.nll + price else found
     return found
 
 
