@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from optuna.visualization import matplotlib as pictures
 
 from tembr.evaluate.page import PLOTLY_SETTINGS, render
@@ -22,6 +23,9 @@ from tembr.evaluate.plots import INK, legend_above, plain_frame, save_figure
 from tembr.files import atomic_write
 
 log = logging.getLogger("tembr")
+
+COUNTED = ("trial", "epoch")
+"""Axes of whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,10 @@ def _frame(axes: Axes, plot: Plot) -> None:
         legend_above(axes, columns=2)
     if plot.function == "plot_pareto_front":
         legend_above(axes, columns=2)
+    if plot.labels[0] in COUNTED:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if axes.get_xscale() == "log":
+        axes.tick_params(axis="x", which="minor", labelrotation=45, labelsize=7, labelcolor=INK)
     along, up = plot.labels
     axes.set_xlabel(axes.get_xlabel() if along is None else along, color=INK)
     axes.set_ylabel(axes.get_ylabel() if up is None else up, color=INK)

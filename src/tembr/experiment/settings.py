@@ -200,17 +200,19 @@ def load_settings(
         if value is not None:
             assign(tree, key.replace("__", "."), value)
     settings = validated(tree)
-    return settings if corpora is None else _placed(settings, Path(corpora))
+    return placed(settings, corpora)
 
 
-def _placed(settings: StudySettings, corpora: Path) -> StudySettings:
-    def placed(one: CorpusSettings) -> CorpusSettings:
-        if one.folder or one.name == "demo":
+def placed(settings: StudySettings, corpora: str | Path | None) -> StudySettings:
+    """The corpora that have no folder of their own in the folder of their short name in `corpora`, where given."""
+
+    def in_place(one: CorpusSettings) -> CorpusSettings:
+        if one.folder or one.name == "demo" or corpora is None:
             return one
-        return one.model_copy(update={"folder": str((corpora / one.name).absolute())})
+        return one.model_copy(update={"folder": str((Path(corpora) / one.name).absolute())})
 
-    auxiliary = {name: placed(one) for name, one in settings.auxiliary.items()}
-    return settings.model_copy(update={"corpus": placed(settings.corpus), "auxiliary": auxiliary})
+    auxiliary = {name: in_place(one) for name, one in settings.auxiliary.items()}
+    return settings.model_copy(update={"corpus": in_place(settings.corpus), "auxiliary": auxiliary})
 
 
 def write_settings(settings: StudySettings, path: Path) -> None:

@@ -39,7 +39,7 @@ def open_storage(url: str, one_machine: bool = False, beating: bool = False) -> 
     Raises:
         StoreError: it cannot be opened or written.
     """
-    with explained(), quietly():
+    with explained(ImportError), quietly():
         storage = _journal(url) if url.startswith(JOURNAL) else _patiently(lambda: _database(url, beating))
         if one_machine:
             _write_ahead(storage)
@@ -85,13 +85,13 @@ def quietly() -> Iterator[None]:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Optuna's and SQLAlchemy's errors as one line that says what to do."""
+def explained(*more: type[Exception]) -> Iterator[None]:
+    """Optuna's and SQLAlchemy's errors, and `more`, as one line that says what to do."""
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, *more) as error:
         if isinstance(error, TembrError):
             raise
         reason = " ".join(str(error.__cause__ or error).split())[:200]
