@@ -115,7 +115,8 @@ def _finish(drawn: np.ndarray, plot: Plot, study: optuna.Study) -> Figure:
         _name_coordinates(drawn[0], _whole_names(study))
         return figure
     figure.suptitle("")
-    figure.set_layout_engine("constrained")
+    alone = plot.function == "plot_slice" and len(drawn) == 1
+    figure.set_layout_engine("tight" if alone else "constrained")  # the colour bar of one slice allows no other
     for axes in drawn:
         _frame(axes, plot)
     return figure
@@ -127,7 +128,7 @@ def _frame(axes: Axes, plot: Plot) -> None:
     axes.tick_params(colors=INK)
     if axes.get_legend():
         axes.get_legend().remove()
-    if plot.function == "plot_optimization_history":
+    if plot.function == "plot_optimization_history" and axes.lines:  # of several objectives none is the best alone
         axes.lines[-1].set_label("best so far")
         legend_above(axes, columns=2)
     if plot.function == "plot_pareto_front":

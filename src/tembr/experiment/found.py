@@ -33,14 +33,14 @@ class FoundSettings:
         best: the trial that is best by the first objective.
         front: those that no other beats in all objectives; of one objective the best alone.
         values: of the best, by the objectives' names.
-        study: Optuna's.
+        trials: all that were begun, in order.
     """
 
     folder: Path
     best: FrozenTrial
     front: tuple[FrozenTrial, ...]
     values: Mapping[str, float]
-    study: optuna.Study
+    trials: tuple[FrozenTrial, ...]
 
 
 def write_found(study: optuna.Study, space: Space, folder: Path, fold: str) -> FoundSettings:
@@ -57,7 +57,7 @@ def write_found(study: optuna.Study, space: Space, folder: Path, fold: str) -> F
             'widen the space, or set pruner = "none" in its [search]'
         )
     front = tuple(_ranked(study, study.best_trials))
-    found = FoundSettings(folder, front[0], front, dict(zip(names, front[0].values)), study)
+    found = FoundSettings(folder, front[0], front, dict(zip(names, front[0].values)), tuple(study.trials))
     write_recipe(front[0], space, folder / "best.toml", fold)
     if len(names) > 1:
         for trial in front:
@@ -67,7 +67,7 @@ def write_found(study: optuna.Study, space: Space, folder: Path, fold: str) -> F
         f"{space.protocol} protocol (fold {fold}) that early stopping saw as well. No test recording was answered."
     )
     title = f"{folder.resolve().name}: search for {', '.join(MEASURES[name].title for name in names)}"
-    write_search_pictures(study, _plots(names), folder, title, explained, _table(study, space))
+    write_search_pictures(study, _plots(study, names), folder, title, explained, _table(study, space))
     return found
 
 
@@ -88,9 +88,8 @@ def write_recipe(trial: FrozenTrial, space: Space, path: Path, fold: str) -> Non
     import tomli_w
 
     found = ", ".join(f"{name} {value:.6g}" for name, value in zip(space.search.objective, trial.values))
-    heading = (
-        f"# Trial {trial.number} of a search of {space.path.name} ({space.protocol} protocol, fold {fold}): {found}"
-    )
+    where = f"{space.path.name}, {space.protocol} protocol, fold {fold}"
+    heading = f"# Trial {trial.number} of a search ({where}): {found}"
     with atomic_write(path) as temporary:
         settings = tomli_w.dumps(settings_of(trial, space).tree())
         temporary.write_text(f"{' '.join(heading.split())}\n{settings}", encoding="utf-8")
@@ -138,7 +137,7 @@ def _table(study: optuna.Study, space: Space) -> Table:
     return Table(columns, rows)
 
 
-def _plots(names: Sequence[str]) -> list[Plot]:
+def _plots(study: optuna.Study, names: Sequence[str]) -> list[Plot]:
     """History, importances and slices of each objective; of two the front, of networks their epochs."""
     plots = []
     for place, name in enumerate(names):
@@ -154,7 +153,7 @@ def _plots(names: Sequence[str]) -> list[Plot]:
     if 1 < len(names) < 4:
         titles = [MEASURES[name].title for name in names]
         plots.insert(0, Plot("front", "plot_pareto_front", "Trials that none beats in all", {"target_names": titles}))
-    if len(names) == 1:
+    if any(trial.intermediate_values for trial in study.get_trials(deepcopy=False)):
         plots.append(
             Plot("epochs", "plot_intermediate_values", "Validation by epoch", {}, ("epoch", MEASURES[names[0]].title))
         )
