@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from uuid import uuid4
 
 from tembr.experiment.space import Space, load_space
+
+POSTGRESQL = os.environ.get("TEMBR_POSTGRESQL")
+"""URL of a database to test with, where there is one."""
+
+STORAGES = ("sqlite:///{}/shared.db", "journal:{}/shared.journal", *([POSTGRESQL] if POSTGRESQL else []))
+"""URLs of what processes share, `{}` for a folder."""
 
 SVM = """
 members = ["svm"]
@@ -43,3 +51,8 @@ def write_space(folder: Path, text: str = SVM) -> Path:
 
 def space_of(folder: Path, text: str = SVM) -> Space:
     return load_space(write_space(folder, text))
+
+
+def write_own_space(folder: Path, text: str = SVM) -> Path:
+    """The same under a name of its own, which no earlier search in a database has."""
+    return write_space(folder, text).rename(folder / f"{uuid4().hex}.toml")

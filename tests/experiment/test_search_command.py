@@ -10,10 +10,8 @@ import pytest
 
 from tembr.experiment import storage as storage_module
 from tests.command import tembr_here
-from tests.experiment.spaces import NETWORK, SVM, write_space
+from tests.experiment.spaces import NETWORK, STORAGES, SVM, write_own_space, write_space
 from tests.processes import TEMBR, Process
-
-STORAGES = ("sqlite:///{}/shared.db", "journal:{}/shared.journal")
 
 
 def table(folder: Path) -> pd.DataFrame:
@@ -82,7 +80,7 @@ def test_nothing_of_others_is_written_over(capsys, tmp_path):
 def test_a_killed_worker_loses_its_trial_to_another_who_tries_it_again(capsys, tmp_path, monkeypatch, url):
     url, out = url.format(tmp_path), tmp_path / "out"
     text = NETWORK.replace("epochs = 2", "epochs = 40").replace("[space]", '[search]\npruner = "none"\n[space]')
-    shared = (str(write_space(tmp_path, text)), "--out", str(out), "--storage", url, "--quiet", "--trials", "1")
+    shared = (str(write_own_space(tmp_path, text)), "--out", str(out), "--storage", url, "--quiet", "--trials", "1")
     process = Process(TEMBR, "search", *shared)
     wait_until(lambda: list(out.glob(".workers/1/*/chroma/last.ckpt")), process)
     process.kill()
@@ -106,7 +104,14 @@ def _AfterOne(*_, **__):
 
 @pytest.mark.parametrize("url", STORAGES)
 def test_processes_share_one_search_and_one_folder(capsys, tmp_path, url):
-    shared = (str(write_space(tmp_path)), "--out", str(tmp_path / "out"), "--storage", url.format(tmp_path), "--quiet")
+    shared = (
+        str(write_own_space(tmp_path)),
+        "--out",
+        str(tmp_path / "out"),
+        "--storage",
+        url.format(tmp_path),
+        "--quiet",
+    )
     process = Process(TEMBR, "search", *shared, "--trials", "12")
     wait_until(lambda: len(table(tmp_path / "out")), process)
     done = tembr_here(capsys, "search", *shared, "--trials", "12")

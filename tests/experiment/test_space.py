@@ -176,3 +176,8 @@ def test_the_packaged_examples_are_spaces(name):
     found = load_space(ROOT / "examples" / name)
     assert found.parameters and found.prunes
     assert set(read_tree(ROOT / "examples" / name)) >= {"base", "search", "space"}
+
+
+def test_the_space_in_the_documentation_is_one(tmp_path):
+    written = (ROOT / "docs" / "search.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    assert len(space(tmp_path, written).parameters) == 5

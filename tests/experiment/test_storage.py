@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from uuid import uuid4
 
 import optuna
 import pytest
@@ -11,8 +12,7 @@ from optuna.trial import TrialState
 from tembr.errors import MissingExtraError, StoreError
 from tembr.experiment import storage as storage_module
 from tembr.experiment.storage import open_storage
-
-KINDS = ("sqlite:///{}/search.db", "journal:{}/search.journal")
+from tests.experiment.spaces import STORAGES
 
 
 @pytest.mark.parametrize("url", ["nothing://here", "sqlite:////no/such/folder/x.db", "not a url"])
@@ -51,14 +51,15 @@ def test_a_journal_may_be_written_as_a_url(tmp_path, path):
     assert (tmp_path / "a.journal").stat().st_size
 
 
-@pytest.mark.parametrize("url", KINDS)
+@pytest.mark.parametrize("url", STORAGES)
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_a_trial_of_a_worker_that_died_is_tried_again_but_not_for_ever(tmp_path, monkeypatch, url):
     monkeypatch.setattr(storage_module, "SILENT_SECONDS", 1)
     monkeypatch.setattr(storage_module, "RETRIES", 1)
+    name = uuid4().hex
     for _ in range(3):  # as many workers, each of which begins a trial and falls silent
         with open_storage(url.format(tmp_path), beating=True) as storage:
-            study = optuna.create_study(study_name="one", storage=storage, load_if_exists=True)
+            study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
             optuna.storages.fail_stale_trials(study)
             trial = study.ask()
             trial.suggest_float("x", 0.25, 0.5)
@@ -66,7 +67,7 @@ def test_a_trial_of_a_worker_that_died_is_tried_again_but_not_for_ever(tmp_path,
                 storage.record_heartbeat(trial._trial_id)
         time.sleep(2.1)
     with open_storage(url.format(tmp_path), beating=True) as storage:
-        study = optuna.load_study(study_name="one", storage=storage)
+        study = optuna.load_study(study_name=name, storage=storage)
         optuna.storages.fail_stale_trials(study)
         states = [trial.state for trial in study.trials]
     first = study.trials[0].params["x"]
@@ -75,7 +76,7 @@ def test_a_trial_of_a_worker_that_died_is_tried_again_but_not_for_ever(tmp_path,
     assert TrialState.COMPLETE not in states
 
 
-@pytest.mark.parametrize("url", KINDS)
+@pytest.mark.parametrize("url", STORAGES)
 def test_a_worker_that_lives_keeps_its_trial(tmp_path, monkeypatch, url):
     monkeypatch.setattr(storage_module, "SILENT_SECONDS", 2)
     monkeypatch.setattr(storage_module, "BEAT_SECONDS", 1)
