@@ -113,10 +113,10 @@ def test_processes_share_one_search_and_one_folder(capsys, tmp_path, url):
         "--quiet",
     )
     process = Process(TEMBR, "search", *shared, "--trials", "12")
-    wait_until(lambda: len(table(tmp_path / "out")), process)
+    wait_until(lambda: len(table(out)), process)
     done = tembr_here(capsys, "search", *shared, "--trials", "12")
     status, _, errors = process.finished()
     assert (done.status, status) == (0, 0), done.err + errors
-    trials = table(tmp_path / "out")
+    trials = table(out)
     assert set(trials["state"]) == {"complete"} and len(trials) in {12, 13}  # both may be in their last at once
     assert trials["members.svm.c"].is_unique
