@@ -23,10 +23,11 @@ from tembr.experiment.run import run_study
 from tembr.experiment.search import run_search
 from tembr.experiment.settings import load_settings
 from tembr.experiment.space import load_space
+from tembr.experiment.storage import open_storage
 from tembr.experiment.tracking import local_uri
 from tembr.outputs import SEARCH, is_own
 from tembr.progress import Progress
-from tests.experiment.spaces import NETWORK, SVM, space_of
+from tests.experiment.spaces import NETWORK, STORAGES, SVM, space_of, write_own_space
 
 TWO = SVM + "features.n_mfcc = { low = 10, high = 40 }\n"
 FRONT = TWO.replace('protocol = "random"', 'objective = ["val_uar", "parameters"]\nprotocol = "random"')
@@ -206,6 +207,36 @@ def test_what_a_killed_worker_left_is_swept_and_a_living_ones_place_is_its_own(t
     with search_module._workplace(tmp_path) as (one, place), search_module._workplace(tmp_path) as (two, other):
         assert (one, two) == (1, 2) and place != other
         assert not left.exists()
+
+
+@pytest.mark.parametrize("url", STORAGES)
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_process_that_slept_too_long_goes_on_with_another_trial(tmp_path, monkeypatch, url, noticed):
+    """Its first trial has been failed by another process, which it finds out in the trial or after it."""
+    url, lines, inside = url.format(tmp_path), [], search_module.Objective._values
+
+    def sleep(self, trial):
+        if trial.number == 0:
+            with open_storage(url) as other:
+                other.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            if not noticed:
+                return (0.5,)
+        return inside(self, trial)
+
+    monkeypatch.setattr(search_module.Objective, "_values", sleep)
+    space = load_space(write_own_space(tmp_path))
+    found = run_search(space, tmp_path / "out", 2, url, progress=Progress(lines.append))
+    assert [trial.state for trial in found.trials] == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
+    assert "a trial of this process was taken over by another; going on" in lines
+
+
+def test_an_error_of_a_trials_own_ends_the_search(tmp_path, monkeypatch):
+    def break_down(*_):
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr("tembr.experiment.trial.inner_logits", break_down)
+    with pytest.raises(ValueError, match="a mistake of ours"):
+        search(tmp_path, 2)
 
 
 def test_every_trial_is_a_run_below_that_of_the_search(tmp_path):

@@ -104,14 +104,8 @@ def _AfterOne(*_, **__):
 
 @pytest.mark.parametrize("url", STORAGES)
 def test_processes_share_one_search_and_one_folder(capsys, tmp_path, url):
-    shared = (
-        str(write_own_space(tmp_path)),
-        "--out",
-        str(tmp_path / "out"),
-        "--storage",
-        url.format(tmp_path),
-        "--quiet",
-    )
+    url, out = url.format(tmp_path), tmp_path / "out"
+    shared = (str(write_own_space(tmp_path)), "--out", str(out), "--storage", url, "--quiet")
     process = Process(TEMBR, "search", *shared, "--trials", "12")
     wait_until(lambda: len(table(out)), process)
     done = tembr_here(capsys, "search", *shared, "--trials", "12")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -75,9 +75,23 @@ def run_search(
             objective = Objective(space, target, fold, place, progress)
             limit = MaxTrialsCallback(trials, states=DONE)
             open_.enter_context(quietly())
-            study.optimize(objective, timeout=seconds, callbacks=[told, limit])
+            _optimize(study, objective, seconds, [told, limit])
         told(study)
         return write_found(study, space, folder, fold.name)
+
+
+def _optimize(study: optuna.Study, objective: Objective, seconds: float | None, callbacks: list[Callable]) -> None:
+    """A process that was asleep finds its trial taken for dead and given to another: it goes on with a new one.
+
+    Optuna has no word for that: it says that what it checks itself does not hold.
+    """
+    while True:
+        try:
+            return study.optimize(objective, timeout=seconds, callbacks=callbacks)
+        except (ValueError, AssertionError):
+            if objective.broken:
+                raise
+            objective.progress.say("a trial of this process was taken over by another; going on")
 
 
 def _fold(space: Space, target: Corpus, progress: Progress) -> Fold:

@@ -6,9 +6,10 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.storages.journal import JournalFileBackend
@@ -57,7 +58,8 @@ class BeatingJournal(JournalStorage, BaseHeartbeat):
     """
 
     def record_heartbeat(self, trial_id: int) -> None:
-        self.set_trial_system_attr(trial_id, _BEAT, time.time())
+        with suppress(UpdateFinishedTrialError):  # taken for dead in a long sleep; `study.optimize` will find out
+            self.set_trial_system_attr(trial_id, _BEAT, time.time())
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         latest = time.time() - SILENT_SECONDS

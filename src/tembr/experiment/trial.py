@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from optuna import TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial
 
 from tembr.corpora.corpus import Corpus
@@ -43,6 +44,7 @@ class Objective:
         fold: that is searched in. Its test part is taken away here, before anything is fitted or answered.
         folder: for checkpoints, each trial's gone with it.
         progress: how the work is followed.
+        broken: whether a trial ended in an error of its own.
     """
 
     space: Space
@@ -50,6 +52,7 @@ class Objective:
     fold: Fold
     folder: Path
     progress: Progress
+    broken: bool = False
     _kept: dict[tuple, Recordings] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -61,6 +64,15 @@ class Objective:
         Raises:
             TrialPruned: the settings do not go together, the training diverged, or is hopeless; `REASON` says which.
         """
+        try:
+            return self._values(trial)
+        except (TrialPruned, UpdateFinishedTrialError):
+            raise
+        except BaseException:
+            self.broken = True
+            raise
+
+    def _values(self, trial: Trial) -> tuple[float, ...]:
         with _given_up(trial), TemporaryDirectory(dir=self.folder) as folder:
             settings = self._settings(trial)
             recordings = self._recordings(settings)
