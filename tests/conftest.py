@@ -21,6 +21,8 @@ LONGEST = (
     "ensemble",
     "export",
     "experiment/test_run.py",
+    "experiment/test_search.py",
+    "experiment/test_search_command.py",
     "train",
     "test_telemetry.py",
     "test_cli.py",

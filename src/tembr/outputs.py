@@ -36,6 +36,7 @@ CSV = {
     "degraded": b"degradation,n,uar",
     "comparison": b"member,kind,",
     "splits": b"file,part,fold",
+    "trials": b"trial,state,",
 }
 JSON = {
     "speaker": {"kind", "origin", "offset"},
@@ -54,6 +55,7 @@ COMPARISON = {
 }  # fmt: skip
 STUDY = {"config.toml": "settings", "splits.csv": "splits", "dataset_info.csv": "corpus"} | COMPARISON
 ENSEMBLE = dict(COMPARISON)
+SEARCH = {"trials.csv": "trials", "best.toml": "settings", "search.html": "page", "search_history.png": "picture"}
 """Name in a folder → what it has to be, of those files of each command that can be known."""
 
 

@@ -12,6 +12,7 @@ from tests.command import tembr_here
 
 from tembr.cli import app
 from tembr.cli.options import Words
+from tembr.ensemble.combiners import CHOICES
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.settings import CorpusSettings
 from tembr.export.quantize import Quantize
@@ -81,10 +82,14 @@ def test_an_unknown_word_among_several_is_refused(capsys, path):
     ("path", "settings"),
     [
         (("study", "--unmapped"), CorpusSettings.model_fields["unmapped"].annotation),
-        (("ensemble", "--combiner"), EnsembleSettings.model_fields["combiner"].annotation),
         (("export", "--inputs"), Inputs),
         (("export", "--quantize"), Quantize),
     ],
 )
 def test_the_words_are_those_of_the_settings(path, settings):
     assert WORDS[path].type.words == get_args(settings)
+
+
+def test_every_combiner_may_be_named():
+    words = WORDS["ensemble", "--combiner"].type.words
+    assert words == CHOICES and all(EnsembleSettings(combiner=word).combiner == word for word in words)

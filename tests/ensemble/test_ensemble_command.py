@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tembr.ensemble import EnsembleFolder
-from tembr.ensemble.search import open_storage
+from tembr.experiment.storage import open_storage
 from tests.command import tembr_here
 from tests.processes import TEMBR, Process
 

@@ -25,7 +25,7 @@ def drawn(study, tmp_path, monkeypatch):
         figure.draw_without_rendering()
         figures[path.name] = figure
 
-    monkeypatch.setattr(pictures, "save_figure", keep)
+    monkeypatch.setattr("tembr.evaluate.trials.save_figure", keep)
     pictures.write_search_pictures(study, tmp_path, "speaker protocol")
     return figures
 

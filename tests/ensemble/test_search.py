@@ -10,9 +10,9 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from tembr.ensemble.part import Part
-from tembr.ensemble.search import Found, open_storage, search, search_name
+from tembr.ensemble.search import Found, search, search_name
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.errors import StoreError
+from tembr.experiment.storage import open_storage
 from tests.ensemble.conftest import draw
 
 
@@ -114,19 +114,6 @@ def test_a_time_limit_ends_after_the_first_trials():
     part, chosen = draw(1.0, 1.0), EnsembleSettings(trials=10_000)
     found = search(("a", "b"), part, chosen, InMemoryStorage(), "timed", seconds=0.0)
     assert len(found.trials) == 3
-
-
-@pytest.mark.parametrize("url", ["nothing://here", "sqlite:////no/such/folder/x.db", "not a url"])
-def test_a_storage_that_cannot_be_opened_is_one_line(url):
-    with pytest.raises(StoreError, match="check --storage") as error, open_storage(url):
-        pass
-    assert "\n" not in str(error.value)
-
-
-def test_a_damaged_storage_is_one_line(tmp_path):
-    (tmp_path / "search.db").write_bytes(b"no database" * 100)
-    with pytest.raises(StoreError, match="remove a damaged search.db"), open_storage(f"sqlite:///{tmp_path}/search.db"):
-        pass
 
 
 def test_optuna_keeps_its_voice():

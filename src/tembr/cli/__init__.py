@@ -6,13 +6,22 @@ import logging
 import os
 import sys
 
-from tembr.cli import cache, ensemble, export, laboratory, live, recognizer, web  # noqa: F401  (they register)
+from tembr.cli import (  # noqa: F401  (they register)
+    cache,
+    ensemble,
+    export,
+    laboratory,
+    live,
+    recognizer,
+    search,
+    web,
+)
 from tembr.cli.app import app
 from tembr.errors import TembrError
 
 ORDER = (
     "predict", "listen", "serve", "web", "evaluate", "adapt", "verify", "corpus", "study", "compare", "show", "track",
-    "ensemble", "export",
+    "search", "ensemble", "export",
 )  # fmt: skip
 """Of commands in the help: what most people want first."""
 

@@ -15,7 +15,6 @@ from tembr.ensemble.heldout import HeldOut, read_heldout
 from tembr.ensemble.measure import Measured, measure
 from tembr.ensemble.members import StudyMember, StudyProtocol, choose, read_protocol, study_settings
 from tembr.ensemble.report import ENSEMBLE, ProtocolResult, Reporter, write_comparison
-from tembr.ensemble.search import open_storage
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.ship import MeasuredProtocol, choose_shipped, ship
 from tembr.ensemble.tracking import RecordedSearch, open_tracking
@@ -23,6 +22,7 @@ from tembr.ensemble.weighting import OBJECTIVE
 from tembr.errors import ConfigError, StoreError
 from tembr.experiment.recordings import Recordings, load_recordings, same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings
+from tembr.experiment.storage import open_storage
 from tembr.experiment.study import place_of
 from tembr.extras import how_to_install, require
 from tembr.files import digest

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tembr.ensemble.part import Part
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighting import OBJECTIVE, TEMPERATURES, Weighting, weigh, without_small
-from tembr.errors import StoreError
+from tembr.experiment.storage import explained, quietly
 from tembr.files import digest
-
-LOCK_SECONDS = 60  # that a process waits for another's writing to an SQLite file
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +62,7 @@ def search(
     Raises:
         StoreError: the storage fails.
     """
-    with _explained():
+    with explained():
         study = _open(names, settings, storage, name)
         started = time.monotonic()
         while (done := len(finished(study))) < settings.trials:
@@ -103,28 +98,6 @@ def weighting_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, float]:
     return {name: weight / total if total else 1 / len(names) for name, weight in weights.items()}
 
 
-@contextmanager
-def open_storage(url: str, one_machine: bool = False) -> Iterator[BaseStorage]:
-    """Optuna's storage at `url`; several processes may open the same one, also for the first time.
-
-    Args:
-        one_machine: an SQLite file that no other machine opens: written ahead, without a wait for the disk at every
-            step.
-
-    Raises:
-        StoreError: it cannot be opened or written.
-    """
-    options = {"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite") else {}
-    with _explained():
-        storage = _patiently(lambda: RDBStorage(url, engine_kwargs=options))
-        if one_machine:
-            _write_ahead(storage)
-    with _quietly():
-        yield storage
-    storage.remove_session()
-    storage.engine.dispose()
-
-
 def _open(names: Sequence[str], settings: EnsembleSettings, storage: BaseStorage, name: str) -> optuna.Study:
     shared = bool(settings.storage)
     sampler = _sampler(settings.seed, shared)
@@ -142,7 +115,7 @@ def _open(names: Sequence[str], settings: EnsembleSettings, storage: BaseStorage
 
 def _sampler(seed: int, shared: bool) -> optuna.samplers.TPESampler:
     """Multivariate, since weights and temperature act together: it needs a third of the trials."""
-    with _quietly():
+    with quietly():
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=shared)
 
 
@@ -170,56 +143,3 @@ def _try(study: optuna.Study, names: Sequence[str], part: Part, settings: Ensemb
     tried = weigh(*_proposed(trial.params, names), part, settings.l1)
     trial.set_user_attr("nll", tried.nll)
     return study.tell(trial, tried.objective)
-
-
-def _write_ahead(storage: RDBStorage) -> None:
-    from sqlalchemy import event
-
-    def on_connect(connection, _) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    event.listen(storage.engine, "connect", on_connect)
-    storage.remove_session()
-    storage.engine.dispose()
-
-
-def _patiently(make: Callable[[], RDBStorage], attempts: int = 5) -> RDBStorage:
-    """Two processes that create the same tables at once: the second finds them at its next attempt."""
-    from sqlalchemy.exc import OperationalError
-
-    for left in reversed(range(attempts)):
-        try:
-            return make()
-        except OperationalError as error:
-            if not left or "already exists" not in str(error):
-                raise
-            time.sleep(0.2)
-    raise AssertionError("unreachable")
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Optuna's and SQLAlchemy's errors as one line that says what to do."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())[:200]
-        raise StoreError(
-            f"the search's storage cannot be used ({reason}); check --storage and the space on its disk, or remove a "
-            "damaged search.db"
-        ) from error

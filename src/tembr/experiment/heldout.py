@@ -10,7 +10,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tembr.errors import StoreError
+from tembr.experiment.recordings import Recordings
 from tembr.files import atomic_write
+from tembr.models import Member, MemberSettings, fit_member
+from tembr.progress import Progress
+from tembr.splits import Fold
 
 FILE = "logits.safetensors"
 
@@ -52,3 +56,22 @@ class FoldLogits:
             raise StoreError(
                 f"{path}: missing or damaged ({error}); remove {folder} and run the study again, which fits it anew"
             ) from error
+
+
+def inner_logits(
+    member: MemberSettings, recordings: Recordings, fold: Fold, seed: int, folder: Path, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, Member]:
+    """Held-out logits of a kind that learns from the validation part too: those of inner folds.
+
+    Each part is answered by a member that learnt from the others.
+
+    Returns:
+        `(n,)` indices of the recordings held out, `(n, labels)` logits of them, and the last of the members.
+    """
+    answers = []
+    for number, part in enumerate(fold.inner, start=1):
+        data = recordings.data(part.train, np.empty(0, int), folder)
+        inner = fit_member(member, recordings.features, data, seed, Progress())
+        answers.append(inner.answer(recordings.tables, part.heldout)[0])
+        progress.count(f"{member.name} · inner folds", number, len(fold.inner))
+    return np.concatenate([part.heldout for part in fold.inner]), np.concatenate(answers), inner

@@ -20,7 +20,7 @@ from tembr.evaluate.plots import confusion_png, history_png
 from tembr.evaluate.reliability import coverage_png, reliability_png
 from tembr.evaluate.report import read_probabilities, write_coverage, write_probabilities, write_report
 from tembr.evaluate.results import MemberResult, read_member
-from tembr.experiment.heldout import FoldLogits
+from tembr.experiment.heldout import FoldLogits, inner_logits
 from tembr.experiment.recordings import Recordings, parts_of
 from tembr.experiment.settings import StudySettings
 from tembr.experiment.tracking import Tracker
@@ -94,14 +94,9 @@ class MemberRun:
         test = fitted.answer(tables, fold.test)[0]
         if self.member.uses_validation:
             return FoldLogits(fold.validation, fitted.answer(tables, fold.validation)[0], fold.test, test)
-        answers = []
-        for number, part in enumerate(fold.inner, start=1):
-            data = self.recordings.data(part.train, np.empty(0, int), place)
-            inner = fit_member(self.member, self.recordings.features, data, self.settings.seed, Progress())
-            answers.append(inner.answer(tables, part.heldout)[0])
-            self.progress.count(f"{self.member.name} · inner folds", number, len(fold.inner))
-        heldout = np.concatenate([part.heldout for part in fold.inner])
-        return FoldLogits(heldout, np.concatenate(answers), fold.test, test)
+        seed, progress = self.settings.seed, self.progress
+        heldout, logits, _ = inner_logits(self.member, self.recordings, fold, seed, place, progress)
+        return FoldLogits(heldout, logits, fold.test, test)
 
     def _predictions(self, fold: Fold, logits: FoldLogits) -> pd.DataFrame:
         utterances = [self.recordings.utterances[index] for index in fold.test]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tembr.corpora import write_table
 from tembr.corpora.corpus import Corpus
-from tembr.errors import ConfigError, StoreError
+from tembr.errors import ConfigError
 from tembr.evaluate.comparison import write_comparison
 from tembr.experiment.member import MemberRun
 from tembr.experiment.recordings import load_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings, differences, load_settings, write_settings
 from tembr.experiment.study import Study, member_folder, place_of
-from tembr.experiment.tracking import Silent, Tracker, open_tracker
+from tembr.experiment.tracking import tracked
 from tembr.files import atomic_write
 from tembr.lock import only_process
 from tembr.models.base import check_members
@@ -47,7 +45,7 @@ def run_study(settings: StudySettings, folder: Path, progress: Progress | None =
     with only_process(folder):
         recordings = load_recordings(settings, members, progress, target)
         _claim(settings, folder, target, folds)
-        with _tracking(settings, folder) as tracker:
+        with tracked(settings.track, f"study {folder.name}", settings.tree(), folder) as tracker:
             for protocol in settings.protocols:
                 for member in members:
                     place = place_of(settings, folder, protocol) / member_folder(member)
@@ -85,23 +83,6 @@ def _claim(settings: StudySettings, folder: Path, corpus: Corpus, folds: dict[st
         _write_splits(corpus, made, place_of(settings, folder, protocol))
     write_settings(settings, path)
     write_table(corpus, folder / "dataset_info.csv")
-
-
-@contextmanager
-def _tracking(settings: StudySettings, folder: Path) -> Iterator[Tracker]:
-    if not settings.track.enabled:
-        yield Silent()
-        return
-    track = settings.track
-    tracker = open_tracker(track.uri, track.experiment or folder.resolve().name, f"study {folder.name}", folder)
-    tracker.params(settings.tree())
-    try:
-        yield tracker
-    except BaseException:
-        with suppress(StoreError):
-            tracker.finish("KILLED")
-        raise
-    tracker.finish()
 
 
 def _write_splits(corpus: Corpus, folds: list[Fold], place: Path) -> None:

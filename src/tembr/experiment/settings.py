@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, 
 
 from tembr.augment import AugmentSettings
 from tembr.errors import ConfigError
+from tembr.experiment.trees import assign, flatten, merged, override, read_tree
 from tembr.features.picture import PictureSettings
 from tembr.features.registry import REPRESENTATIONS
 from tembr.features.settings import FeatureSettings
@@ -140,7 +139,7 @@ def _member(name: str, own: dict, shared: dict[str, dict]) -> MemberSettings:
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
         raise ValueError(f"member {name}: neither a representation nor a kind of member; {hint}")
     fields = KINDS[kind].model_fields if kind in KINDS else {}
-    groups = {group: _merged(shared[group], own.get(group, {})) for group in SHARED if group in fields}
+    groups = {group: merged(shared[group], own.get(group, {})) for group in SHARED if group in fields}
     return member_settings({"name": name} | own | groups | {"kind": kind})
 
 
@@ -167,14 +166,6 @@ def _difference(mine: dict, theirs: dict) -> dict:
     return changed
 
 
-def _merged(under: dict, over: dict) -> dict:
-    merged = dict(under)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
-
-
 def _plain(value: Any) -> dict:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
@@ -199,39 +190,29 @@ def load_settings(
     Raises:
         ConfigError: unreadable file, unknown key (the nearest valid one is named) or a value of the wrong type.
     """
-    tree = _read(file) if file else {}
-    if isinstance(tree.get("members"), list):
-        tree["members"] = {name: {} for name in tree["members"]}
+    tree = read_tree(file) if file else {}
     for group, names in (("members", members), ("auxiliary", auxiliary)):
         if names is not None:
             known = tree.get(group, {})
             tree[group] = {name: known.get(name, {"name": name} if group == "auxiliary" else {}) for name in names}
-    for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator:
-            raise ConfigError(f"--set {override}: write it as key=value, for example train.epochs=5")
-        _assign(tree, key.strip(), _value(text.strip()))
+    override(tree, overrides)
     for key, value in values.items():
         if value is not None:
-            _assign(tree, key.replace("__", "."), value)
-    settings = _validated(tree)
-    return settings if corpora is None else _placed(settings, Path(corpora))
+            assign(tree, key.replace("__", "."), value)
+    settings = validated(tree)
+    return placed(settings, corpora)
 
 
-def _placed(settings: StudySettings, corpora: Path) -> StudySettings:
-    def placed(one: CorpusSettings) -> CorpusSettings:
-        if one.folder or one.name == "demo":
+def placed(settings: StudySettings, corpora: str | Path | None) -> StudySettings:
+    """The corpora that have no folder of their own in the folder of their short name in `corpora`, where given."""
+
+    def in_place(one: CorpusSettings) -> CorpusSettings:
+        if one.folder or one.name == "demo" or corpora is None:
             return one
-        return one.model_copy(update={"folder": str((corpora / one.name).absolute())})
+        return one.model_copy(update={"folder": str((Path(corpora) / one.name).absolute())})
 
-    auxiliary = {name: placed(one) for name, one in settings.auxiliary.items()}
-    return settings.model_copy(update={"corpus": placed(settings.corpus), "auxiliary": auxiliary})
-
-
-def recipes() -> dict[str, Path]:
-    """Packaged recipes: name → TOML file."""
-    folder = Path(str(files("tembr") / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    auxiliary = {name: in_place(one) for name, one in settings.auxiliary.items()}
+    return settings.model_copy(update={"corpus": in_place(settings.corpus), "auxiliary": auxiliary})
 
 
 def write_settings(settings: StudySettings, path: Path) -> None:
@@ -244,42 +225,18 @@ def write_settings(settings: StudySettings, path: Path) -> None:
 
 def differences(one: StudySettings, other: StudySettings) -> list[str]:
     """Dotted keys whose values differ, with both values."""
-    flat, flat_other = (dict(_flatten(s.tree())) for s in (one, other))
+    flat, flat_other = (dict(flatten(s.tree())) for s in (one, other))
     keys = dict.fromkeys([*flat, *flat_other])
     pairs = [(key, flat.get(key), flat_other.get(key)) for key in keys]
     return [f"{key} ({old} → {new})" for key, old, new in pairs if old != new and (old or new)]
 
 
-def _read(file: str | Path) -> dict:
-    path = recipes().get(str(file), Path(file))
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        known = ", ".join(recipes())
-        raise ConfigError(
-            f"{file}: cannot be read ({error.strerror}); check the path, or name one of {known}"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not valid TOML ({error})") from error
+def validated(tree: Mapping[str, Any]) -> StudySettings:
+    """Settings of a study from what a file says.
 
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _assign(tree: dict, key: str, value: Any) -> None:
-    *branches, leaf = key.split(".")
-    for branch in branches:
-        tree = tree.setdefault(branch, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"{key}: {branch} is a value, not a group of settings")
-    tree[leaf] = value
-
-
-def _validated(tree: dict) -> StudySettings:
+    Raises:
+        ConfigError: an unknown key (the nearest valid one is named), or a value that does not fit.
+    """
     try:
         return StudySettings.model_validate(tree)
     except ValidationError as error:
@@ -300,12 +257,4 @@ def _explain(problem: dict) -> str:
 
 
 def _keys() -> list[str]:
-    return [key for key, _ in _flatten(StudySettings().model_dump(exclude={"members"}))]
-
-
-def _flatten(tree: dict, prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    return [key for key, _ in flatten(StudySettings().model_dump(exclude={"members"}))]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tembr.errors import StoreError
+from tembr.experiment.settings import TrackSettings
 from tembr.files import atomic_write
 
 _PARENT = "mlflow.parentRunId"
@@ -148,6 +150,27 @@ def open_tracker(uri: str, experiment: str, name: str, folder: Path, marker: Pat
             _remember(marker, run)
         client.update_run(run, status="RUNNING")
         return Tracker(client, experiment_id, run)
+
+
+@contextmanager
+def tracked(track: TrackSettings, name: str, params: Mapping[str, Any], folder: Path) -> Iterator[Tracker]:
+    """The run `name` of the work in `folder`, ended with the block; silent where tracking is off.
+
+    Raises:
+        StoreError: the store cannot be reached or written.
+    """
+    if not track.enabled:
+        yield Silent()
+        return
+    tracker = open_tracker(track.uri, track.experiment or folder.resolve().name, name, folder)
+    tracker.params(params)
+    try:
+        yield tracker
+    except BaseException:
+        with suppress(StoreError):
+            tracker.finish("KILLED")
+        raise
+    tracker.finish()
 
 
 def local_uri(folder: Path) -> str:
