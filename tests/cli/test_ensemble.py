@@ -51,6 +51,12 @@ def test_options_become_settings(ensemble, asked, tmp_path):
     assert (settings, out) == (wanted, tmp_path / "joined")
 
 
+@pytest.mark.parametrize(("name", "status"), [("knora", 0), ("uniform weights", 0), ("mean", 2)])
+def test_every_combiner_of_the_table_may_be_named_and_no_other(ensemble, name, status):
+    done = ensemble("--combiner", name)
+    assert done.status == status and (not status or "'knora'" in done.err)
+
+
 def test_the_report_is_said_with_a_line_of_tests_for_each_protocol(ensemble, tmp_path):
     tests = "ensemble against mfcc p = 0.042, equal p = 1 (McNemar, corrected for 2 tests)"
     assert ensemble().out.splitlines() == [
