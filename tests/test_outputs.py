@@ -229,6 +229,7 @@ def test_every_command_that_writes_somewhere_can_be_forced():
         "show",
         "ensemble",
         "export",
+        "web",
     }
     assert [name for name in writing if "force" not in options[name]] == []
 

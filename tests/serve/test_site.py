@@ -215,6 +215,12 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
         sites.build(tmp_path, load().network, tmp_path)
 
 
+def test_force_writes_beside_what_somebody_else_has(tmp_path, runtime):
+    (tmp_path / "thesis.txt").write_text("all of it")
+    sites.build(tmp_path, load().network, runtime, force=True)
+    assert (tmp_path / "thesis.txt").read_text() == "all of it" and (tmp_path / sites.MARK).is_file()
+
+
 def test_a_folder_without_the_runtime_is_named(tmp_path):
     with pytest.raises(sites.SiteError, match="no ort.wasm.min.mjs"):
         sites.build(tmp_path / "site", load().network, tmp_path)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tembr.cli.app import app
+from tembr.cli.options import Force
 
 
 @app.command()
@@ -22,6 +23,7 @@ def web(
     onnxruntime_web: Annotated[
         Path | None, typer.Option(help="Folder with onnxruntime-web instead of the version that npm gets.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Write the page of `tembr serve` as static files that hear in the visitor's browser: audio never leaves it.
 
@@ -36,5 +38,5 @@ def web(
     from tembr.recognize.network import Network
     from tembr.serve.site import build
 
-    size = build(out, Network(bundle, variant), onnxruntime_web)
+    size = build(out, Network(bundle, variant), onnxruntime_web, force)
     typer.echo(f"{out}: {size / 1e6:.1f} MB")

@@ -53,13 +53,14 @@ class SiteError(TembrError):
     """A site cannot be made."""
 
 
-def build(out: Path, network: Network, runtime: Path | None = None) -> int:
+def build(out: Path, network: Network, runtime: Path | None = None, force: bool = False) -> int:
     """Write the site, in place of an older one.
 
     Args:
         out: a folder: new, empty, or of a site made before.
         network: whose model answers.
         runtime: folder with the files of onnxruntime-web; None gets the archive from npm.
+        force: the folder may hold other files too, which stay.
 
     Returns:
         bytes of all files.
@@ -69,7 +70,8 @@ def build(out: Path, network: Network, runtime: Path | None = None) -> int:
         SiteError: onnxruntime-web cannot be had.
         BundleError: the model is none.
     """
-    _require_own(out)
+    if not force:
+        _require_own(out)
     with TemporaryDirectory() as folder:
         own = {**page(), **model(network), **_runtime(runtime or _from_npm(Path(folder)))}
     for name, content in own.items():
@@ -173,7 +175,7 @@ def _require_own(out: Path) -> None:
     if out.is_file():
         raise StoreError(f"{out}: is a file; choose another --out, a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise StoreError(f"{out}: holds other files than a site of Tembr; choose another --out, a new folder")
+        raise StoreError(f"{out}: holds other files than a site of Tembr; choose a new folder, or add --force")
 
 
 def _read(folder: Traversable) -> Iterator[tuple[str, bytes]]:
