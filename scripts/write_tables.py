@@ -22,6 +22,7 @@ POLISH = {
     "delta_mfcc": "delta MFCC", "spectral_contrast": "kontrast widmowy", "rms": "energia (RMS)",
     "zcr": "przejścia przez zero", "delta_tempogram": "delta tempogramu", "svm (baseline)": "SVM (punkt odniesienia)",
     "majority (baseline)": "najczęstsza emocja (punkt odniesienia)",
+    "stacking": "stacking", "boosting": "boosting", "knora": "KNORA",
     "tested": "sprawdzane", "UAR": "UAR", "UAR, adapted to 30 recordings": "UAR po dostrojeniu do 30 nagrań",
     "an unseen speaker": "nowy mówca", "an unseen speaker and sentence": "nowy mówca i nowe zdanie",
     "random split (known voices)": "podział losowy (znane głosy)",
@@ -142,6 +143,7 @@ def blocks() -> dict[str, dict[str, str]]:
         "unseen": unseen_table("default"),
         "classic": unseen_table("classic"),
         "ensemble": (RESULTS / "classic" / "comparison.md").read_text(encoding="utf-8").strip(),
+        "full": (RESULTS / "classic_full" / "comparison.md").read_text(encoding="utf-8").strip(),
         "demo": (RESULTS / "demo" / "comparison.md").read_text(encoding="utf-8").strip(),
         "results": (RESULTS / "eleven" / "comparison.md").read_text(encoding="utf-8").strip(),
     }
