@@ -26,6 +26,9 @@ LONGEST = (
     "train",
     "test_telemetry.py",
     "test_cli.py",
+    "serve/test_page.py",
+    "serve/test_site.py",
+    "experiment/test_search_command.py",
 )
 """Files, and folders whose files share what was trained for them: each stays on one worker, these begin first."""
 
