@@ -28,7 +28,6 @@ LONGEST = (
     "test_cli.py",
     "serve/test_page.py",
     "serve/test_site.py",
-    "experiment/test_search_command.py",
 )
 """Files, and folders whose files share what was trained for them: each stays on one worker, these begin first."""
 
