@@ -218,7 +218,7 @@ recognizer = tembr.load(sys.argv[1])
 tone = (0.08 * np.sin(2 * np.pi * 220 * np.arange(1600 * 100) / 16000)).astype(np.float32)
 stream = recognizer.stream(16_000, speech_only=sys.argv[2] == "speech", hop=30.0)
 held = []
-for part in range(6):
+for part in range(4):
     for _ in range(90):
         stream.push(tone)
     tracemalloc.start() if part == 0 else held.append(tracemalloc.get_traced_memory()[0])
