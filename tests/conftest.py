@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a worker takes one core; three, because some wait
+if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each of the two workers
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import platformdirs
