@@ -51,7 +51,7 @@ def run(settings: ServiceSettings, bundle: str | None, variant: str | None, prov
     """Load the bundle, say where it is served, and serve it.
 
     Raises:
-        TembrError: as `load`. OSError: the address cannot be listened on.
+        TembrError: as `load`. ConfigError: the address cannot be listened on.
     """
     from tembr.serve.run import serve
 

@@ -42,9 +42,9 @@ def read_keys(path: Path | None = None, environment: Mapping[str, str] = os.envi
             raise ConfigError(f"{path}: cannot be read as a file of keys ({error}); check the path") from error
         found += [words[0] for words in lines if words]
     hashes = tuple(dict.fromkeys(word.lower() for word in found if word))
-    for one in hashes:
-        if not re.fullmatch("[0-9a-f]{64}", one):
-            raise ConfigError(f"API keys: {one[:8]}… is no SHA-256; `tembr serve --new-key` writes a key and its hash")
+    if any(not re.fullmatch("[0-9a-f]{64}", one) for one in hashes):  # it may be a key: nothing of it is shown
+        where = f"{path} or {VARIABLE}" if path else VARIABLE
+        raise ConfigError(f"{where}: holds what is no SHA-256; `tembr serve --new-key` writes a key and its hash")
     if path is not None and not hashes:
         raise ConfigError(f"{path}: holds no hash of a key; `tembr serve --new-key` writes one")
     return hashes

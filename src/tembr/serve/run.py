@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from tembr.errors import ConfigError
 from tembr.recognize.recognizer import Recognizer
 from tembr.serve.app import create_app
 from tembr.serve.protocol import LARGEST_MESSAGE
@@ -57,11 +58,17 @@ def serve(recognizer: Recognizer, settings: ServiceSettings, on_ready: Callable[
         on_ready: called with the port once it is listened on.
 
     Raises:
-        OSError: the address cannot be listened on.
+        ConfigError: the address cannot be listened on.
     """
-    log_lines()
-    app: FastAPI = create_app(recognizer, settings)
-    config = uvicorn.Config(
+    with listening_on(settings) as opened:
+        log_lines()
+        server = Server(_config(create_app(recognizer, settings), settings))
+        on_ready(opened.getsockname()[1])
+        server.run([opened])
+
+
+def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -72,22 +79,20 @@ def serve(recognizer: Recognizer, settings: ServiceSettings, on_ready: Callable[
         timeout_graceful_shutdown=round(settings.limits.timeout),
         server_header=False,
     )
-    with listening_on(settings) as opened:
-        on_ready(opened.getsockname()[1])
-        Server(config).run([opened])
 
 
 def listening_on(settings: ServiceSettings) -> socket.socket:
     """The socket of an address and port.
 
     Raises:
-        OSError: it cannot be listened on.
+        ConfigError: it cannot be listened on.
     """
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         return socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, f"{settings.host}:{settings.port}") from error
+        where, why = f"{settings.host}:{settings.port}", (error.strerror or str(error)).partition(" (while")[0]
+        raise ConfigError(f"{where}: cannot be listened on ({why}); choose another --port or --host") from error
 
 
 def log_lines() -> None:
