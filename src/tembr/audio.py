@@ -27,7 +27,11 @@ FULL_SCALE = 0.99
 
 _LARGEST = 1e6  # beyond that samples are neither scaled to 1 nor integers kept as floats; and infinite sums come near
 _BLOCK = 1 << 17  # samples of all channels read at once; memory never follows what a header claims
-_NUMBERS = {"mix": None, "left": 1, "right": 2}
+
+
+def channel_number(channel: str | int) -> int | None:
+    """Number, from 1, of a channel as `Stream` takes it; None where they are averaged."""
+    return {"mix": None, "left": 1, "right": 2}.get(channel, channel)
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ class Stream:
         if end is not None and end <= start:
             raise ConfigError(f"end {end:g}: give more than start, {start:g} seconds")
         self.path, self.name = path_of(source), name_of(source)
-        self.number = _NUMBERS.get(channel, channel)
+        self.number = channel_number(channel)
         self._source, self._start, self._end = source, start, end
         self._wanted = sample_rate
         self._frames = self._full = self._samples = 0

@@ -13,7 +13,8 @@ from tests.recognize.fake_bundle import RATE, tone
 
 from tembr import audio
 from tembr.recognize import voice
-from tembr.recognize.segments import Heard, Hearing, Opened, Segment, Segmenter, Smoother, listen, merge
+from tembr.recognize.segments import Heard, Hearing, Opened, Segment, Segmenter, listen, merge
+from tembr.recognize.smoothing import Smoother
 
 SURE = {"a": [0.9, 0.05, 0.05], "b": [0.05, 0.9, 0.05], "c": [0.05, 0.05, 0.9]}
 DOUBT = {"a": [0.45, 0.35, 0.2], "b": [0.35, 0.45, 0.2], "c": [0.2, 0.35, 0.45]}

@@ -11,14 +11,12 @@ from typing import BinaryIO
 
 import click
 
-from tembr.audio import inspect
+from tembr.audio import channel_number, inspect
 from tembr.files import atomic_write
 from tembr.opening import lasting
 from tembr.outputs import require_absent, require_own_files
 from tembr.recognize.annotations import ANNOTATIONS, annotation
 from tembr.recognize.recognizer import Recognizer
-
-_NUMBERS = {"mix": None, "left": 1, "right": 2}
 
 
 def annotate(recognizer: Recognizer, source: str | BinaryIO, file: str, form: str, **options) -> str:
@@ -30,7 +28,7 @@ def annotate(recognizer: Recognizer, source: str | BinaryIO, file: str, form: st
     source = lasting(source)
     segments = recognizer.segments(source, **options)
     facts, channel = inspect(source), options["channel"]
-    channels = range(1, facts.channels + 1) if channel == "each" else (_NUMBERS.get(channel, channel),)
+    channels = range(1, facts.channels + 1) if channel == "each" else (channel_number(channel),)
     return annotation(form, segments, name=stem_of(file)[0], duration=facts.duration, channels=tuple(channels))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -154,8 +153,3 @@ def on_terminal(labels: Iterable[str]) -> Iterator[Callable[[Event], None]]:
 
 def _clock(event: Event | None) -> str:
     return f"{event.time:.1f} s; Ctrl-C ends" if event else "listening; Ctrl-C ends"
-
-
-def scrolls() -> bool:
-    """Whether stdout is a terminal that bars can be drawn on."""
-    return sys.stdout is not None and sys.stdout.isatty()

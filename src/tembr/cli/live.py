@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,7 @@ import click
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Words, one_channel, probability
-
-Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")]
-Variant = Annotated[
-    str | None, typer.Option(help="ONNX file of the bundle, by path or name; the bundle's own choice by default.")
-]
+from tembr.cli.options import Bundle, Variant, Words, one_channel, probability
 
 
 @app.command()
@@ -62,13 +58,14 @@ def listen(
     from contextlib import nullcontext
 
     from tembr.cli import listening
+    from tembr.cli.predicting import is_terminal
     from tembr.recognize.recognizer import load
 
     if file is not None and device is not None:
         raise click.UsageError("--file and --device cannot be combined; leave one out")
     recognizer = load(bundle, variant, speaker=adapt)
     source = listening.from_microphone(device) if file is None else listening.from_file(file, channel, paced)
-    drawn = format == "text" and listening.scrolls()
+    drawn = format == "text" and is_terminal(sys.stdout)
     screen = listening.on_terminal(recognizer.labels) if drawn else nullcontext(listening.as_lines(format))
     with source as sound, screen as show:
         listening.listen(recognizer, sound, show, hop=hop, lag=lag, min_confidence=min_confidence)

@@ -218,8 +218,8 @@ def _whole(path: str) -> AbstractContextManager[str | os.PathLike]:
 @contextmanager
 def _progress(request: Request, total: int) -> Iterator[Callable[[], None]]:
     """A bar on stderr, unless the answers themselves scroll by on the same terminal."""
-    scrolling = request.out is None and _on_terminal(sys.stdout)
-    if request.quiet or total < 2 or scrolling or not _on_terminal(sys.stderr):
+    scrolling = request.out is None and is_terminal(sys.stdout)
+    if request.quiet or total < 2 or scrolling or not is_terminal(sys.stderr):
         yield lambda: None
         return
     from tembr.cli.console import progress_bars
@@ -235,5 +235,6 @@ def _progress(request: Request, total: int) -> Iterator[Callable[[], None]]:
         yield advance
 
 
-def _on_terminal(file: TextIO | None) -> bool:
+def is_terminal(file: TextIO | None) -> bool:
+    """Whether a stream is there and somebody looks at it."""
     return file is not None and file.isatty()

@@ -12,12 +12,14 @@ import typer
 
 from tembr.cli.app import app
 from tembr.cli.options import (
+    Bundle,
     Columns,
     CorpusDir,
     CorpusName,
     Force,
     Outside,
     Quiet,
+    Variant,
     Words,
     channel_of,
     coverage_level,
@@ -27,10 +29,6 @@ from tembr.cli.options import (
     probability,
 )
 
-Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")]
-Variant = Annotated[
-    str | None, typer.Option(help="ONNX file of the bundle, by path or name; the bundle's own choice by default.")
-]
 Threads = Annotated[int | None, typer.Option(help="Recordings heard at once; one a core by default.", min=1)]
 
 

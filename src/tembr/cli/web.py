@@ -8,18 +8,14 @@ from typing import Annotated
 import typer
 
 from tembr.cli.app import app
-from tembr.cli.options import Force
+from tembr.cli.options import Bundle, Force, Variant
 
 
 @app.command()
 def web(
     out: Annotated[Path, typer.Option(help="Folder for the site: a new one, or one that `tembr web` wrote.")],
-    bundle: Annotated[
-        str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")
-    ] = None,
-    variant: Annotated[
-        str | None, typer.Option(help="ONNX file of the bundle, by path or name; the bundle's own choice by default.")
-    ] = None,
+    bundle: Bundle = None,
+    variant: Variant = None,
     onnxruntime_web: Annotated[
         Path | None, typer.Option(help="Folder with onnxruntime-web instead of the version that npm gets.")
     ] = None,

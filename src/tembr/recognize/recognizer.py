@@ -267,7 +267,7 @@ class Recognizer:
             AudioError, ConfigError: as `predict`.
         """
         check_confidence(min_confidence, self.labels)
-        steps = {"hop": round(hop * self.facts.sample_rate), "window": self.network.samples_heard(window)}
+        steps = {"hop": max(1, round(hop * self.facts.sample_rate)), "window": self.network.samples_heard(window)}
         along = partial(self._along, **steps, speech_only=speech_only, smoothing=smoothing)
         found = chain(*_each(source, along)) if channel == "each" else along(source, channel)
         return [answer.held_to(min_confidence) for answer in sorted(found, key=attrgetter("start"))]
@@ -275,14 +275,11 @@ class Recognizer:
     def _along(
         self, source, channel: str | int, *, hop: int, window: int, speech_only: bool, smoothing: float
     ) -> list[Prediction]:
-        from tembr.recognize.segments import Hearing, listen, merge
-        from tembr.recognize.voice import Cutter, Voice
+        from tembr.recognize.segments import segments_of
 
-        rate = self.facts.sample_rate
-        with audio.Stream(source, rate, channel=channel) as stream:
-            pieces = Cutter(Voice(rate), rate).stretches(stream) if speech_only else ((0, block) for block in stream)
-            hearing = Hearing(partial(self.network.posteriors, name=stream.name), rate, window, max(1, hop))
-            found = merge(listen(pieces, hearing), smoothing)
+        with audio.Stream(source, self.facts.sample_rate, channel=channel) as stream:
+            hear = partial(self.network.posteriors, name=stream.name)
+            found = segments_of(stream, hear, self.facts.sample_rate, window, hop, speech_only, smoothing)
         warnings = quality.damage(stream)
         if not found and any(warning.startswith("cancelled") for warning in warnings):
             log.warning("%s: %s", stream.name, warnings[-1])

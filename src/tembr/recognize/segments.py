@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tembr.recognize import voice
 from tembr.recognize.quality import SOUND, level
+from tembr.recognize.smoothing import Smoother
 from tembr.recognize.windows import Windows
 
 LINK = 1.0
 """Seconds between stretches of speech up to which one bears on the other."""
-
-FLOOR = 1e-6  # of a probability, so that a logarithm never rules a label out
 
 
 class Heard(NamedTuple):
@@ -109,72 +109,36 @@ class Hearing:
                 yield Heard(self._begin / self._rate, start, end, self._posteriors(samples))
 
 
+def segments_of(
+    blocks: Iterable[np.ndarray],
+    posteriors: Callable[[np.ndarray], np.ndarray],
+    sample_rate: int,
+    window: int,
+    hop: int,
+    speech_only: bool,
+    smoothing: float,
+) -> list[Segment]:
+    """The segments of a whole recording.
+
+    Args:
+        blocks: `(samples,)` each.
+        posteriors, sample_rate, window, hop: as of `Hearing`.
+        speech_only: leave out where nobody speaks.
+        smoothing: as of `Smoother`.
+    """
+    pieces = (
+        voice.Cutter(voice.Voice(sample_rate), sample_rate).stretches(blocks)
+        if speech_only
+        else ((0, b) for b in blocks)
+    )
+    return merge(listen(pieces, Hearing(posteriors, sample_rate, window, hop)), smoothing)
+
+
 def listen(pieces: Iterable[tuple[int, np.ndarray]], hearing: Hearing) -> Iterator[Heard]:
     """All windows of stretches that lie ready: first sample of a stretch and some of its samples, in order."""
     for begin, samples in pieces:
         yield from hearing.add(begin, samples)
     yield from hearing.end()
-
-
-class Smoother:
-    """The likeliest sequence of labels where every change has a price (Viterbi, 1967), told as soon as it is certain.
-
-    A label is certain when all sequences that can still become the likeliest have it.
-
-    Args:
-        smoothing: price of a change, in nats of log posterior; 0 takes each window's likeliest label.
-    """
-
-    def __init__(self, smoothing: float):
-        self._price = smoothing
-        self._best: np.ndarray | None = None  # score of the likeliest sequence that ends in each label
-        self._origins: deque[np.ndarray] = deque()  # of each window not told yet: the label before, by label
-
-    def add(self, posteriors: np.ndarray) -> list[int]:
-        """Labels of the oldest windows that are certain now that `posteriors` `(labels,)` of the next one are known."""
-        best, every = self._best, np.arange(len(posteriors))
-        if best is None:
-            best = np.zeros(len(posteriors))
-        stays = best >= best.max() - self._price
-        self._origins.append(np.where(stays, every, best.argmax()))
-        best = np.where(stays, best, best.max() - self._price) + np.log(np.maximum(posteriors, FLOOR))
-        self._best = best - best.max()
-        return self.tell(0)
-
-    def tell(self, count: int) -> list[int]:
-        """Labels of the oldest windows, of at least `count` not told yet, certain or not.
-
-        Those that are not certain are of the sequence that is likeliest so far; sequences that say otherwise are given
-        up, so that what was told holds.
-        """
-        if not self._origins:
-            return []
-        alive = np.flatnonzero(np.isfinite(self._best))
-        paths = self._back(alive)
-        told = paths[: max(count, _agreeing(paths)), self._best[alive].argmax()]
-        self._best[alive[(paths[: len(told)] != told[:, None]).any(axis=0)]] = -np.inf
-        for _ in told:
-            self._origins.popleft()
-        return told.tolist()
-
-    def finish(self) -> list[int]:
-        """Labels of all windows that were not told yet; then it begins anew."""
-        told = self.tell(len(self._origins))
-        self._best = None
-        return told
-
-    def _back(self, ends: np.ndarray) -> np.ndarray:
-        """Sequences that end in the labels `ends`, `(windows not told, ends)`."""
-        paths = [ends]
-        for origins in reversed(self._origins):
-            paths.append(origins[paths[-1]])
-        return np.stack(paths[-2::-1])
-
-
-def _agreeing(paths: np.ndarray) -> int:
-    """In how many windows, from the first on, all `paths` `(windows, paths)` have one label."""
-    agreed = np.flatnonzero((paths == paths[:, :1]).all(axis=1))
-    return int(agreed[-1]) + 1 if len(agreed) else 0
 
 
 @dataclass

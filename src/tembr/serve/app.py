@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from tembr import __version__
 from tembr.errors import TembrError
 from tembr.recognize.recognizer import Recognizer
-from tembr.serve import routes, socket
+from tembr.serve import routes, websocket
 from tembr.serve.admission import Admission
 from tembr.serve.errors import Refusal, content, refusal_of
-from tembr.serve.hearing import Hearing
+from tembr.serve.executor import Executor
 from tembr.serve.metrics import Metrics
 from tembr.serve.schemas import problems
 from tembr.serve.service import Service, client, service_of
@@ -61,9 +61,9 @@ def create_app(recognizer: Recognizer, settings: ServiceSettings) -> FastAPI:
     )
     admission, sessions = Admission(settings.limits), Sessions(settings.limits)
     metrics = Metrics(lambda: admission.under_way, lambda: len(sessions))
-    app.state.service = Service(settings, Hearing(recognizer, settings), admission, sessions, metrics)
+    app.state.service = Service(settings, Executor(recognizer, settings), admission, sessions, metrics)
     app.state.page = read_page()
-    for each in (routes.router, socket.router, router):
+    for each in (routes.router, websocket.router, router):
         app.include_router(each)
     app.add_exception_handler(TembrError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

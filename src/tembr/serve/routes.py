@@ -66,7 +66,7 @@ async def predict(
     options = {"start": start, "end": end, "check_speech": check_speech, "min_confidence": min_confidence}
     with service.admission.enter(client):
         body = await read_body(request, service.limits, "file")
-        found = await service.hearing.predict(body, **options, coverage=coverage, channel=channel)
+        found = await service.executor.predict(body, **options, coverage=coverage, channel=channel)
     service.metrics.audio.labels("/v1/predict").inc(sum(answer.end - answer.start for answer in found))
     return Answers(**service.name, answers=[_plain(answer) for answer in found])
 
@@ -84,10 +84,10 @@ async def segments(
     channel: Channel = "mix",
 ) -> Segments:
     """The emotions along a recording, with times."""
-    options = {"hop": hop, "window": window, "smoothing": smoothing, "speech_only": speech_only}
+    options = {"hop": hop, "window": window, "smoothing": smoothing, "speech_only": speech_only, "channel": channel}
     with service.admission.enter(client):
         body = await read_body(request, service.limits, "file")
-        seconds, found = await service.hearing.segments(body, **options, min_confidence=min_confidence, channel=channel)
+        seconds, found = await service.executor.segments(body, **options, min_confidence=min_confidence)
     service.metrics.audio.labels("/v1/segments").inc(seconds)
     return Segments(**service.name, duration=seconds, segments=[_plain(answer) for answer in found])
 
@@ -99,17 +99,17 @@ async def segments(
 )
 async def enrol(request: Request, service: Known, client: Client) -> Enrolment:
     """Learn a speaker from recordings of theirs, unlabelled, of several emotions; nothing of them is kept."""
-    service.hearing.recognizer.network.require_adaptable()
+    service.executor.recognizer.network.require_adaptable()
     with service.admission.enter(client):
         body: Body = await read_body(request, service.limits, "files")
-        speaker, warnings = await service.hearing.enrol(body)
+        speaker, warnings = await service.executor.enrol(body)
     return Enrolment(**service.name, speaker=speaker.as_dict(), recordings=speaker.recordings, warnings=warnings)
 
 
 @router.get("/model", responses=problems())
 async def model(service: Known, client: Client) -> Model:
     """What answers here, and how much is taken on."""
-    network, facts = service.hearing.recognizer.network, service.hearing.recognizer.facts
+    network, facts = service.executor.recognizer.network, service.executor.recognizer.facts
     return Model(
         **service.name,
         labels=list(facts.labels),

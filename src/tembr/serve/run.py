@@ -19,7 +19,7 @@ from tembr.recognize.recognizer import Recognizer
 from tembr.serve.app import create_app
 from tembr.serve.protocol import LARGEST_MESSAGE
 from tembr.serve.settings import ServiceSettings
-from tembr.serve.socket import STOPPING
+from tembr.serve.websocket import STOPPING
 
 GRACE = 10.0  # seconds for streams to tell their last events
 

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 
 from tembr.serve.admission import Admission
 from tembr.serve.errors import Refusal
-from tembr.serve.hearing import Hearing
+from tembr.serve.executor import Executor
 from tembr.serve.keys import client_of
 from tembr.serve.metrics import Metrics
 from tembr.serve.sessions import Sessions
@@ -21,14 +21,14 @@ class Service:
 
     Attributes:
         settings: of it.
-        hearing: the recognizer and its threads.
+        executor: the recognizer and its threads.
         admission: who is let in.
         sessions: the streams.
         metrics: what is counted.
     """
 
     settings: ServiceSettings
-    hearing: Hearing
+    executor: Executor
     admission: Admission
     sessions: Sessions
     metrics: Metrics
@@ -40,7 +40,7 @@ class Service:
     @property
     def name(self) -> dict[str, str]:
         """Bundle and version, as every answer says them."""
-        facts = self.hearing.recognizer.facts
+        facts = self.executor.recognizer.facts
         return {"bundle": facts.name, "version": str(facts.version)}
 
 

@@ -21,7 +21,7 @@ from tembr.serve.settings import Limits, ServiceSettings
 T = TypeVar("T")
 
 
-class Hearing:
+class Executor:
     """One recognizer, and who waits for it.
 
     Args:

@@ -68,7 +68,7 @@ class Conversation:
 
     async def _start(self, message: protocol.Start, client: str) -> None:
         self._service.sessions.make_room()
-        recognizer = self._service.hearing.of(message.enrolled)
+        recognizer = self._service.executor.of(message.enrolled)
         stream = recognizer.stream(**message.options)
         self._session = self._service.sessions.open(client, stream, message.decode, self)
         started = {"type": "started", "session": self._session.id, **self._service.name}
@@ -101,7 +101,7 @@ class Conversation:
         """Tell the last events, and close."""
         session = self._session
         async with session.lock:
-            events = await self._service.hearing.run(session.stream.finish)
+            events = await self._service.executor.run(session.stream.finish)
             await self._tell(events)
         await self._send({"type": "finished", "seconds": session.stream.seconds})
         self._service.sessions.discard(session)
@@ -116,7 +116,7 @@ class Conversation:
         samples = session.decode(content)
         async with session.lock:
             if session.conversation is self:
-                events = await self._service.hearing.run(lambda: session.push(samples))
+                events = await self._service.executor.run(lambda: session.push(samples))
                 self._service.metrics.audio.labels("/v1/stream").inc(len(samples) / session.stream.sample_rate)
                 await self._tell(events)
 
