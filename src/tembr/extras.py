@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from tembr.errors import MissingExtraError
 
@@ -43,6 +41,9 @@ def needed(what: str, extra: str) -> Iterator[None]:
 
 def how_to_install(extra: str) -> str:
     """The command that adds `extra` to this installation: of a clone, of a wheel, of a repository (PEP 610)."""
+    from urllib.parse import urlsplit  # importing both takes a while, and most commands succeed
+    from urllib.request import url2pathname
+
     source = urlsplit(_origin())
     folder = Path(url2pathname(source.path)) if source.scheme == "file" else None
     if folder and (folder / "pyproject.toml").is_file():
