@@ -155,7 +155,7 @@ def test_there_is_a_bar_where_it_disturbs_nobody(fake, monkeypatch, terminals, c
         yield SimpleNamespace(count=lambda what, done, total: counts.append((done, total)))
 
     monkeypatch.setattr("tembr.cli.console.progress_bars", bars)
-    monkeypatch.setattr(predicting, "_on_terminal", lambda file: file in [getattr(sys, name) for name in terminals])
+    monkeypatch.setattr(predicting, "is_terminal", lambda file: file in [getattr(sys, name) for name in terminals])
     answer_all(Request(("a.wav", "b.wav"))._replace(**changes))
     assert counts == counted
 
