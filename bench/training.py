@@ -15,7 +15,7 @@ import torch
 from machine import write_section
 from torch.utils.data import DataLoader, Dataset
 
-from tembr.augment import AugmentSettings
+from tembr.augment.settings import AugmentSettings
 from tembr.corpora import load_corpus
 from tembr.features import FeatureSettings, find
 from tembr.features.inputs import RepresentationInput

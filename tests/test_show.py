@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from tembr import show as module
-from tembr.augment import AugmentSettings
+from tembr.augment.settings import AugmentSettings
 from tembr.errors import AudioError, ConfigError
 from tembr.features import REGISTRY, REPRESENTATIONS, FeatureSettings
 from tembr.show import show

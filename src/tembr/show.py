@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, SubplotSpec
 
 from tembr import audio
-from tembr.augment import AugmentSettings, make_augmentation
+from tembr.augment.representations import make_augmentation
+from tembr.augment.settings import AugmentSettings
 from tembr.errors import ConfigError
 from tembr.evaluate.plots import BLUE, GREY, INK, picture_format, save_figure
 from tembr.features.extract import extract_many

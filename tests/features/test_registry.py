@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 import torch
 
-from tembr.augment import STRATEGIES
+from tembr.augment.representations import STRATEGIES
 from tembr.features.analysis import Analysis
 from tembr.features.normalization import Normalization
 from tembr.features.registry import REGISTRY, REPRESENTATIONS

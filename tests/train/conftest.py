@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tembr.augment import AugmentSettings
+from tembr.augment.settings import AugmentSettings
 from tembr.corpora import load_corpus
 from tembr.features import FeatureSettings, find
 from tembr.features.inputs import RepresentationInput

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from tembr.augment import AugmentSettings, WaveformSettings
+from tembr.augment.settings import AugmentSettings, WaveformSettings
 from tembr.corpora import load_corpus
 from tembr.errors import ConfigError, StoreError
 from tembr.features import find

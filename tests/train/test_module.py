@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tembr.augment import AugmentSettings
+from tembr.augment.settings import AugmentSettings
 from tembr.features import find
 from tembr.features.settings import FeatureSettings
 from tembr.train import module as source

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, field_validator, model_validator
 
-from tembr.augment import AugmentSettings
+from tembr.augment.settings import AugmentSettings
 from tembr.errors import ConfigError
 from tembr.experiment.trees import assign, flatten, merged, override, read_tree
 from tembr.features.picture import PictureSettings

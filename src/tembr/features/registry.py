@@ -26,7 +26,7 @@ class Representation:
         scale: how its values are drawn for people.
         normalization: per recording, by default: 'none', 'cmvn' (each bin over time) or 'minmax' (the whole).
         picture: None, or how a one-row curve becomes a picture: 'linear' or 'exponential' weights.
-        augmentation: name of its strategy in `tembr.augment`.
+        augmentation: name of its strategy in `tembr.augment.representations`.
     """
 
     name: str

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tembr.augment import AugmentSettings
+from tembr.augment.settings import AugmentSettings
 from tembr.features.extract import find
 from tembr.features.inputs import WAVEFORM, Input, RepresentationInput
 from tembr.features.picture import Picture, PictureSettings

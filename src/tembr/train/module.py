@@ -9,7 +9,9 @@ import torch
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from tembr.augment import AugmentSettings, augment_waveform, make_augmentation
+from tembr.augment.representations import make_augmentation
+from tembr.augment.settings import AugmentSettings
+from tembr.augment.waveform import augment_waveform
 from tembr.features.extract import extract
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings

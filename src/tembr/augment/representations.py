@@ -1,4 +1,4 @@
-"""Augmentation of training data: a strategy per representation, and one for the waveform.
+"""A strategy of augmentation per representation.
 
 Strategies take values as they come from the cache, before they become pictures, so that a curve is still a
 curve. Every draw comes from the generator handed in.
@@ -10,60 +10,9 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
 
+from tembr.augment.settings import AugmentSettings
 from tembr.features.registry import Representation
-
-
-class WaveformSettings(BaseModel):
-    """Changes of the recording itself; the representation is then computed anew for every batch.
-
-    Attributes:
-        enabled: off by default: cached representations are several times faster.
-        gain: dB, at most this much louder or softer.
-        noise_snr: dB, lowest signal-to-noise ratio of added white noise, drawn up to 30 dB above it; 0 adds none.
-        speed: at most this share faster or slower (pitch and tempo together).
-        pitch: semitones, at most this much higher or lower at unchanged tempo.
-        shift: share of the window by which the recording is moved at most.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    enabled: bool = False
-    gain: float = Field(6.0, ge=0, le=40)
-    noise_snr: float = Field(15.0, ge=0, le=80)
-    speed: float = Field(0.1, ge=0, lt=0.5)
-    pitch: float = Field(2.0, ge=0, le=12)
-    shift: float = Field(0.1, ge=0, le=0.5)
-
-
-class AugmentSettings(BaseModel):
-    """How strongly training data are varied; 0 turns a part off.
-
-    Attributes:
-        enabled: False trains on the data as they are.
-        noise: deviation of added noise as a share of each row's own, fitted on training data.
-        time_mask, row_mask: largest share of frames or rows hidden by one mask (SpecAugment).
-        masks: masks of each kind.
-        harmonic_mask: pitch classes or tonal dimensions hidden at most.
-        shift: share of the frames by which a recording is moved at most.
-        warp: share by which the frequency axis of spectra, and time everywhere, is stretched or squeezed at most:
-            another throat, another tempo (vocal tract length perturbation).
-        waveform: variation of the recording itself.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    enabled: bool = True
-    noise: float = Field(0.1, ge=0, le=2)
-    time_mask: float = Field(0.15, ge=0, le=0.9)
-    row_mask: float = Field(0.15, ge=0, le=0.9)
-    masks: int = Field(2, ge=0, le=10)
-    harmonic_mask: int = Field(2, ge=0, le=6)
-    shift: float = Field(0.1, ge=0, le=0.5)
-    warp: float = Field(0.0, ge=0, lt=0.5)
-    waveform: WaveformSettings = WaveformSettings()
-
 
 Scale = torch.Tensor | float
 Strategy = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
@@ -202,43 +151,3 @@ def _masks(values, settings: AugmentSettings, generator, rows: float) -> torch.T
 
 def _uniform(like: torch.Tensor, shape, generator: torch.Generator) -> torch.Tensor:
     return torch.rand(shape, generator=generator, device=like.device)
-
-
-def augment_waveform(
-    waveform: torch.Tensor, settings: WaveformSettings, sample_rate: int, generator: torch.Generator
-) -> torch.Tensor:
-    """Vary a batch of recordings, `(batch, samples)` → the same shape: speed, pitch, shift, gain, noise.
-
-    Speed and pitch are drawn once a batch, the rest for each recording.
-    """
-    samples = waveform.shape[-1]
-    speed = 1 + settings.speed * float(torch.rand((), generator=generator, device=waveform.device) * 2 - 1)
-    pitch = settings.pitch * float(torch.rand((), generator=generator, device=waveform.device) * 2 - 1)
-    waveform = change_speed(change_pitch(waveform, pitch, sample_rate), speed)
-    waveform = F.pad(waveform, (0, max(0, samples - waveform.shape[-1])))[..., :samples]
-    waveform = shift_time(waveform.unsqueeze(1), settings.shift, generator).squeeze(1)
-    gain = 10 ** (settings.gain * (_uniform(waveform, (len(waveform), 1), generator) * 2 - 1) / 20)
-    snr = settings.noise_snr + 30 * _uniform(waveform, (len(waveform), 1), generator)
-    if settings.noise_snr:
-        power = waveform.square().mean(-1, keepdim=True)
-        noise = torch.randn(waveform.shape, generator=generator, device=waveform.device)
-        waveform = waveform + noise * (power / 10 ** (snr / 10)).sqrt()
-    return gain * waveform
-
-
-def change_speed(waveform: torch.Tensor, factor: float) -> torch.Tensor:
-    """Play `factor` times as fast, pitch and tempo together: `(batch, samples)` → `(batch, samples / factor)`."""
-    length = max(1, round(waveform.shape[-1] / factor))
-    if length == waveform.shape[-1]:
-        return waveform
-    return F.interpolate(waveform.unsqueeze(1), size=length, mode="linear", align_corners=True).squeeze(1)
-
-
-def change_pitch(waveform: torch.Tensor, semitones: float, sample_rate: int) -> torch.Tensor:
-    """Raise the pitch by `semitones` at unchanged tempo: `(batch, samples)`, the same shape (librosa's pitch shift)."""
-    import librosa
-
-    if not semitones:
-        return waveform
-    shifted = librosa.effects.pitch_shift(waveform.cpu().numpy(), sr=sample_rate, n_steps=semitones, res_type="soxr_qq")
-    return torch.from_numpy(shifted).to(waveform)

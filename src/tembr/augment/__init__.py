@@ -1,0 +1,1 @@
+"""Variation of training data; of validation and test data never."""
