@@ -39,6 +39,8 @@ def test_the_command_line_beats_the_file(tmp_path):
         ("train.epochs=0", "setting train.epochs = 0.*greater than or equal to 1"),
         ("train.dropout=1.5", "train.dropout"),
         ("train.precision=64", "train.precision"),
+        ("train.generated=-1", "setting train.generated = -1: .*greater than or equal to 0"),
+        ("train.vae.latnet=9", "unknown setting train.vae.latnet; did you mean train.vae.latent"),
         ('members=["mfc"]', "settings: member mfc: neither a representation nor a kind of member; did you mean mfcc"),
         ("members.x.kind=netwrk", "no kind of member is called 'netwrk'; did you mean network"),
         ("members.mfcc.train.epohcs=3", "epohcs"),

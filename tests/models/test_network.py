@@ -54,6 +54,15 @@ def test_an_unknown_representation_is_said_before_anything_is_trained():
         NetworkSettings(name="x").check(FEATURES)
 
 
+def test_generated_values_and_varied_samples_exclude_each_other():
+    settings = NetworkSettings(name="rms", augment=WAVEFORM, train={"generated": 0.5})
+    with pytest.raises(
+        ConfigError, match=r"^rms: train\.generated makes values, augment\.waveform varies samples; .*$"
+    ):
+        settings.check(FEATURES)
+    NetworkSettings(name="rms", train={"generated": 0.5}).check(FEATURES)
+
+
 @pytest.mark.parametrize(
     ("window", "name", "size"), [(1.0, "rms", (32, 32)), (2.0, "chroma", (12, 63)), (0.0, "spectrogram", (128, 32))]
 )

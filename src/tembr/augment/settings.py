@@ -53,3 +53,28 @@ class AugmentSettings(BaseModel):
     shift: float = Field(0.1, ge=0, le=0.5)
     warp: float = Field(0.0, ge=0, lt=0.5)
     waveform: WaveformSettings = WaveformSettings()
+
+
+class VAESettings(BaseModel):
+    """The variational autoencoder that makes further training examples, see `tembr.augment.vae`.
+
+    Attributes:
+        latent: numbers that say what emotion and speaker do not.
+        embedding: numbers that stand for an emotion, and for a speaker.
+        channels: of the first convolution; each further one has twice as many.
+        epochs: of its fitting.
+        batch_size: recordings.
+        learning_rate: of Adam.
+        beta: weight of the Kullback-Leibler divergence; 1 is the evidence lower bound, more makes latents that are
+            closer to the prior and pictures that are smoother.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latent: int = Field(32, ge=1, le=1_024)
+    embedding: int = Field(16, ge=1, le=256)
+    channels: int = Field(16, ge=1, le=256)
+    epochs: int = Field(40, ge=1, le=10_000)
+    batch_size: int = Field(64, ge=1, le=4_096)
+    learning_rate: float = Field(1e-3, gt=0)
+    beta: float = Field(1.0, ge=0)

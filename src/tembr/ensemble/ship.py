@@ -26,6 +26,7 @@ from tembr.files import atomic_write, digest
 from tembr.models import Member, fit_member, load_member
 from tembr.models.base import WEIGHTS, with_embedding
 from tembr.progress import Progress
+from tembr.train.history import discard_checkpoints
 
 NOT_METRICS = ("member", "kind", "protocol", "corpus", "auxiliary", "licence", "seed", "network", "epochs")
 
@@ -196,8 +197,7 @@ def _refit(study: StudySettings, member: StudyMember, recordings: Recordings, fo
     data = recordings.data(everything, np.empty(0, int), place)
     fitted: Member = fit_member(settings, study.features, data, study.seed, progress)
     fitted.save(place)
-    for checkpoint in place.glob("*.ckpt"):
-        checkpoint.unlink()
+    discard_checkpoints(place)
     return place / WEIGHTS
 
 

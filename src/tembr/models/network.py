@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
+from tembr.augment.generative import TrainingPart
 from tembr.augment.settings import AugmentSettings
+from tembr.errors import ConfigError
 from tembr.features.extract import find
 from tembr.features.inputs import WAVEFORM, Input, RepresentationInput
 from tembr.features.picture import Picture, PictureSettings
@@ -51,6 +54,10 @@ class NetworkSettings(MemberSettings):
         picture = Picture(find(self.takes), self.pictures, find(self.takes).bins(features))
         frames = 1 + (features.window_samples or features.sample_rate) // features.hop_length
         check_network(self.train.network, picture.rows, frames)
+        if self.train.generated and self.training_inputs(features):
+            raise ConfigError(
+                f"{self.name}: train.generated makes values, augment.waveform varies samples; switch one of them off"
+            )
 
     def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
         return (RepresentationInput(self.takes, features),)
@@ -67,6 +74,7 @@ class NetworkSettings(MemberSettings):
 
     def fit(self, module: NetworkModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
         from tembr.train.fit import Training, fit  # Lightning takes seconds to import, and most commands never train
+        from tembr.train.generated import generated_examples
 
         features = data.features
         training = Training(find(self.takes), len(data.labels), features, self.augment, self.train, seed)
@@ -76,7 +84,11 @@ class NetworkSettings(MemberSettings):
         def on_step(epoch: int, done: int, total: int) -> None:
             progress.count(f"{self.name} · epoch {epoch}", done, total)
 
-        return fit(training, module.classifier, table, data.classes, parts, data.folder, progress.row, on_step)
+        learnt = TrainingPart.of(table, data.classes, data.speakers, parts[0])
+        generated = generated_examples(training, learnt, data.folder, partial(progress.count, f"{self.name} · VAE"))
+        return fit(
+            training, module.classifier, table, data.classes, parts, data.folder, progress.row, on_step, generated
+        )
 
     def for_refit(self, histories: Sequence[Sequence[Mapping]]) -> NetworkSettings:
         """A cosine schedule is made for all its epochs, and gets them; else the median over folds of the best epoch."""

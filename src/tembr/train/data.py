@@ -66,7 +66,7 @@ class EpochSampler(Sampler[int]):
         return iter(np.random.default_rng([self.seed, self.epoch]).permutation(self.size).tolist())
 
 
-def training_loader(dataset: FeatureDataset, batch_size: int, seed: int) -> DataLoader:
+def training_loader(dataset: Dataset, batch_size: int, seed: int) -> DataLoader:
     """Shuffled batches; a last batch of one, which batch normalisation cannot take, is left out."""
     alone = len(dataset) > batch_size and len(dataset) % batch_size == 1
     sampler = EpochSampler(len(dataset), seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import nn
+from torch.utils.data import ConcatDataset
 
 from tembr.augment.settings import AugmentSettings
 from tembr.errors import ConfigError
@@ -21,7 +22,7 @@ from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureTable
 from tembr.train.callbacks import History, Steps
 from tembr.train.checkpoint import SafetensorsIO
-from tembr.train.data import FeatureDataset, evaluation_loader, training_loader
+from tembr.train.data import FeatureDataset, Item, evaluation_loader, training_loader
 from tembr.train.module import TrainingModule
 from tembr.train.settings import TrainSettings
 
@@ -59,6 +60,7 @@ def fit(
     folder: Path,
     on_epoch: Callable[[dict], None] = lambda row: None,
     on_step: Callable[[int, int, int], None] = lambda epoch, done, total: None,
+    generated: Sequence[Item] = (),
 ) -> list[dict]:
     """Train a classifier in place; continues from the last finished epoch if there is one.
 
@@ -74,6 +76,7 @@ def fit(
         parts: indices of train and validation recordings; statistics see the first alone.
         on_epoch: called with each epoch's row.
         on_step: called with epoch, batches done and batches of it.
+        generated: further examples to learn from, values `(bins, frames)` and class; statistics do not see them.
 
     Returns:
         a row an epoch, see `history.COLUMNS`.
@@ -93,7 +96,8 @@ def fit(
             history.load_state_dict(_callback_state(last, "History"))
         else:
             trainer = _trainer(settings, folder, [history, Steps(on_step), *_keeping(settings, folder, validated)])
-            loader = training_loader(train, settings.batch_size, training.seed)
+            learnt = ConcatDataset([train, generated]) if generated else train
+            loader = training_loader(learnt, settings.batch_size, training.seed)
             checked = evaluation_loader(validation, 2 * settings.batch_size) if validated else None
             _run(trainer, module, loader, checked, last if last.exists() else None)
     kept = settings.keep if validated else "last"
@@ -157,8 +161,7 @@ def _row_deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> torch.
 
 
 def _trainer(settings: TrainSettings, folder: Path, callbacks: list[lightning.Callback]) -> lightning.Trainer:
-    if settings.device == "gpu" and not torch.cuda.is_available():
-        raise ConfigError("train.device=gpu, but PyTorch finds no GPU here; use auto or cpu")
+    device_of(settings)
     with _quiet():
         return lightning.Trainer(
             accelerator=settings.device,
@@ -176,15 +179,18 @@ def _trainer(settings: TrainSettings, folder: Path, callbacks: list[lightning.Ca
         )
 
 
-def _on_gpu(settings: TrainSettings) -> bool:
-    return settings.device != "cpu" and torch.cuda.is_available()
+def device_of(settings: TrainSettings) -> torch.device:
+    """Where a network is trained; raises ConfigError where a GPU is asked for and there is none."""
+    if settings.device == "gpu" and not torch.cuda.is_available():
+        raise ConfigError("train.device=gpu, but PyTorch finds no GPU here; use auto or cpu")
+    return torch.device("cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _precision(settings: TrainSettings) -> str:
     names = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
     if settings.precision != "auto":
         return names[settings.precision]
-    if _on_gpu(settings):
+    if device_of(settings).type == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     return "bf16-mixed" if fast_bfloat16() else "32-true"
 

@@ -8,6 +8,8 @@ from tembr import tables
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_uar", "lr", "seconds")
 
+VAE = "vae.safetensors"
+
 
 def write_history(rows: list[dict], path: Path, before: tuple[str, ...] = ()) -> None:
     """Write rows of `COLUMNS`, with the columns `before` in front, as CSV; whole or not at all."""
@@ -17,5 +19,5 @@ def write_history(rows: list[dict], path: Path, before: tuple[str, ...] = ()) ->
 
 def discard_checkpoints(folder: Path) -> None:
     """Remove what only an interrupted training needs."""
-    for name in ("last.ckpt", "best.ckpt"):
+    for name in ("last.ckpt", "best.ckpt", VAE):
         (folder / name).unlink(missing_ok=True)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from tembr.augment.settings import VAESettings
+
 
 class TrainSettings(BaseModel):
     """Parameters of training.
@@ -27,6 +29,9 @@ class TrainSettings(BaseModel):
             (MixStyle along frequency, Zhou et al., 2021; Kim et al., 2022): voices and rooms that nobody has. 0 is off.
         mixup, cutmix: parameter of the Beta distribution from which shares are drawn where two recordings of a batch
             are averaged, or one gets a rectangle of another, emotions in proportion (`train.mixing`). 0 is off.
+        generated: examples that a VAE, fitted on the training part, adds to it, as a share of its recordings
+            (`augment.generative`). 0 is off.
+        vae: of that VAE.
         plateau_patience, plateau_factor: epochs without a better validation loss before the learning rate is
             multiplied by the factor (ReduceLROnPlateau).
         precision: 'auto' is bfloat16 where the processor is fast at it (AMX, AVX-512 BF16) or a GPU is used,
@@ -51,6 +56,8 @@ class TrainSettings(BaseModel):
     mixstyle: float = Field(0.0, ge=0, le=1)
     mixup: float = Field(0.0, ge=0, le=10)
     cutmix: float = Field(0.0, ge=0, le=10)
+    generated: float = Field(0.0, ge=0, le=10)
+    vae: VAESettings = VAESettings()
     plateau_patience: int = Field(3, ge=0)
     plateau_factor: float = Field(0.5, gt=0, lt=1)
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
