@@ -74,7 +74,7 @@ class VAESettings(BaseModel):
     latent: int = Field(32, ge=1, le=1_024)
     embedding: int = Field(16, ge=1, le=256)
     channels: int = Field(16, ge=1, le=256)
-    epochs: int = Field(40, ge=1, le=10_000)
+    epochs: int = Field(25, ge=1, le=10_000)
     batch_size: int = Field(64, ge=1, le=4_096)
     learning_rate: float = Field(1e-3, gt=0)
     beta: float = Field(1.0, ge=0)
