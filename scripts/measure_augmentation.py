@@ -206,7 +206,10 @@ def by_default(study: str) -> str:
 
 def _legend() -> str:
     settings = [f"{study}: `{' '.join(own)}`" for study, own in STUDIES.items() if own]
-    return f"standard is the recipe's augmentation, which the ones below have too. {'; '.join(settings)}.\n"
+    return (
+        "standard is the recipe's augmentation; mixup, cutmix and generated come on top of it. "
+        f"A recording that several splits test counts each time. {'; '.join(settings)}.\n"
+    )
 
 
 if __name__ == "__main__":
