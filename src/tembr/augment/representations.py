@@ -66,6 +66,17 @@ def warp(values: torch.Tensor, rows: float, time: float, generator: torch.Genera
     return F.grid_sample(values[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
 
 
+def equalize(values: torch.Tensor, deviation: float, generator: torch.Generator, points: int = 6) -> torch.Tensor:
+    """Add a smooth curve over the rows to each recording: another microphone.
+
+    Args:
+        values: logarithmic, `(batch, bins, frames)`.
+        deviation: of the curve at each of `points`, between which it is linear.
+    """
+    curve = deviation * torch.randn((len(values), 1, points), generator=generator, device=values.device)
+    return values + F.interpolate(curve, size=values.shape[-2], mode="linear", align_corners=True).transpose(1, 2)
+
+
 def _spectrum(s: AugmentSettings, scale: Scale) -> Strategy:
     def strategy(values, generator):
         if s.warp:

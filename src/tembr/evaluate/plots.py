@@ -53,7 +53,7 @@ def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> P
     """Draw losses and validation measures over epochs, and mark the best epoch, that of lowest val_loss.
 
     Args:
-        history: columns epoch, train_loss, val_loss, val_accuracy, val_uar, lr, seconds; train_accuracy where
+        history: columns epoch, train_loss, lr, seconds; val_loss, train_accuracy, val_accuracy and val_uar where
             known; with a column fold, one thin line a fold, and their mean as far as all of them went.
         path: the picture to write.
         title: the heading, such as the member's name.
@@ -65,20 +65,23 @@ def history_png(history: pd.DataFrame, path: str | os.PathLike, title: str) -> P
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     several = f"\n{len(folds)} folds: each thin, their mean thick" if len(folds) > 1 else ""
     figure.suptitle(title + several, color=INK, fontsize=12, parse_math=False)
-    loss, measures = figure.subplots(1, 2)
-    _draw_curves(loss, folds, {"train_loss": (GREY, "training"), "val_loss": (BLUE, "validation")})
-    _mark_best(loss, folds, "val_loss", f"best epoch{'s' if len(folds) > 1 else ''}")
-    _finish(loss, "loss (cross-entropy)")
-    curves = {
+    losses = {"train_loss": (GREY, "training"), "val_loss": (BLUE, "validation")}
+    shares = {
         "train_accuracy": (GREY, "training accuracy"),
         "val_accuracy": (BLUE, "validation accuracy"),
         "val_uar": (ORANGE, "validation UAR"),
     }
-    _draw_curves(measures, folds, {name: how for name, how in curves.items() if name in history})
-    _mark_best(measures, folds, "val_uar", "at the best")
-    measures.set_ylim(0, 1.02)
-    measures.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    _finish(measures, "share recognised")
+    losses, shares = ({name: how for name, how in one.items() if name in history} for one in (losses, shares))
+    loss, *measures = figure.subplots(1, 1 + bool(shares), squeeze=False)[0]
+    _draw_curves(loss, folds, losses)
+    _mark_best(loss, folds, "val_loss", f"best epoch{'s' if len(folds) > 1 else ''}")
+    _finish(loss, "loss")
+    for axes in measures:
+        _draw_curves(axes, folds, shares)
+        _mark_best(axes, folds, "val_uar", "at the best")
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        _finish(axes, "share recognised")
     return save_figure(figure, path)
 
 
@@ -199,7 +202,7 @@ def _draw_curves(axes: Axes, folds: list[pd.DataFrame], curves: dict[str, tuple[
 
 
 def _mark_best(axes: Axes, folds: list[pd.DataFrame], column: str, label: str) -> None:
-    judged = [fold for fold in folds if fold["val_loss"].notna().any()]
+    judged = [fold for fold in folds if "val_loss" in fold and fold["val_loss"].notna().any()]
     if not judged:
         return
     best = pd.DataFrame([fold.loc[fold["val_loss"].idxmin()] for fold in judged])

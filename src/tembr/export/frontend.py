@@ -13,7 +13,7 @@ from torch import nn
 from tembr.errors import ConfigError
 from tembr.export.dft import PowerSpectrum
 from tembr.features.analysis import Analysis, constants
-from tembr.features.encoder import EncoderInput, encoder_states
+from tembr.features.encoder import EncoderInput, LogMelInput, encoder_states
 from tembr.features.extract import find
 from tembr.features.inputs import WAVEFORM, Input, RepresentationInput, together
 from tembr.features.layers import HOP_LENGTH, N_FFT, LogMel
@@ -55,6 +55,8 @@ def _front_end(group: Sequence[Input]) -> nn.Module:
         return FrontEnd([one.representation for one in group], first.features)
     if isinstance(first, EncoderInput):
         return EncoderFrontEnd(group)
+    if isinstance(first, LogMelInput):
+        return LogMelFrontEnd(first)
     raise ConfigError(f"the input {first.name} has no front end; leave its member out of what is exported")
 
 
@@ -70,11 +72,28 @@ class EncoderFrontEnd(nn.Module):
         self.states = encoder_states(taken)
         for module in self.states.modules():
             if isinstance(module, LogMel):
-                module.power = PowerSpectrum(torch.hann_window(N_FFT, dtype=torch.float64), HOP_LENGTH)
+                module.power = _power()
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, hidden, 1)` of each."""
         return self.states(waveform)
+
+
+class LogMelFrontEnd(nn.Module):
+    """The log-mel spectrogram of a Whisper encoder, with the transform as matrix products."""
+
+    def __init__(self, taken: LogMelInput):
+        super().__init__()
+        self.samples, self.log_mel = taken.samples, taken.module()
+        self.log_mel.power = _power()
+
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, bands, frames)`."""
+        return [self.log_mel(waveform[:, : self.samples])]
+
+
+def _power() -> PowerSpectrum:
+    return PowerSpectrum(torch.hann_window(N_FFT, dtype=torch.float64), HOP_LENGTH)
 
 
 class FrontEnd(nn.Module):

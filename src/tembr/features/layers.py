@@ -82,14 +82,41 @@ class WhisperLayers(nn.Module):
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, frames, hidden)` of each layer wanted, 50 frames a second."""
-        states = self.log_mel(waveform).transpose(1, 2)
-        for convolution in self.convolutions:
-            states = F.gelu(convolution(states))
+        return self.from_log_mel(self.log_mel(waveform))
+
+    def from_log_mel(self, log_mel: torch.Tensor, frames: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """`(batch, bands, frames)` → `(batch, ceil(frames / 2), hidden)` of each layer wanted.
+
+        Args:
+            frames: `(batch,)` int, how many belong to each recording, whose states are then as if it were alone; what
+                is given beyond means nothing. All by default.
+        """
+        states = convolved(self.convolutions, log_mel, frames)
+        mask = None if frames is None else frame_mask(halved(frames), states.shape[1])
         states = states + self.positions[: states.shape[1]]
         found = {}
         for number, block in enumerate(self.blocks, 1):
-            states = found[number] = block(states)
+            states = found[number] = block(states, mask)
         return [found[number] for number in self.wanted]
+
+
+def convolved(convolutions: nn.ModuleList, log_mel: torch.Tensor, frames: torch.Tensor | None = None) -> torch.Tensor:
+    """Whisper's two convolutions: `(batch, bands, frames)` → `(batch, ceil(frames / 2), hidden)`; `frames` as above."""
+    states = log_mel.transpose(1, 2)
+    mask = None if frames is None else frame_mask(frames, states.shape[1])[..., None]
+    for convolution in convolutions:
+        states = F.gelu(convolution(states if mask is None else states * mask))
+    return states
+
+
+def frame_mask(frames: torch.Tensor, longest: int) -> torch.Tensor:
+    """Which of `longest` frames belong to a recording: `(batch,)` int → `(batch, longest)` bool."""
+    return torch.arange(longest, device=frames.device) < frames[:, None]
+
+
+def halved(frames: torch.Tensor) -> torch.Tensor:
+    """Frames that are left by the second convolution, which takes every other."""
+    return (frames + 1) // 2
 
 
 class FrameConvolution(nn.Module):
@@ -122,13 +149,15 @@ class AttentionBlock(nn.Module):
         self.attention_norm, self.feedforward_norm = layer.self_attn_layer_norm, layer.final_layer_norm
         self.expand, self.contract = layer.fc1, layer.fc2
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """`(batch, frames, hidden)`, the same shape."""
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """`(batch, frames, hidden)`, the same shape; frames outside `mask`, `(batch, frames)` bool, are not heeded."""
         batch, frames, hidden = states.shape
         normed = self.attention_norm(states)
         split = (batch, frames, self.heads, hidden // self.heads)
         query, key, value = (f(normed).view(split).transpose(1, 2) for f in (self.query, self.key, self.value))
-        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(batch, frames, hidden)
+        heeded = None if mask is None else mask[:, None, None]
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=heeded)
+        mixed = mixed.transpose(1, 2).reshape(batch, frames, hidden)
         states = states + self.output(mixed)
         return states + self.contract(F.gelu(self.expand(self.feedforward_norm(states))))
 

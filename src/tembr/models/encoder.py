@@ -76,11 +76,16 @@ class EncoderSettings(MemberSettings):
         started = time.perf_counter()
         learnt = data.target if self.emotions_from == "target" else data.labelled
         for head, taken in zip(module.heads, self.inputs(data.features), strict=True):
-            values = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt]).astype(np.float64)
-            mean, deviation = values.mean(0), values.std(0) + FLOOR
-            values = np.clip((values - mean) / deviation, -FURTHEST, FURTHEST)
-            head.take(mean, deviation, self._classifier().fit(values, data.classes[learnt]))
+            values = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt])
+            self.fit_head(head, values, data.classes[learnt])
         return [{"seconds": time.perf_counter() - started}]
+
+    def fit_head(self, head: PooledHead, pooled: np.ndarray, classes: np.ndarray) -> None:
+        """Fit the head of one layer on pooled states `(n, size)` and the emotions of n recordings."""
+        values = pooled.astype(np.float64)
+        mean, deviation = values.mean(0), values.std(0) + FLOOR
+        values = np.clip((values - mean) / deviation, -FURTHEST, FURTHEST)
+        head.take(mean, deviation, self._classifier().fit(values, classes))
 
     def _classifier(self):
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

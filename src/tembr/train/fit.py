@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import nn
-from torch.utils.data import ConcatDataset
+from torch.utils.data import ConcatDataset, DataLoader
 
 from tembr.augment.settings import AugmentSettings
 from tembr.errors import ConfigError
@@ -89,19 +89,40 @@ def fit(
     settings = training.train
     lightning.seed_everything(training.seed, verbose=False)
     module = _module(training, classifier, train)
-    history, validated = History(folder / "history.csv", on_epoch), len(validation) > 0
-    last = folder / "last.ckpt"
+    learnt = ConcatDataset([train, generated]) if generated else train
+    loader = training_loader(learnt, settings.batch_size, training.seed)
+    checked = evaluation_loader(validation, 2 * settings.batch_size) if len(validation) else None
+    rows = run(module, loader, checked, settings, folder, on_epoch, on_step)
+    kept = settings.keep if checked is not None else "last"
+    classifier.load_state_dict(state_of(folder / f"{kept}.ckpt", "classifier"))
+    return rows
+
+
+def run(
+    module: lightning.LightningModule,
+    loader: DataLoader,
+    checked: DataLoader | None,
+    settings: TrainSettings,
+    folder: Path,
+    on_epoch: Callable[[dict], None],
+    on_step: Callable[[int, int, int], None],
+) -> list[dict]:
+    """Train a module, from the last checkpoint in `folder` if there is one, and leave `last.ckpt` (and `best.ckpt`).
+
+    Args:
+        loader, checked: of the training and the validation part.
+        settings, folder, on_epoch, on_step: as `fit` takes them.
+
+    Returns:
+        a row an epoch, see `history.COLUMNS`.
+    """
+    history, last = History(folder / "history.csv", on_epoch), folder / "last.ckpt"
     with _quiet():
-        if _finished(last, settings, validated):
+        if _finished(last, settings, checked is not None):
             history.load_state_dict(_callback_state(last, "History"))
         else:
-            trainer = _trainer(settings, folder, [history, Steps(on_step), *_keeping(settings, folder, validated)])
-            learnt = ConcatDataset([train, generated]) if generated else train
-            loader = training_loader(learnt, settings.batch_size, training.seed)
-            checked = evaluation_loader(validation, 2 * settings.batch_size) if validated else None
-            _run(trainer, module, loader, checked, last if last.exists() else None)
-    kept = settings.keep if validated else "last"
-    classifier.load_state_dict(_state(folder / f"{kept}.ckpt"))
+            callbacks = [history, Steps(on_step), *_keeping(settings, folder, checked is not None)]
+            _run(_trainer(settings, folder, callbacks), module, loader, checked, last if last.exists() else None)
     return history.rows
 
 
@@ -222,9 +243,10 @@ def _callback_state(last: Path, name: str) -> dict:
     return next(state for key, state in states.items() if key.startswith(name))
 
 
-def _state(checkpoint: Path) -> dict[str, torch.Tensor]:
+def state_of(checkpoint: Path, part: str) -> dict[str, torch.Tensor]:
+    """State of a part of the module that a checkpoint is of."""
     state = SafetensorsIO().load_checkpoint(checkpoint)["state_dict"]
-    prefix = "classifier."
+    prefix = f"{part}."
     return {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
 
 
