@@ -25,11 +25,11 @@ from tembr.train.settings import TrainSettings
 
 @register
 class DistilledSettings(MemberSettings):
-    """A student that imitates, frame by frame and on the mean over time, the states of a frozen Whisper encoder's layers.
+    """A student that imitates the states of a frozen Whisper encoder's layers, frame by frame and on the mean over time.
 
     What these states say of emotions, by the linear classifiers of the kind `encoder`, is imitated too (Hinton et al.,
-    2015), on every recording that is learnt from, whatever its emotion: a label is not needed for that. The teacher hears
-    the same augmented spectrogram.
+    2015), on every recording that is learnt from, whatever its emotion: a label is not needed for that. The teacher
+    hears the same augmented spectrogram.
 
     Attributes:
         encoder, layers, window, classifier, shrinkage, c: of the teacher, see `EncoderSettings`.

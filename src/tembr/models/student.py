@@ -14,7 +14,7 @@ FRAME_SECONDS = 0.04
 
 
 class StudentEncoder(nn.Module):
-    """Whisper's convolutions, some transformer blocks over pairs of frames, and a layer of low rank to what is imitated.
+    """Whisper's convolutions, transformer blocks over pairs of frames, and a layer of low rank to what is imitated.
 
     Args:
         encoder: `transformers`' Whisper encoder, whose first layers it begins as; its widest feed-forward units stay.

@@ -86,9 +86,7 @@ class Distillation(lightning.LightningModule):
 
     def configure_optimizers(self):
         train = self.settings.train
-        return torch.optim.AdamW(
-            self.module.student.parameters(), train.learning_rate, weight_decay=train.weight_decay, fused=True
-        )
+        return torch.optim.AdamW(self.module.student.parameters(), train.learning_rate, weight_decay=train.weight_decay)
 
     def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None) -> None:
         self.clip_gradients(optimizer, gradient_clip_val=1.0, gradient_clip_algorithm="norm")
@@ -174,7 +172,7 @@ def pooled_states(
 
 
 class Crops(Dataset):
-    """Stretches of log-mel spectrograms, `(bands, at most frames)`; an item is a position and where it begins, 0 to 1."""
+    """Stretches of log-mel spectrograms, `(bands, frames)` at most; an item is a position and where it begins, 0 to 1."""
 
     def __init__(self, table: FeatureTable, indices: np.ndarray, frames: int):
         self.table, self.indices, self.frames = table, indices, frames
