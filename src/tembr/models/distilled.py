@@ -25,7 +25,7 @@ from tembr.train.settings import TrainSettings
 
 @register
 class DistilledSettings(MemberSettings):
-    """A student that imitates the states of a frozen Whisper encoder's layers, frame by frame and on the mean over time.
+    """A student that imitates the states of a frozen Whisper encoder's layers, by frame and on the mean over time.
 
     What these states say of emotions, by the linear classifiers of the kind `encoder`, is imitated too (Hinton et al.,
     2015), on every recording that is learnt from, whatever its emotion: a label is not needed for that. The teacher

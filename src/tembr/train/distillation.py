@@ -172,7 +172,7 @@ def pooled_states(
 
 
 class Crops(Dataset):
-    """Stretches of log-mel spectrograms, `(bands, frames)` at most; an item is a position and where it begins, 0 to 1."""
+    """Stretches of log-mel spectrograms, `(bands, frames)`; an item is a position and where it begins, 0 to 1."""
 
     def __init__(self, table: FeatureTable, indices: np.ndarray, frames: int):
         self.table, self.indices, self.frames = table, indices, frames
