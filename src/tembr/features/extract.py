@@ -16,7 +16,7 @@ from tembr.features.registry import REGISTRY, REPRESENTATIONS, Representation
 from tembr.features.settings import FeatureSettings
 
 CHUNK = 4
-"""Recordings analysed together on a processor: their frames stay in its cache."""
+"""Recordings analysed together on a processor: few enough for its cache, enough to share the cost of every call."""
 
 
 @checked()
@@ -73,16 +73,16 @@ def extract_many(
     """
     settings = _settings(settings, sample_rate)
     entries = [find(name) for name in representations]
-    waveform = _checked(waveforms)
-    size = CHUNK if waveform.device.type == "cpu" else len(waveform)
+    waveform = _shaped(waveforms)
+    frames = 1 + waveform.shape[1] // settings.hop_length
+    kept = [waveform.new_empty(len(waveform), frames, e.bins(settings)).transpose(1, 2) for e in entries]
+    size = CHUNK if waveform.device.type == "cpu" else max(len(waveform), 1)
     with torch.no_grad():
-        parts = [_analysed(chunk, entries, settings) for chunk in waveform.split(max(size, 1))]
-    return {e.name: torch.cat([part[i] for part in parts]) for i, e in enumerate(entries)}
-
-
-def _analysed(waveform: torch.Tensor, entries: list[Representation], settings: FeatureSettings) -> list[torch.Tensor]:
-    analysis = Analysis(waveform, settings)
-    return [entry.compute(analysis).float() for entry in entries]
+        for start in range(0, len(waveform), size):
+            analysis = Analysis(_finite(waveform[start : start + size]), settings)
+            for entry, values in zip(entries, kept):
+                values[start : start + size] = entry.compute(analysis)
+    return {entry.name: values for entry, values in zip(entries, kept)}
 
 
 def _settings(settings: FeatureSettings | None, sample_rate: int) -> FeatureSettings:
@@ -98,7 +98,7 @@ def _settings(settings: FeatureSettings | None, sample_rate: int) -> FeatureSett
     return settings
 
 
-def _checked(waveforms: torch.Tensor | np.ndarray) -> torch.Tensor:
+def _shaped(waveforms: torch.Tensor | np.ndarray) -> torch.Tensor:
     try:
         tensor = torch.as_tensor(waveforms).to(torch.float32)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -107,6 +107,10 @@ def _checked(waveforms: torch.Tensor | np.ndarray) -> torch.Tensor:
         raise TembrError(f"waveforms must be (batch, samples), not {tuple(tensor.shape)}; add a batch axis")
     if tensor.shape[1] == 0:
         raise TembrError("waveforms have no samples; give at least one")
-    if not torch.isfinite(tensor).all():
-        raise TembrError("waveforms have NaN or infinite samples; clean or leave out the recording")
     return tensor
+
+
+def _finite(waveform: torch.Tensor) -> torch.Tensor:
+    if not waveform.sum().isfinite() and not waveform.isfinite().all():  # the sum alone is one quick pass
+        raise TembrError("waveforms have NaN or infinite samples; clean or leave out the recording")
+    return waveform
