@@ -33,7 +33,7 @@ def power_spectrogram(waveform: torch.Tensor, window: torch.Tensor, hop_length: 
         `(batch, 1 + n_fft // 2, frames)`, float32, a view of memory that lies frame by frame.
     """
     n_fft = window.shape[0]
-    frames = frame(pad_centred(waveform, n_fft), n_fft, hop_length)
+    frames = frame(pad_centred(waveform.to(window.dtype), n_fft), n_fft, hop_length)
     power = waveform.new_empty(*frames.shape[:2], 1 + n_fft // 2)
     block = max(BLOCK // (n_fft * max(len(waveform), 1)), 1) if waveform.device.type == "cpu" else frames.shape[1]
     for few, out in zip(frames.split(block, dim=1), power.split(block, dim=1)):

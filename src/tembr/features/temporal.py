@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tembr.errors import TembrError
-from tembr.features.stft import frame, pad_centred, squared_magnitude
+from tembr.features.stft import frame, squared_magnitude
 from tembr.features.tonal import normalize_columns
 
 ONSET_LAG = 1  # frames, librosa's default
@@ -26,12 +26,18 @@ def zero_crossing_rate(waveform: torch.Tensor, frame_length: int, hop_length: in
 
 
 def rms(waveform: torch.Tensor, frame_length: int, hop_length: int) -> torch.Tensor:
-    """Root mean square of each frame, `(batch, samples)` → `(batch, 1, frames)`, in units of the waveform."""
-    block = math.gcd(frame_length, hop_length)
-    padded = pad_centred(waveform, frame_length)
-    blocks = padded.shape[1] // block
-    squares = padded[:, : blocks * block].square().unflatten(1, (blocks, block)).mean(-1)
-    return F.avg_pool1d(squares.unsqueeze(1), frame_length // block, hop_length // block).sqrt()
+    """Root mean square of each frame, `(batch, samples)` → `(batch, 1, frames)`, in units of the waveform.
+
+    A frame is a whole number of blocks, and so is what is padded on either side: each sample is read once.
+    """
+    half, samples = frame_length // 2, waveform.shape[1]
+    block = math.gcd(half, frame_length, hop_length)
+    blocks = samples // block
+    whole = torch.linalg.vector_norm(waveform[:, : blocks * block].unflatten(1, (blocks, block)), dim=-1)
+    rest = torch.linalg.vector_norm(waveform[:, blocks * block :], dim=-1, keepdim=True)
+    energy = F.pad(torch.cat([whole, rest], dim=1).square(), (half // block, half // block))
+    means = F.avg_pool1d(energy.unsqueeze(1), frame_length // block, hop_length // block) / block
+    return means.sqrt()[..., : 1 + (samples + 2 * half - frame_length) // hop_length]
 
 
 def onset_strength(log_mel: torch.Tensor, n_fft: int, hop_length: int) -> torch.Tensor:
