@@ -50,7 +50,7 @@ def extract(
         settings: other parameters than the defaults; its sample rate must agree with `sample_rate`.
 
     Returns:
-        `(batch, bins, frames)`, float32, frames = 1 + samples // hop_length.
+        `(batch, bins, frames)`, float32, frames = 1 + samples // hop_length; a view of memory that lies frame by frame.
 
     Raises:
         ConfigError: unknown representation, or a sample rate the settings do not fit.
@@ -74,15 +74,18 @@ def extract_many(
     settings = _settings(settings, sample_rate)
     entries = [find(name) for name in representations]
     waveform = _shaped(waveforms)
-    frames = 1 + waveform.shape[1] // settings.hop_length
-    kept = [waveform.new_empty(len(waveform), frames, e.bins(settings)).transpose(1, 2) for e in entries]
-    size = CHUNK if waveform.device.type == "cpu" else max(len(waveform), 1)
+    count = len(waveform)
+    size = CHUNK if waveform.device.type == "cpu" else max(count, 1)
+    kept: dict[str, torch.Tensor] = {}
     with torch.no_grad():
-        for start in range(0, len(waveform), size):
+        for start in range(0, max(count, 1), size):
             analysis = Analysis(_finite(waveform[start : start + size]), settings)
-            for entry, values in zip(entries, kept):
-                values[start : start + size] = entry.compute(analysis)
-    return {entry.name: values for entry, values in zip(entries, kept)}
+            for entry in entries:
+                values = entry.compute(analysis).transpose(1, 2)
+                if not start:
+                    kept[entry.name] = values.new_empty(count, *values.shape[1:])
+                kept[entry.name][start : start + size] = values
+    return {name: values.transpose(1, 2) for name, values in kept.items()}
 
 
 def _settings(settings: FeatureSettings | None, sample_rate: int) -> FeatureSettings:

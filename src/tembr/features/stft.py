@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-BLOCK = 48 * 2048
+BLOCK = 64 * 2048
 """Samples of the frames that are transformed at once on a processor: they and their spectrum stay in its cache."""
 
 
