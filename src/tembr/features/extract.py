@@ -15,7 +15,7 @@ from tembr.features.analysis import Analysis
 from tembr.features.registry import REGISTRY, REPRESENTATIONS, Representation
 from tembr.features.settings import FeatureSettings
 
-CHUNK = 4
+CHUNK = 8
 """Recordings analysed together on a processor: few enough for its cache, enough to share the cost of every call."""
 
 
