@@ -19,6 +19,7 @@ SMALL = FeatureSettings(
 def test_constants_have_the_shapes_of_the_settings():
     found = constants(SMALL)
     shapes = {name: tuple(value.shape) for name, value in vars(found).items() if isinstance(value, torch.Tensor)}
+    assert [filters.shape[0] for _, _, filters in found.mel_groups] == [2] * 8
     assert shapes == {
         "window": (256,), "mel": (16, 129), "dct": (10, 16), "chroma": (24, 129), "tonnetz": (6, 24),
         "tempogram": (32,),
@@ -46,6 +47,7 @@ def test_constants_of_equal_settings_are_built_once():
 def test_all_constants_move_to_another_device_together():
     moved = constants(SMALL).to(torch.device("meta"))
     assert {value.device.type for value in vars(moved).values() if isinstance(value, torch.Tensor)} == {"meta"}
+    assert {filters.device.type for _, _, filters in moved.mel_groups} == {"meta"}
     assert moved.contrast == constants(SMALL).contrast
 
 
@@ -56,7 +58,8 @@ def test_what_is_shared_is_computed_once(monkeypatch):
     monkeypatch.setattr(module, "power_spectrogram", lambda *given: calls.append(given) or real(*given))
     analysis = Analysis(torch.randn(1, 4_000), SMALL)
     assert [analysis.mfcc.shape[1], analysis.chroma.shape[1], analysis.tempogram.shape[1]] == [10, 24, 32]
-    assert len(calls) == 1
+    assert analysis.precise_power.shape == analysis.power.shape
+    assert [window.dtype for _, window, _ in calls] == [torch.float32, torch.float64]
 
 
 def test_the_mel_spectrogram_is_floored_80_decibels_below_its_loudest_point():

@@ -60,8 +60,8 @@ def test_without_a_bin_in_every_band_there_are_no_bands(fmin, bands):
 
 
 def test_contrast_is_the_decibels_from_the_valley_to_the_peak_of_a_band():
-    magnitude = frame(3.0, 10.0, 30.0, 1.0, 100.0)
-    contrast = spectral_contrast(magnitude, [(0, 4, 2), (3, 5, 1)])
+    power = frame(3.0, 10.0, 30.0, 1.0, 100.0).square()
+    contrast = spectral_contrast(power, [(0, 4, 2), (3, 5, 1)])
     assert contrast.flatten().tolist() == pytest.approx([10, 20])
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tembr.features.stft import apply_filters, frame, pad_centred, power_spectrogram, squared_magnitude
+from tembr.features.stft import (
+    apply_banded,
+    apply_filters,
+    banded,
+    frame,
+    pad_centred,
+    power_spectrogram,
+    squared_magnitude,
+)
 
 
 def test_frames_overlap_and_end_with_the_last_whole_one():
     assert frame(torch.arange(6.0)[None], 3, 2).tolist() == [[[0, 1, 2], [2, 3, 4]]]
 
 
-@pytest.mark.parametrize(
-    ("mode", "padded"), [("constant", [0, 0, 1, 2, 3, 0, 0]), ("replicate", [1, 1, 1, 2, 3, 3, 3])]
-)
-def test_half_a_frame_is_put_on_either_side(mode, padded):
-    assert pad_centred(torch.tensor([[1.0, 2.0, 3.0]]), 4, mode).tolist() == [padded]
+def test_half_a_frame_is_put_on_either_side():
+    assert pad_centred(torch.tensor([[1.0, 2.0, 3.0]]), 4).tolist() == [[0, 0, 1, 2, 3, 0, 0]]
 
 
 def test_the_power_of_a_constant_lies_at_zero_hertz_and_at_its_edges():
@@ -39,6 +44,15 @@ def test_a_valley_beside_a_loud_tone_is_no_rounding():
 
 def test_a_magnitude_is_squared_over_both_parts():
     assert squared_magnitude(torch.tensor([3 + 4j, -2j])).tolist() == [25, 4]
+
+
+def test_filters_in_groups_are_multiplied_with_the_bins_they_cover():
+    filters = torch.tensor([[1.0, 2.0, 0, 0, 0], [0, 3.0, 1.0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 4.0, 5.0]])
+    values = torch.arange(30.0).reshape(2, 5, 3)
+    groups = banded(filters, 2)
+    assert [(first, stop, tuple(rows.shape)) for first, stop, rows in groups] == [(0, 3, (2, 3)), (3, 5, (2, 2))]
+    for count in (1, 2, 3, 4, 9):
+        torch.testing.assert_close(apply_banded(banded(filters, count), values), filters @ values)
 
 
 def test_filters_are_multiplied_with_every_frame():

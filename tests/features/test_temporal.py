@@ -23,6 +23,16 @@ def test_energy_is_the_root_of_the_mean_square_with_silence_around():
     assert rms(torch.full((1, 4), -2.0), 4, 2).flatten().tolist() == pytest.approx([2**0.5, 2, 2**0.5])
 
 
+@pytest.mark.parametrize("samples", [1, 5, 29, 30, 31, 64])
+@pytest.mark.parametrize(("length", "hop"), [(4, 2), (6, 3), (8, 8), (5, 2), (12, 8), (12, 18)])
+def test_energy_is_that_of_every_frame(samples, length, hop):
+    waveform = torch.randn(2, samples, generator=torch.Generator().manual_seed(samples))
+    padded = torch.nn.functional.pad(waveform, (length // 2, length // 2 + length))
+    frames = 1 + (samples + length // 2 * 2 - length) // hop
+    expected = padded.unfold(1, length, hop)[:, :frames].square().mean(-1).sqrt()
+    torch.testing.assert_close(rms(waveform, length, hop)[:, 0], expected)
+
+
 def test_energy_is_the_same_where_the_hop_does_not_divide_the_frame():
     waveform = torch.tensor([[0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 4.0, 0.0]])
     assert rms(waveform, 4, 6).square().flatten().tolist() == pytest.approx([9 / 4, 16 / 4])

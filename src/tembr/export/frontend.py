@@ -18,7 +18,7 @@ from tembr.features.extract import find
 from tembr.features.inputs import WAVEFORM, Input, RepresentationInput, together
 from tembr.features.layers import HOP_LENGTH, N_FFT, LogMel
 from tembr.features.settings import FeatureSettings
-from tembr.features.stft import apply_filters, pad_centred
+from tembr.features.stft import apply_filters, banded, pad_centred
 from tembr.features.temporal import ramp_padded
 from tembr.features.tonal import normalize_columns
 
@@ -100,7 +100,7 @@ class FrontEnd(nn.Module):
     """Waveforms of any length → what `extract` gives for them, cut or padded to the window.
 
     What several representations share (the transform, mel bands, chroma) is in the graph once. The transform is in
-    single precision here, but where one of `PRECISE` is wanted; `extract` takes it in double.
+    single precision, but where one of `PRECISE` is wanted; `extract` takes it in double for tempograms too.
 
     Args:
         representations: names of the registry.
@@ -140,6 +140,14 @@ class GraphAnalysis(Analysis):
     def power(self) -> torch.Tensor:
         return self.front_end.spectrum(pad_centred(self.waveform, self.settings.n_fft))
 
+    @property
+    def precise_power(self) -> torch.Tensor:
+        return self.power
+
+    @property
+    def precise_log_mel(self) -> torch.Tensor:
+        return self.log_mel
+
     @cached_property
     def mel_power(self) -> torch.Tensor:
         return self.front_end.mel(self.power)
@@ -160,10 +168,8 @@ class BandedFilters(nn.Module):
     def __init__(self, filters: torch.Tensor, groups: int = 8):
         super().__init__()
         self.runs = []
-        for number, rows in enumerate(filters.tensor_split(min(groups, len(filters)))):
-            used = rows.any(0).nonzero().flatten()
-            first, stop = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-            self.register_buffer(f"filters_{number}", rows[:, first:stop].clone())
+        for number, (first, stop, rows) in enumerate(banded(filters, groups)):
+            self.register_buffer(f"filters_{number}", rows)
             self.runs.append((first, stop))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:

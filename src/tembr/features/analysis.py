@@ -10,7 +10,7 @@ import torch
 
 from tembr.features import spectral, temporal, tonal
 from tembr.features.settings import FeatureSettings
-from tembr.features.stft import apply_filters, power_spectrogram
+from tembr.features.stft import apply_banded, banded, power_spectrogram
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Constants:
 
     window: torch.Tensor  # (n_fft,), float64
     mel: torch.Tensor  # (n_mels, 1 + n_fft // 2)
+    mel_groups: tuple[tuple[int, int, torch.Tensor], ...]  # the same, from `banded`
     dct: torch.Tensor  # (n_mfcc, n_mels)
     chroma: torch.Tensor  # (n_chroma, 1 + n_fft // 2)
     tonnetz: torch.Tensor  # (6, n_chroma)
@@ -26,8 +27,11 @@ class Constants:
     contrast: tuple[tuple[int, int, int], ...]
 
     def to(self, device: torch.device) -> Constants:
+        if device == self.window.device:
+            return self
         moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, torch.Tensor)}
-        return Constants(**moved, contrast=self.contrast)
+        groups = tuple((first, stop, filters.to(device)) for first, stop, filters in self.mel_groups)
+        return Constants(**moved, mel_groups=groups, contrast=self.contrast)
 
 
 @lru_cache(maxsize=8)
@@ -40,9 +44,11 @@ def constants(settings: FeatureSettings) -> Constants:
     rate, n_fft = settings.sample_rate, settings.n_fft
     frequencies = librosa.fft_frequencies(sr=rate, n_fft=n_fft)
     as_tensor = lambda array: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))  # noqa: E731
+    mel = as_tensor(librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=settings.n_mels))
     return Constants(
         window=torch.from_numpy(get_window("hann", n_fft)),
-        mel=as_tensor(librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=settings.n_mels)),
+        mel=mel,
+        mel_groups=banded(mel),
         dct=as_tensor(dct(np.eye(settings.n_mels), axis=0, norm="ortho")[: settings.n_mfcc]),
         chroma=as_tensor(librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=0.0, n_chroma=settings.n_chroma)),
         tonnetz=as_tensor(tonal.tonnetz_basis(settings.n_chroma)),
@@ -66,17 +72,30 @@ class Analysis:
 
     @cached_property
     def power(self) -> torch.Tensor:
-        """`(batch, 1 + n_fft // 2, frames)`."""
+        """`(batch, 1 + n_fft // 2, frames)`, of a transform in single precision."""
+        return power_spectrogram(self.waveform, self.constants.window.float(), self.settings.hop_length)
+
+    @cached_property
+    def precise_power(self) -> torch.Tensor:
+        """The same of a transform in double precision, as librosa takes it, for what looks into the valleys of a
+        spectrum: in single they drown in the rounding of its peaks, and spectral contrast is off by decibels."""
         return power_spectrogram(self.waveform, self.constants.window, self.settings.hop_length)
+
+    @cached_property
+    def precise_log_mel(self) -> torch.Tensor:
+        """`log_mel` of `precise_power`: all the onsets of a steady tone are steps of thousandths of a decibel, and in
+        single precision its tempogram is off by 8e-4."""
+        mel_power = apply_banded(self.constants.mel_groups, self.precise_power)
+        return spectral.power_to_db(mel_power, relative=False)
 
     @cached_property
     def mel_power(self) -> torch.Tensor:
         """`(batch, n_mels, frames)`."""
-        return apply_filters(self.constants.mel, self.power)
+        return apply_banded(self.constants.mel_groups, self.power)
 
     @cached_property
     def log_mel(self) -> torch.Tensor:
-        """dB re 1, floored: `(batch, n_mels, frames)`, what MFCC and onsets are computed from."""
+        """dB re 1, floored: `(batch, n_mels, frames)`, what MFCC is computed from."""
         return spectral.power_to_db(self.mel_power, relative=False)
 
     @cached_property
@@ -89,8 +108,8 @@ class Analysis:
 
     @cached_property
     def onset(self) -> torch.Tensor:
-        return temporal.onset_strength(self.log_mel, self.settings.n_fft, self.settings.hop_length)
+        return temporal.onset_strength(self.precise_log_mel, self.settings.n_fft, self.settings.hop_length)
 
     @cached_property
     def tempogram(self) -> torch.Tensor:
-        return temporal.tempogram(self.onset, self.constants.tempogram)
+        return temporal.tempogram(self.onset, self.constants.tempogram.float())

@@ -50,7 +50,7 @@ def _spectrogram(a: Analysis) -> torch.Tensor:
 
 
 def _contrast(a: Analysis) -> torch.Tensor:
-    return spectral.spectral_contrast(a.power.sqrt(), a.constants.contrast)
+    return spectral.spectral_contrast(a.precise_power, a.constants.contrast)
 
 
 def _zcr(a: Analysis) -> torch.Tensor:

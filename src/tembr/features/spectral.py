@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 
@@ -21,11 +23,11 @@ def power_to_db(power: torch.Tensor, *, relative: bool, top_db: float = 80.0, am
     Returns:
         dB, the same shape; at most 0 where `relative`.
     """
-    decibels = 10.0 * torch.log10(power.clamp(min=amin))
+    decibels = power.clamp(min=amin).log10_().mul_(10.0)
     peak = decibels.amax(dim=(-2, -1), keepdim=True)
     if relative:
-        decibels, peak = decibels - peak, torch.zeros_like(peak)
-    return torch.maximum(decibels, peak - top_db)
+        return decibels.sub_(peak).clamp_(min=-top_db)
+    return decibels.clamp_(min=peak - top_db)
 
 
 def mfcc(log_mel: torch.Tensor, dct: torch.Tensor) -> torch.Tensor:
@@ -58,11 +60,11 @@ def contrast_bands(frequencies: np.ndarray, fmin: float, bands: int, quantile: f
     return result
 
 
-def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> torch.Tensor:
+def spectral_contrast(power: torch.Tensor, bands, top_db: float = 80.0) -> torch.Tensor:
     """Decibels between the peaks and the valleys of each octave band (Jiang et al., ICME 2002).
 
     Args:
-        magnitude: `(batch, 1 + n_fft // 2, frames)`.
+        power: `(batch, 1 + n_fft // 2, frames)`; of a transform in double precision, see `Analysis.precise_power`.
         bands: from `contrast_bands`.
 
     Returns:
@@ -76,14 +78,17 @@ def spectral_contrast(magnitude: torch.Tensor, bands, top_db: float = 80.0) -> t
             "spectral_contrast: a band holds no bin or starts above half the sample rate; "
             "lower contrast_bands or change contrast_fmin"
         )
-    by_frame = magnitude.transpose(-1, -2)
-    valleys, peaks = [], []
-    for first, stop, count in bands:
-        lowest, highest = _extremes(by_frame[..., first:stop], count)
-        valleys.append(lowest.mean(-1))
-        peaks.append(highest.mean(-1))
-    valley, peak = torch.stack(valleys, dim=-2), torch.stack(peaks, dim=-2)
+    by_frame = power.transpose(-1, -2)
+    extremes = [_extremes(by_frame[..., first:stop], count) for first, stop, count in bands]
+    means = _means(tuple(count for *_, count in bands)).to(power.device)
+    valley, peak = (apply_filters(means, torch.cat(ends, dim=-1).sqrt().transpose(-1, -2)) for ends in zip(*extremes))
     return power_to_db(peak, relative=False, top_db=top_db) - power_to_db(valley, relative=False, top_db=top_db)
+
+
+@lru_cache(maxsize=8)
+def _means(counts: tuple[int, ...]) -> torch.Tensor:
+    """What averages runs of so many values, `(len(counts), sum(counts))`."""
+    return torch.block_diag(*(torch.full((1, count), 1 / count) for count in counts))
 
 
 def _extremes(band: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,7 +100,11 @@ def _extremes(band: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tenso
 
 
 def _sorted(band: torch.Tensor) -> torch.Tensor:
-    """Ascending along the last axis. NumPy's vectorised sort is much faster than torch's here."""
+    """Powers ascending along the last axis.
+
+    NumPy's vectorised sort is much faster than torch's here, and a sixth faster on integers: the bits of numbers that
+    are not negative are in the same order.
+    """
     if band.device.type == "cpu" and not torch.compiler.is_compiling():
-        return torch.from_numpy(np.sort(band.numpy(), axis=-1))
+        return torch.from_numpy(np.sort(band.numpy().view(np.int32), axis=-1).view(np.float32))
     return band.sort(dim=-1).values

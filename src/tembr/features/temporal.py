@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tembr.errors import TembrError
-from tembr.features.stft import frame, pad_centred, squared_magnitude
+from tembr.features.stft import frame, squared_magnitude
 from tembr.features.tonal import normalize_columns
 
 ONSET_LAG = 1  # frames, librosa's default
@@ -19,17 +19,25 @@ def zero_crossing_rate(waveform: torch.Tensor, frame_length: int, hop_length: in
 
     Magnitudes up to 1e-10 count as positive zero, edges are padded with themselves, as in librosa.
     """
-    negative = pad_centred(waveform, frame_length, mode="replicate") < -1e-10
-    so_far = F.pad((negative[:, 1:] != negative[:, :-1]).cumsum(-1, dtype=torch.int32), (1, 0))
+    negative, half = waveform < -1e-10, frame_length // 2
+    so_far = F.pad(negative[:, 1:] != negative[:, :-1], (half + 1, half)).cumsum(-1, dtype=torch.int32)
     ends = so_far[:, frame_length - 1 :: hop_length]
     return ((ends - so_far[:, ::hop_length][:, : ends.shape[1]]) / frame_length).unsqueeze(1)
 
 
 def rms(waveform: torch.Tensor, frame_length: int, hop_length: int) -> torch.Tensor:
-    """Root mean square of each frame, `(batch, samples)` → `(batch, 1, frames)`, in units of the waveform."""
-    block = math.gcd(frame_length, hop_length)
-    squares = F.avg_pool1d(pad_centred(waveform, frame_length).square().unsqueeze(1), block)
-    return F.avg_pool1d(squares, frame_length // block, hop_length // block).sqrt()
+    """Root mean square of each frame, `(batch, samples)` → `(batch, 1, frames)`, in units of the waveform.
+
+    A frame is a whole number of blocks, and so is what is padded on either side: each sample is read once.
+    """
+    half, samples = frame_length // 2, waveform.shape[1]
+    block = math.gcd(half, frame_length, hop_length)
+    blocks = samples // block
+    whole = torch.linalg.vector_norm(waveform[:, : blocks * block].unflatten(1, (blocks, block)), dim=-1)
+    rest = torch.linalg.vector_norm(waveform[:, blocks * block :], dim=-1, keepdim=True)
+    energy = F.pad(torch.cat([whole, rest], dim=1).square(), (half // block, half // block))
+    means = F.avg_pool1d(energy.unsqueeze(1), frame_length // block, hop_length // block) / block
+    return means.sqrt()[..., : 1 + (samples + 2 * half - frame_length) // hop_length]
 
 
 def onset_strength(log_mel: torch.Tensor, n_fft: int, hop_length: int) -> torch.Tensor:
@@ -47,15 +55,19 @@ def tempogram(onset: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
 
     Args:
         onset: `(batch, frames)`.
-        window: `(win_length,)`, frames, float64: correlations are computed in double, as in librosa.
+        window: `(win_length,)`, frames.
 
     Returns:
-        `(batch, win_length, frames)`, float64, rows are lags in frames, in [-1, 1].
+        `(batch, win_length, frames)`, rows are lags in frames, in [-1, 1].
     """
-    win_length = window.shape[0]
-    segments = frame(ramp_padded(onset, win_length // 2), win_length, 1)[:, : onset.shape[-1]] * window
-    size = 2 * win_length  # the first even length without wrap-around
-    spectrum = squared_magnitude(torch.fft.rfft(segments, n=size))
+    from scipy.fft import next_fast_len
+
+    win_length, frames = window.shape[0], onset.shape[-1]
+    size = next_fast_len(2 * win_length - 1, real=True)  # without wrap-around
+    segments = onset.new_zeros(len(onset), frames, size)
+    led_in_and_out = frame(ramp_padded(onset, win_length // 2), win_length, 1)[:, :frames]
+    torch.mul(led_in_and_out, window, out=segments[..., :win_length])
+    spectrum = squared_magnitude(torch.fft.rfft(segments))
     correlation = torch.fft.irfft(spectrum, n=size)[..., :win_length]
     return normalize_columns(correlation.transpose(-1, -2), "max")
 
@@ -71,10 +83,14 @@ def delta(values: torch.Tensor, width: int) -> torch.Tensor:
     frames, half = values.shape[-1], width // 2
     if frames < width:
         raise TembrError(f"a delta needs at least {width} frames, here are {frames}; give a longer recording")
-    steps = range(-half, half + 1)
-    inner = frames - 2 * half
-    rise = sum(k * values[..., half + k : half + k + inner] for k in steps if k)
-    return F.pad(rise / sum(k * k for k in steps), (half, half), mode="replicate")
+    norm = 2 * sum(k * k for k in range(half + 1))
+    inner, by_frame = frames - 2 * half, values.transpose(-1, -2)
+    slope = values.new_zeros(())
+    for k in range(1, half + 1):
+        rise = by_frame[:, half + k :][:, :inner] - by_frame[:, half - k :][:, :inner]
+        slope = torch.add(slope, rise, alpha=k / norm)
+    first, last = slope[:, :1].expand(-1, half, -1), slope[:, -1:].expand(-1, half, -1)
+    return torch.cat([first, slope, last], dim=1).transpose(-1, -2)
 
 
 def ramp_padded(onset: torch.Tensor, amount: int) -> torch.Tensor:
