@@ -27,6 +27,7 @@ from tembr.outputs import (
     require_own_folder,
 )
 from tests.command import QUICK, tembr_here
+from tests.pictures import blank_pictures
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FORMS = [(), ("--format", "csv"), ("--format", "json"), ("--segments",)]
@@ -59,7 +60,8 @@ def finished(tmp_path_factory) -> Path:
     """A folder with a finished study."""
     folder = tmp_path_factory.mktemp("finished")
     options = ("--member", "chroma", "--protocol", "random", "--set", "track.enabled=false", "-q")
-    assert app(["study", *QUICK, *options, "--out", str(folder)], standalone_mode=False) in (None, 0)
+    with blank_pictures():
+        assert app(["study", *QUICK, *options, "--out", str(folder)], standalone_mode=False) in (None, 0)
     return folder
 
 
@@ -156,7 +158,7 @@ def test_a_table_is_not_replaced_by_what_is_read_from_it(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
-def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, suffix):
+def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, blank_pictures, suffix):
     out = tmp_path / f"calm.{suffix}"
     for _ in range(2):
         assert tembr_here(capsys, "show", str(EXAMPLES / "calm.flac"), "--out", str(out)).status == 0
@@ -165,7 +167,7 @@ def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, suf
     assert out.read_bytes() == b"\x89PNG\r\n\x1a\nmine"
 
 
-def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_path, capsys):
+def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_path, capsys, blank_pictures):
     (tmp_path / "notes.txt").write_text("mine")
     for _ in range(2):
         assert tembr_here(capsys, "compare", str(finished), "--out", str(tmp_path)).status == 0
@@ -176,7 +178,7 @@ def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_an_evaluation_can_be_made_again_and_no_other_picture_is_lost(tmp_path, capsys):
+def test_an_evaluation_can_be_made_again_and_no_other_picture_is_lost(tmp_path, capsys, blank_pictures):
     for _ in range(2):
         assert tembr_here(capsys, "evaluate", "--corpus", "demo", "--out", str(tmp_path), "-q").status == 0
     (tmp_path / "confusion.png").write_bytes(b"\x89PNG\r\n\x1a\nmine")

@@ -15,6 +15,7 @@ from tembr.ensemble.part import Part
 from tembr.experiment import Study
 from tembr.experiment.run import run_study
 from tembr.experiment.settings import load_settings
+from tests.pictures import blank_pictures
 
 CLASSES = 6
 SETTINGS = EnsembleSettings(members=("chroma", "rms"), trials=8)
@@ -45,7 +46,7 @@ def draw_heldout(*strengths: float, folds: int = 3, seed: int = 0, n: int = 120)
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory) -> Study:
+def study(tmp_path_factory, quick_tracking) -> Study:
     """Two small networks on the demo corpus, under both protocols."""
     settings = load_settings(
         overrides=[
@@ -57,7 +58,8 @@ def study(tmp_path_factory) -> Study:
         ],
         members=["chroma", "rms"],
     )
-    return run_study(settings, tmp_path_factory.mktemp("study"))
+    with blank_pictures():
+        return run_study(settings, tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +69,7 @@ def ensemble(study) -> EnsembleFolder:
 
 
 @pytest.fixture
-def untracked(study, tmp_path) -> Path:
+def untracked(study, tmp_path, blank_pictures) -> Path:
     """A copy of the study without its record, to do things to."""
     folder = tmp_path / "study"
     shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns("mlflow*", "ensemble"))
