@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
+from tembr.ensemble import EnsembleFolder, EnsembleSettings, measure, run_ensemble
+from tembr.ensemble.combiners import BEST, COMBINERS, UNIFORM
 from tembr.ensemble.heldout import FoldParts, HeldOut
 from tembr.ensemble.levelone import LevelOne
 from tembr.ensemble.part import Part
@@ -43,6 +44,12 @@ def draw_heldout(*strengths: float, folds: int = 3, seed: int = 0, n: int = 120)
         FoldParts(f"F{k}", *(draw(*strengths, n=n, seed=seed + 2 * k + part) for part in (0, 1))) for k in range(folds)
     ]
     return HeldOut(tuple("abcdef"[: len(strengths)]), tuple(made), f"made up {strengths} {seed}")
+
+
+@pytest.fixture
+def two_combiners(monkeypatch):
+    """Equal weights and the best member alone, for what does not depend on the others, which take their time."""
+    monkeypatch.setattr(measure, "COMBINERS", {name: COMBINERS[name] for name in (UNIFORM, BEST)})
 
 
 @pytest.fixture(scope="session")
