@@ -8,12 +8,16 @@ from contextlib import contextmanager
 import pytest
 
 
-@contextmanager
-def blank_pictures() -> Iterator[None]:
+def leave_blank(patch: pytest.MonkeyPatch) -> None:
     """Figures are saved empty, in the format and with the metadata they would have."""
     from matplotlib.figure import Figure
 
     draw = Figure.savefig
+    patch.setattr(Figure, "savefig", lambda self, *to, **how: draw(Figure(figsize=(0.1, 0.1)), *to, **how))
+
+
+@contextmanager
+def blank_pictures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", lambda self, *to, **how: draw(Figure(figsize=(0.1, 0.1)), *to, **how))
+        leave_blank(patch)
         yield

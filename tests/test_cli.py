@@ -46,8 +46,8 @@ def test_the_nearest_command_is_named_once(capsys):
     assert done.status == 2 and done.err.lower().count("did you mean") == 1
 
 
-def test_an_unknown_option_is_a_wrong_command():
-    assert tembr("study", "--nonsense").status == 2
+def test_an_unknown_option_is_a_wrong_command(capsys):
+    assert tembr_here(capsys, "study", "--nonsense").status == 2
 
 
 def test_version_is_printed(capsys):

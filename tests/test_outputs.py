@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from tembr.cli import app
+from tembr.corpora import load_corpus
 from tembr.errors import StoreError
 from tembr.files import atomic_write
 from tembr.outputs import (
@@ -179,12 +180,16 @@ def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_
 
 
 def test_an_evaluation_can_be_made_again_and_no_other_picture_is_lost(tmp_path, capsys, blank_pictures):
+    rows = [f"{u.path},{u.emotion},{u.speaker}" for u in load_corpus("demo").utterances[::15]]
+    (tmp_path / "few.csv").write_text("\n".join(["file,emotion,speaker", *rows]) + "\n")
+    asked = ("evaluate", "--corpus", "manifest", "--corpus-dir", str(tmp_path / "few.csv"), "--allow-outside", "-q")
+    picture = tmp_path / "out" / "confusion.png"
     for _ in range(2):
-        assert tembr_here(capsys, "evaluate", "--corpus", "demo", "--out", str(tmp_path), "-q").status == 0
-    (tmp_path / "confusion.png").write_bytes(b"\x89PNG\r\n\x1a\nmine")
-    done = tembr_here(capsys, "evaluate", "--corpus", "demo", "--out", str(tmp_path), "-q")
+        assert tembr_here(capsys, *asked, "--out", str(tmp_path / "out")).status == 0
+    picture.write_bytes(b"\x89PNG\r\n\x1a\nmine")
+    done = tembr_here(capsys, *asked, "--out", str(tmp_path / "out"))
     assert done.status == 1 and "confusion.png" in done.err
-    assert (tmp_path / "confusion.png").read_bytes() == b"\x89PNG\r\n\x1a\nmine"
+    assert picture.read_bytes() == b"\x89PNG\r\n\x1a\nmine"
 
 
 @pytest.mark.parametrize("command", ["study", "ensemble", "export"])
