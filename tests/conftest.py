@@ -20,33 +20,41 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.pictures import blank_pictures
 
-LONGEST = (
-    "test_notebooks.py",
-    "ensemble",
-    "export",
-    "experiment/test_run.py",
-    "experiment/test_search.py",
-    "experiment/test_search_command.py",
-    "train",
-    "test_telemetry.py",
-    "test_cli.py",
-    "serve/test_page.py",
-    "serve/test_site.py",
-)
-"""Files, and folders whose files share what was trained for them: each stays on one worker, these begin first."""
+GROUPS = {
+    "notebooks": ("test_notebooks.py",),
+    "processes": (
+        "ensemble",
+        "experiment/test_run.py",
+        "experiment/test_search_command.py",
+        "experiment/test_tracking.py",
+        "train/test_fit.py",
+        "features/test_store.py",
+    ),
+    "export": ("export",),
+    "search": ("experiment/test_search.py",),
+    "telemetry": ("test_telemetry.py",),
+    "train": ("train",),
+    "command": ("test_cli.py",),
+    "page": ("serve/test_page.py",),
+    "site": ("serve/test_site.py",),
+}
+"""Files, and folders, whose tests stay on one worker, which need what was made for one of them: a study, or the server
+that `processes` are forked from. These groups begin first, every other file is one of its own."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def group_of(nodeid: str) -> str:
-    """The tests that stay on one worker: a file's, or a folder's where it is one of `LONGEST`."""
+    """The tests that stay on one worker."""
     file = nodeid.partition("::")[0].removeprefix("tests/")
-    return next((one for one in LONGEST if file == one or file.startswith(f"{one}/")), file)
+    chosen = (group for group, places in GROUPS.items() for one in places if file == one or file.startswith(f"{one}/"))
+    return next(chosen, file)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    groups = [*LONGEST, *(group for item in items if (group := group_of(item.nodeid)) not in LONGEST)]
-    items.sort(key=lambda item: groups.index(group_of(item.nodeid)))
+    groups = (group_of(item.nodeid) for item in items)
+    order = {group: number for number, group in enumerate(dict.fromkeys([*GROUPS, *groups]))}
+    items.sort(key=lambda item: order[group_of(item.nodeid)])
 
 
 class _Groups(LoadFileScheduling):
