@@ -11,7 +11,7 @@ import pytest
 
 QUICK = (
     "--corpus", "demo", "--set", "features.window=1.0", "--set", "train.epochs=2", "--set", "split.folds=2",
-    "--set", "train.device=cpu",
+    "--set", "train.network=resnet18_quarter", "--set", "train.device=cpu",
 )  # fmt: skip
 """A study of seconds."""
 

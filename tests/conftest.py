@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one core for each of the two workers
@@ -16,33 +18,43 @@ import pytest
 from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
-LONGEST = (
-    "test_notebooks.py",
-    "ensemble",
-    "export",
-    "experiment/test_run.py",
-    "experiment/test_search.py",
-    "experiment/test_search_command.py",
-    "train",
-    "test_telemetry.py",
-    "test_cli.py",
-    "serve/test_page.py",
-    "serve/test_site.py",
-)
-"""Files, and folders whose files share what was trained for them: each stays on one worker, these begin first."""
+from tests.pictures import blank_pictures
+
+GROUPS = {
+    "notebooks": ("test_notebooks.py",),
+    "processes": (
+        "ensemble",
+        "experiment/test_run.py",
+        "experiment/test_search_command.py",
+        "experiment/test_tracking.py",
+        "train/test_fit.py",
+        "features/test_store.py",
+    ),
+    "export": ("export",),
+    "search": ("experiment/test_search.py",),
+    "telemetry": ("test_telemetry.py",),
+    "train": ("train",),
+    "command": ("test_cli.py",),
+    "page": ("serve/test_page.py",),
+    "site": ("serve/test_site.py",),
+}
+"""Files, and folders, whose tests stay on one worker, which need what was made for one of them: a study, or the server
+that `processes` are forked from. These groups begin first, every other file is one of its own."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def group_of(nodeid: str) -> str:
-    """The tests that stay on one worker: a file's, or a folder's where it is one of `LONGEST`."""
+    """The tests that stay on one worker."""
     file = nodeid.partition("::")[0].removeprefix("tests/")
-    return next((one for one in LONGEST if file == one or file.startswith(f"{one}/")), file)
+    chosen = (group for group, places in GROUPS.items() for one in places if file == one or file.startswith(f"{one}/"))
+    return next(chosen, file)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    groups = [*LONGEST, *(group for item in items if (group := group_of(item.nodeid)) not in LONGEST)]
-    items.sort(key=lambda item: groups.index(group_of(item.nodeid)))
+    groups = (group_of(item.nodeid) for item in items)
+    order = {group: number for number, group in enumerate(dict.fromkeys([*GROUPS, *groups]))}
+    items.sort(key=lambda item: order[group_of(item.nodeid)])
 
 
 class _Groups(LoadFileScheduling):
@@ -69,6 +81,62 @@ def _no_waiting_for_the_disk():
     """Files appear whole or not at all as ever; only what a power cut would need is left out."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tembr.files._flush", lambda path: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`made_once(name, make)`: a folder that `make` filled for the first who asked, of all workers; to be read."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def folder_of(name: str, make: Callable[[Path], object]) -> Path:
+        folder = root / "made_once" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            done = folder.with_suffix(".done")
+            if not done.exists():
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
+
+
+def make_tracking_store(folder: Path) -> None:
+    from mlflow import MlflowClient
+
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+
+@pytest.fixture(scope="session")
+def tracking_store(made_once) -> Callable[[Path], object]:
+    """Puts a new store of MLflow into a folder; MLflow takes seconds for each, with all migrations there ever were."""
+    return lambda folder: shutil.copy(made_once("tracking", make_tracking_store) / "mlflow.db", folder)
+
+
+@pytest.fixture(scope="session")
+def quick_tracking(tracking_store):
+    """A study's store of MLflow is a copy, from here on."""
+    from tembr.experiment import tracking
+
+    local_uri = tracking.local_uri
+
+    def with_store(folder: Path) -> str:
+        if folder.is_dir() and not (folder / "mlflow.db").exists():
+            tracking_store(folder)
+        return local_uri(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "local_uri", with_store)
+        yield
+
+
+@pytest.fixture(name="blank_pictures")
+def _blank_pictures():
+    """For a test whose pictures nobody looks at."""
+    with blank_pictures():
         yield
 
 

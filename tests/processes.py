@@ -11,6 +11,8 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
+from tests.pictures import blank_pictures
+
 FORKED = multiprocessing.get_context("forkserver")
 IMPORTED = (
     "tembr.cli tembr.experiment.run tembr.ensemble.run tembr.train.fit mlflow torchvision "
@@ -77,6 +79,7 @@ def _run(
     sys.argv = ["tembr", *arguments]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
     try:
-        exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})
+        with blank_pictures():
+            exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})
     finally:
         sys.stdout.flush(), sys.stderr.flush()

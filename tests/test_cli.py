@@ -15,7 +15,7 @@ from tests.command import QUICK, tembr, tembr_here
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path, blank_pictures) -> Path:
     """A folder per emotion with a few sound recordings of the demo corpus in each."""
     root = tmp_path / "recordings"
     for utterance in load_corpus("demo").utterances:
@@ -46,8 +46,8 @@ def test_the_nearest_command_is_named_once(capsys):
     assert done.status == 2 and done.err.lower().count("did you mean") == 1
 
 
-def test_an_unknown_option_is_a_wrong_command():
-    assert tembr("study", "--nonsense").status == 2
+def test_an_unknown_option_is_a_wrong_command(capsys):
+    assert tembr_here(capsys, "study", "--nonsense").status == 2
 
 
 def test_version_is_printed(capsys):
@@ -103,7 +103,7 @@ def test_cache_list_verify_and_clear(capsys, tmp_path, monkeypatch, folder):
     assert "nothing is cached" in tembr_here(capsys, "cache", "list").out
 
 
-def test_compare_sets_studies_side_by_side(capsys, tmp_path):
+def test_compare_sets_studies_side_by_side(capsys, tmp_path, blank_pictures):
     for protocol in ("random", "speaker"):
         options = ("--member", "chroma", "--protocol", protocol, "--set", "track.enabled=false")
         assert tembr_here(capsys, "study", *QUICK, *options, "--out", str(tmp_path / protocol)).status == 0

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from tembr.cli import app
+from tembr.corpora import load_corpus
 from tembr.errors import StoreError
 from tembr.files import atomic_write
 from tembr.outputs import (
@@ -27,6 +28,7 @@ from tembr.outputs import (
     require_own_folder,
 )
 from tests.command import QUICK, tembr_here
+from tests.pictures import blank_pictures
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FORMS = [(), ("--format", "csv"), ("--format", "json"), ("--segments",)]
@@ -59,7 +61,8 @@ def finished(tmp_path_factory) -> Path:
     """A folder with a finished study."""
     folder = tmp_path_factory.mktemp("finished")
     options = ("--member", "chroma", "--protocol", "random", "--set", "track.enabled=false", "-q")
-    assert app(["study", *QUICK, *options, "--out", str(folder)], standalone_mode=False) in (None, 0)
+    with blank_pictures():
+        assert app(["study", *QUICK, *options, "--out", str(folder)], standalone_mode=False) in (None, 0)
     return folder
 
 
@@ -156,7 +159,7 @@ def test_a_table_is_not_replaced_by_what_is_read_from_it(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
-def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, suffix):
+def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, blank_pictures, suffix):
     out = tmp_path / f"calm.{suffix}"
     for _ in range(2):
         assert tembr_here(capsys, "show", str(EXAMPLES / "calm.flac"), "--out", str(out)).status == 0
@@ -165,7 +168,7 @@ def test_a_picture_can_be_drawn_again_and_no_other_is_lost(tmp_path, capsys, suf
     assert out.read_bytes() == b"\x89PNG\r\n\x1a\nmine"
 
 
-def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_path, capsys):
+def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_path, capsys, blank_pictures):
     (tmp_path / "notes.txt").write_text("mine")
     for _ in range(2):
         assert tembr_here(capsys, "compare", str(finished), "--out", str(tmp_path)).status == 0
@@ -176,13 +179,17 @@ def test_a_comparison_can_be_made_again_beside_what_else_is_there(finished, tmp_
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_an_evaluation_can_be_made_again_and_no_other_picture_is_lost(tmp_path, capsys):
+def test_an_evaluation_can_be_made_again_and_no_other_picture_is_lost(tmp_path, capsys, blank_pictures):
+    rows = [f"{u.path},{u.emotion},{u.speaker}" for u in load_corpus("demo").utterances[::15]]
+    (tmp_path / "few.csv").write_text("\n".join(["file,emotion,speaker", *rows]) + "\n")
+    asked = ("evaluate", "--corpus", "manifest", "--corpus-dir", str(tmp_path / "few.csv"), "--allow-outside", "-q")
+    picture = tmp_path / "out" / "confusion.png"
     for _ in range(2):
-        assert tembr_here(capsys, "evaluate", "--corpus", "demo", "--out", str(tmp_path), "-q").status == 0
-    (tmp_path / "confusion.png").write_bytes(b"\x89PNG\r\n\x1a\nmine")
-    done = tembr_here(capsys, "evaluate", "--corpus", "demo", "--out", str(tmp_path), "-q")
+        assert tembr_here(capsys, *asked, "--out", str(tmp_path / "out")).status == 0
+    picture.write_bytes(b"\x89PNG\r\n\x1a\nmine")
+    done = tembr_here(capsys, *asked, "--out", str(tmp_path / "out"))
     assert done.status == 1 and "confusion.png" in done.err
-    assert (tmp_path / "confusion.png").read_bytes() == b"\x89PNG\r\n\x1a\nmine"
+    assert picture.read_bytes() == b"\x89PNG\r\n\x1a\nmine"
 
 
 @pytest.mark.parametrize("command", ["study", "ensemble", "export"])

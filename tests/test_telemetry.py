@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tembr.outputs import LOCK
 from tests.command import QUICK
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "calm.flac"
@@ -53,13 +54,18 @@ class Traced:
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def traced(request, tmp_path_factory) -> tuple[str, Traced]:
-    return request.param, trace(COMMANDS[request.param], tmp_path_factory.mktemp(request.param))
+def traced(request, tmp_path_factory, tracking_store) -> tuple[str, Traced]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "study":
+        (folder / "work" / "study").mkdir(parents=True)
+        (folder / "work" / "study" / LOCK).touch()  # as an interrupted one leaves it
+        tracking_store(folder / "work" / "study")
+    return request.param, trace(COMMANDS[request.param], folder)
 
 
 def trace(arguments: tuple[str, ...], folder: Path) -> Traced:
     for name in ("work", "home", "tmp", "hook"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
     (folder / "hook" / "sitecustomize.py").write_text(HOOK)
     log, calls = folder / "hook" / "audit.log", folder / "hook" / "strace.log"
     environment = {  # nothing of a CI or of pytest: there some telemetry is silent by itself

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tembr.ensemble import EnsembleFolder, EnsembleSettings, run_ensemble
+from tembr.ensemble import EnsembleFolder, EnsembleSettings, measure, run_ensemble
+from tembr.ensemble.combiners import BEST, COMBINERS, UNIFORM
 from tembr.ensemble.heldout import FoldParts, HeldOut
 from tembr.ensemble.levelone import LevelOne
 from tembr.ensemble.part import Part
 from tembr.experiment import Study
 from tembr.experiment.run import run_study
 from tembr.experiment.settings import load_settings
+from tests.pictures import blank_pictures
 
 CLASSES = 6
 SETTINGS = EnsembleSettings(members=("chroma", "rms"), trials=8)
@@ -44,8 +46,14 @@ def draw_heldout(*strengths: float, folds: int = 3, seed: int = 0, n: int = 120)
     return HeldOut(tuple("abcdef"[: len(strengths)]), tuple(made), f"made up {strengths} {seed}")
 
 
+@pytest.fixture
+def two_combiners(monkeypatch):
+    """Equal weights and the best member alone, for what does not depend on the others, which take their time."""
+    monkeypatch.setattr(measure, "COMBINERS", {name: COMBINERS[name] for name in (UNIFORM, BEST)})
+
+
 @pytest.fixture(scope="session")
-def study(tmp_path_factory) -> Study:
+def study(tmp_path_factory, quick_tracking) -> Study:
     """Two small networks on the demo corpus, under both protocols."""
     settings = load_settings(
         overrides=[
@@ -57,7 +65,8 @@ def study(tmp_path_factory) -> Study:
         ],
         members=["chroma", "rms"],
     )
-    return run_study(settings, tmp_path_factory.mktemp("study"))
+    with blank_pictures():
+        return run_study(settings, tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +76,7 @@ def ensemble(study) -> EnsembleFolder:
 
 
 @pytest.fixture
-def untracked(study, tmp_path) -> Path:
+def untracked(study, tmp_path, blank_pictures) -> Path:
     """A copy of the study without its record, to do things to."""
     folder = tmp_path / "study"
     shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns("mlflow*", "ensemble"))

@@ -50,13 +50,14 @@ def test_it_prints_the_comparison_and_where_it_lies(capsys, untracked):
     assert done.err == ""
 
 
-def test_a_killed_search_goes_on_where_it_stopped(capsys, study, tmp_path):
+def test_a_killed_search_goes_on_where_it_stopped(capsys, study, tmp_path, tracking_store, blank_pictures):
     """With MLflow on: the trials of the killed process are in its record as well."""
     from mlflow import MlflowClient
 
     from tembr.experiment.tracking import local_uri
 
     folder = Path(shutil.copytree(study.folder, tmp_path / "killed", ignore=shutil.ignore_patterns("ens*", "mlflow*")))
+    tracking_store(folder)
     process = start(folder, "--trials", "25")
     wait_for_trials(folder / "ensemble" / "search.db", 5, process)
     process.kill()

@@ -42,7 +42,7 @@ def weights(outcome: Measured) -> list:
     return [(fold, found.weighting) for fold, found in outcome.found.items()] + [("ship", outcome.shipped.weighting)]
 
 
-def test_searches_see_validation_parts_and_nothing_else():
+def test_searches_see_validation_parts_and_nothing_else(two_combiners):
     heldout = draw_heldout(1.0, 0.5)
     _, shown = measured(heldout)
     expected = [*(fold.heldout for fold in heldout.folds), heldout.pooled]
@@ -81,13 +81,13 @@ def test_a_folds_own_validation_alone_decides_its_weights_and_answers(kept):
         np.testing.assert_array_equal(plain.ways[way].posteriors[kept], altered.ways[way].posteriors[kept])
 
 
-def test_a_memorising_member_gets_next_to_no_weight_in_any_fold():
+def test_a_memorising_member_gets_next_to_no_weight_in_any_fold(two_combiners):
     """Its training answers are perfect, but nothing here is given them."""
     outcome, _ = measured(draw_heldout(2.0, 0.0, n=600), trials=60)
     assert all(weighting.weights["b"] <= 0.1 for _, weighting in weights(outcome))
 
 
-def test_one_fold_ships_what_it_was_measured_with():
+def test_one_fold_ships_what_it_was_measured_with(two_combiners):
     outcome, shown = measured(draw_heldout(1.0, 0.5, folds=1))
     assert len(shown) == 1
     assert outcome.shipped is outcome.found["F0"]
@@ -99,7 +99,7 @@ def test_every_way_is_measured_on_every_fold():
     assert all([p.shape for p in way.posteriors] == [(120, 6)] * 3 for way in outcome.ways.values())
 
 
-def test_the_best_so_many_are_chosen_fold_by_fold():
+def test_the_best_so_many_are_chosen_fold_by_fold(two_combiners):
     heldout = draw_heldout(2.0, 1.5, 0.0)
     last = replace(heldout.folds[2], heldout=draw(0.0, 1.5, 2.0, seed=7))
     outcome, shown = measured(replace(heldout, folds=(*heldout.folds[:2], last)), best=2)
@@ -108,7 +108,7 @@ def test_the_best_so_many_are_chosen_fold_by_fold():
     assert outcome.ways["a"].uses[2] == {"a"}
 
 
-def test_the_best_member_is_chosen_on_validation():
+def test_the_best_member_is_chosen_on_validation(two_combiners):
     """On the test part the other one is better; that must not be known."""
     heldout = draw_heldout(2.0, 0.5, folds=1)
     misleading = with_tests(heldout, lambda part: draw(0.0, 4.0, seed=9))

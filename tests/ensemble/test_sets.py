@@ -44,7 +44,7 @@ def wrong(part: Part) -> Part:
     return Part(part.logits, (part.classes + 1) % 6, part.speakers, part.indices)
 
 
-def test_each_fold_is_scored_by_thresholds_of_its_own_held_out_speakers():
+def test_each_fold_is_scored_by_thresholds_of_its_own_held_out_speakers(two_combiners):
     outcome = measured(HELDOUT)
     weightings = [outcome.found[fold.name].weighting for fold in HELDOUT.folds]
     calibration = [
@@ -56,7 +56,7 @@ def test_each_fold_is_scored_by_thresholds_of_its_own_held_out_speakers():
     assert scores == {level: expected(calibration, tests, level) for level in REPORTED}
 
 
-def test_no_test_part_moves_what_it_is_scored_by():
+def test_no_test_part_moves_what_it_is_scored_by(two_combiners):
     outcome = measured(HELDOUT)
     altered = replace(HELDOUT, folds=tuple(replace(fold, test=wrong(fold.test)) for fold in HELDOUT.folds))
     plain, other = speaker_independent_sets(HELDOUT, outcome), speaker_independent_sets(altered, outcome)
@@ -64,7 +64,7 @@ def test_no_test_part_moves_what_it_is_scored_by():
     assert all(a["coverage"] > b["coverage"] for a, b in zip(plain.scores, other.scores))
 
 
-def test_thresholds_ship_for_answers_as_the_shipped_weights_give_them():
+def test_thresholds_ship_for_answers_as_the_shipped_weights_give_them(two_combiners):
     outcome = measured(HELDOUT)
     shipped = outcome.shipped.weighting
     assert shipped not in [outcome.found[fold.name].weighting for fold in HELDOUT.folds]

@@ -20,16 +20,16 @@ from tembr.experiment.run import run_study
 from tembr.experiment.settings import load_settings
 from tests.processes import TEMBR, Process
 
+SMALL = ["features.window=1.0", "train.network=resnet18_quarter", "train.device=cpu"]
 SETTINGS = load_settings(
-    overrides=["features.window=1.0", "train.epochs=2", "split.folds=2", "train.device=cpu"],
-    members=["majority", "svm", "chroma", "rms"],
+    overrides=[*SMALL, "train.epochs=2", "split.folds=2"], members=["majority", "svm", "chroma", "rms"]
 )
 FILES = {"model.safetensors", "history.csv", "history.png", "report.csv", "confusion.png", "probabilities.csv"}
 CONFIDENCE = {"coverage.csv", "coverage.png", "reliability.png"}
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Study:
+def study(tmp_path_factory, quick_tracking) -> Study:
     return run_study(SETTINGS, tmp_path_factory.mktemp("study"))
 
 
@@ -132,7 +132,7 @@ def test_tracking_and_members_may_change_in_the_same_folder(study, tmp_path):
     assert list(load_settings(folder / "config.toml").members) == ["majority", "svm", "chroma", "rms"]
 
 
-def test_a_tracked_study_goes_on_with_another_member(study, tmp_path):
+def test_a_tracked_study_goes_on_with_another_member(study, tmp_path, blank_pictures):
     folder = copied(study, tmp_path)
     more = load_settings(folder / "config.toml", ["track.enabled=true"], members=["zcr"])
     members = {r.member for r in run_study(more, folder).results}
@@ -185,13 +185,7 @@ def test_mlflow_holds_metrics_of_every_epoch_and_artefacts(study):
 
 def test_killed_at_any_moment_it_ends_as_if_undisturbed(study, tmp_path):
     arguments = ["--corpus", "demo", "--member", "chroma", "--protocol", "speaker", "--out", str(tmp_path)]
-    for setting in (
-        "features.window=1.0",
-        "train.epochs=2",
-        "split.folds=2",
-        "train.device=cpu",
-        "track.enabled=false",
-    ):
+    for setting in (*SMALL, "train.epochs=2", "split.folds=2", "track.enabled=false"):
         arguments += ["--set", setting]
     process = Process(TEMBR, "study", *arguments)
     while not list(tmp_path.glob("chroma/fold-*/last.ckpt")) and process.poll() is None:
@@ -206,12 +200,12 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(study, tmp_path):
 
 
 @pytest.mark.parametrize(("corpus", "emotions"), [("ravdess", 8), ("emodb", 7), ("ased", 5)])
-def test_a_short_study_of_every_real_corpus(corpus, emotions, corpora_dir, tmp_path):
-    """Every third recording: enough to run through, not to measure."""
+def test_a_short_study_of_every_real_corpus(corpus, emotions, corpora_dir, tmp_path, blank_pictures):
+    """Every seventh recording: enough to run through, not to measure."""
     source = few(corpora_dir / corpus, tmp_path / "few")
     settings = load_settings(
         None,
-        ["features.window=1.0", "train.epochs=1", "train.device=cpu", "track.enabled=false"],
+        [*SMALL, "train.epochs=1", "track.enabled=false"],
         corpus__name=corpus,
         corpus__folder=str(source),
         corpus__unmapped="keep",
@@ -224,8 +218,8 @@ def test_a_short_study_of_every_real_corpus(corpus, emotions, corpora_dir, tmp_p
 
 
 def few(source: Path, folder: Path) -> Path:
-    """Links to every third recording, in the publisher's layout."""
-    for path in sorted(source.rglob("*.wav"))[::3]:
+    """Links to every seventh recording, in the publisher's layout."""
+    for path in sorted(source.rglob("*.wav"))[::7]:
         link = folder / path.relative_to(source)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(path)

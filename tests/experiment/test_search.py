@@ -29,6 +29,8 @@ from tembr.outputs import SEARCH, is_own
 from tembr.progress import Progress
 from tests.experiment.spaces import NETWORK, STORAGES, SVM, space_of, write_own_space
 
+pytestmark = pytest.mark.usefixtures("blank_pictures", "quick_tracking")
+
 TWO = SVM + "features.n_mfcc = { low = 10, high = 40 }\n"
 FRONT = TWO.replace('protocol = "random"', 'objective = ["val_uar", "parameters"]\nprotocol = "random"')
 

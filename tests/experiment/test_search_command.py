@@ -13,6 +13,8 @@ from tests.command import tembr_here
 from tests.experiment.spaces import NETWORK, STORAGES, SVM, write_own_space, write_space
 from tests.processes import TEMBR, Process
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 
 def table(folder: Path) -> pd.DataFrame:
     path = folder / "trials.csv"

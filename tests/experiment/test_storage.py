@@ -57,7 +57,7 @@ def test_a_trial_of_a_worker_that_died_is_tried_again_but_not_for_ever(tmp_path,
     monkeypatch.setattr(storage_module, "SILENT_SECONDS", 1)
     monkeypatch.setattr(storage_module, "RETRIES", 1)
     name = uuid4().hex
-    for _ in range(3):  # as many workers, each of which begins a trial and falls silent
+    for _ in range(2):  # as many workers, each of which begins a trial and falls silent
         with open_storage(url.format(tmp_path), beating=True) as storage:
             study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
             optuna.storages.fail_stale_trials(study)

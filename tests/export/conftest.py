@@ -16,13 +16,23 @@ from tembr.corpora import load_corpus
 from tembr.ensemble.folder import EnsembleFacts, EnsembleFolder
 from tembr.evaluate.metrics import score
 from tembr.experiment.settings import StudySettings, load_settings, write_settings
-from tembr.export import ExportSettings, bundling, export_bundle
+from tembr.export import ExportSettings, bundling, export_bundle, optimize, runtime
 from tembr.export.recordings import read_waveforms
 from tembr.features import extract_many
 from tembr.files import digest, write_bytes
 from tembr.progress import Progress
 
 WEIGHTS = {"melspectrogram": 0.7, "chroma": 0.3, "rms": 0.0}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _timed_briefly():
+    """How long a graph takes is no matter of these tests: two runs are timed, not thirty."""
+    timings = runtime.timings
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (runtime, optimize):
+            patch.setattr(module, "timings", lambda works, rounds: timings(works, min(rounds, 2)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ class CentroidSettings(MemberSettings):
         return [{"seconds": 0.0}]
 
 
-def test_a_new_kind_goes_from_a_study_to_an_adapted_quantised_bundle(tmp_path, monkeypatch):
+def test_a_new_kind_goes_from_a_study_to_an_adapted_quantised_bundle(tmp_path, monkeypatch, blank_pictures):
     monkeypatch.setitem(KINDS, "centroid", None)  # taken back in the end
     register(CentroidSettings)
     overrides = ["features.window=1.0", "split.folds=3", "split.inner=2", "track.enabled=false"]

@@ -29,7 +29,7 @@ def mutated(draw) -> bytes:
 QUICK = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
-@settings(QUICK, max_examples=600)
+@settings(QUICK, max_examples=300)
 @given(content=mutated())
 def test_a_mutated_recording_is_answered_or_refused(recognizer, content):
     try:
@@ -41,7 +41,7 @@ def test_a_mutated_recording_is_answered_or_refused(recognizer, content):
         assert all(0 <= value <= 1 for value in answer.probabilities.values())
 
 
-@settings(QUICK, max_examples=60)
+@settings(QUICK, max_examples=20)
 @given(contents=st.lists(mutated(), min_size=1, max_size=3))
 def test_mutated_files_on_the_command_line_never_show_a_traceback(bundle, tmp_path_factory, capsys, contents):
     folder = tmp_path_factory.mktemp("fuzz")
@@ -59,7 +59,7 @@ def test_unharmed_they_are_heard(recognizer, form):
     assert recognizer.predict(CONTENTS[form]).label
 
 
-@settings(QUICK, max_examples=100)
+@settings(QUICK, max_examples=40)
 @given(random=st.randoms(use_true_random=False))
 def test_a_bundle_with_mutated_facts_is_opened_or_refused(bundle, tmp_path_factory, random):
     folder = shutil.copytree(bundle, tmp_path_factory.mktemp("mutated") / "bundle")

@@ -25,7 +25,7 @@ def calls(tmp_path_factory):
     """Recordings long enough to be killed in between."""
     folder = tmp_path_factory.mktemp("calls")
     for number in range(COUNT):
-        samples = np.tile(tone(EMOTIONS[number % 6], 10.0), 12)
+        samples = np.tile(tone(EMOTIONS[number % 6], 10.0), 6)
         soundfile.write(folder / f"call {number:02}, ż.wav", samples, RATE)
     return folder
 
@@ -72,8 +72,7 @@ def interrupted(predict, tones, tmp_path):
     return cut
 
 
-@pytest.mark.parametrize("lines", [1, 2, 9, COUNT - 2])
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize(("form", "lines"), [("csv", 1), ("json", 9), ("csv", COUNT - 8)])
 def test_a_killed_process_loses_and_doubles_nothing(predict, bundle, calls, tmp_path, form, lines):
     out, partial = tmp_path / "answers", tmp_path / "answers.partial"
     command = [sys.executable, "-m", "tembr.cli", "predict", str(calls), "--format", form, "--out", str(out)]

@@ -47,7 +47,7 @@ def spans(predictions: list) -> list[tuple]:
 @pytest.fixture(scope="module")
 def call(corpora_dir) -> np.ndarray:
     """Recordings of one speaker, some with hardly a pause between them, some with long ones."""
-    files = sorted((corpora_dir / "nemo" / "samples").glob("SM0_*"))[::60][:9]
+    files = sorted((corpora_dir / "nemo" / "samples").glob("SM0_*"))[::60][:6]
     pauses = [np.zeros(round(seconds * RATE), np.float32) for seconds in (0.1, 0.7, 2.5)]
     return np.concatenate([part for k, file in enumerate(files) for part in (audio.read(file), pauses[k % 3])])
 
@@ -57,7 +57,7 @@ def hearing():
     return load()
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(sizes=st.lists(st.integers(1, 9_000), min_size=1, max_size=6), rate=st.sampled_from([8_000, 16_000, 22_050]))
 def test_events_do_not_depend_on_the_blocks(recognizer, sizes, rate):
     waveform = np.concatenate([tone("anger", 4, rate), np.zeros(rate, np.float32), tone("fear", 3.3, rate)])
@@ -68,8 +68,8 @@ def test_events_do_not_depend_on_the_blocks(recognizer, sizes, rate):
 
 @pytest.mark.parametrize("sizes", [(1,), (7, 160, 4_001)])
 def test_events_of_real_speech_do_not_depend_on_the_blocks(hearing, call, sizes):
-    part = call[: 8 * RATE]
-    assert events(hearing, part, sizes) == events(hearing, part)
+    part = call[: 5 * RATE]
+    assert events(hearing, part, sizes) == events(hearing, part) != []
 
 
 @pytest.mark.parametrize("options", [{}, EVERYTHING, {"hop": 1.0, "smoothing": 0.0}, {"window": 2.0}])

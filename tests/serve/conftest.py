@@ -11,21 +11,44 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 import soundfile
 from tests.recognize.fake_bundle import RATE
 
+from tembr.recognize import load
+from tembr.serve.app import create_app
+from tembr.serve.run import Server, _config, listening_on
+from tembr.serve.settings import Limits, ServiceSettings
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-class Process:
-    """`tembr serve` as a process of its own.
+@dataclass
+class Service:
+    """A service that runs.
 
     Attributes:
         url: where it answers, without a slash at the end.
+    """
+
+    url: str
+
+    @property
+    def socket(self) -> str:
+        """Address of the WebSocket."""
+        return f"ws{self.url.removeprefix('http')}/v1/stream"
+
+
+class Process(Service):
+    """`tembr serve` as a process of its own.
+
+    Attributes:
         log: file that its stderr goes to.
     """
 
@@ -36,7 +59,7 @@ class Process:
             self._process = subprocess.Popen(
                 command, stderr=log, stdout=log, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment
             )
-        self.url = self._url()
+        super().__init__(self._url())
 
     def _url(self) -> str:
         for _ in range(600):
@@ -47,11 +70,6 @@ class Process:
                 break
             time.sleep(0.05)
         raise RuntimeError(self.log.read_text())
-
-    @property
-    def socket(self) -> str:
-        """Address of the WebSocket."""
-        return f"ws{self.url.removeprefix('http')}/v1/stream"
 
     @property
     def pid(self) -> int:
@@ -79,6 +97,24 @@ def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Proce
         yield process
     finally:
         process.kill()
+
+
+@contextmanager
+def limited(**limits: float) -> Iterator[Service]:
+    """A service with limits of its own in a thread, which is there at once."""
+    settings = ServiceSettings(port=0, limits=Limits(**limits))
+    with listening_on(settings) as opened:
+        server = Server(_config(create_app(default_recognizer(), settings), settings))
+        thread = Thread(target=server.run, args=([opened],))
+        thread.start()
+        try:
+            yield Service(f"http://{settings.host}:{opened.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+default_recognizer = cache(load)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tests.serve.conftest import running
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-BODIES, MESSAGES = 1_200, 800
+BODIES, MESSAGES = 480, 240
 
 
 @pytest.fixture(scope="module")

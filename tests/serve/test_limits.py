@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from tests.command import tembr_here
 from tests.recognize.fake_bundle import RATE
-from tests.serve.conftest import running
+from tests.serve.conftest import limited, running
 from websockets.sync.client import connect
 
 from tembr.errors import ConfigError
@@ -36,13 +36,8 @@ def at_once(http: httpx.Client, count: int) -> list[httpx.Response]:
         return list(pool.map(lambda _: http.post("/v1/segments", content=content), range(count)))
 
 
-def limited(tmp_path, **limits):
-    words = [word for name, value in limits.items() for word in ("--limit", f"{name}={value}")]
-    return running(tmp_path, *words)
-
-
-def test_too_many_bytes_are_refused_before_and_while_they_come(tmp_path):
-    with limited(tmp_path, max_bytes=50_000) as process, httpx.Client(base_url=process.url) as http:
+def test_too_many_bytes_are_refused_before_and_while_they_come():
+    with limited(max_bytes=50_000) as process, httpx.Client(base_url=process.url) as http:
         large = http.post("/v1/predict", content=wav(5))
         pieces = http.post("/v1/predict", content=(bytes(10_000) for _ in range(20)))
         form = http.post("/v1/predict", files={"file": wav(5)})
@@ -50,8 +45,8 @@ def test_too_many_bytes_are_refused_before_and_while_they_come(tmp_path):
         assert http.post("/v1/predict", content=wav(1)).status_code == 200
 
 
-def test_too_many_seconds_are_refused(tmp_path):
-    with limited(tmp_path, max_seconds=3) as process, httpx.Client(base_url=process.url) as http:
+def test_too_many_seconds_are_refused():
+    with limited(max_seconds=3) as process, httpx.Client(base_url=process.url) as http:
         for path in ("/v1/predict", "/v1/segments"):
             answer = http.post(path, content=wav(3.5))
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_long")
@@ -59,9 +54,9 @@ def test_too_many_seconds_are_refused(tmp_path):
         assert http.post("/v1/enrolments", files=files).status_code == 413
 
 
-def test_more_than_can_be_answered_is_refused_at_once_and_none_is_lost(tmp_path):
+def test_more_than_can_be_answered_is_refused_at_once_and_none_is_lost():
     limits = {"max_requests": 2, "max_requests_per_client": 50}
-    with limited(tmp_path, **limits) as process, httpx.Client(base_url=process.url, timeout=60) as http:
+    with limited(**limits) as process, httpx.Client(base_url=process.url, timeout=60) as http:
         begin = time.perf_counter()
         answers = at_once(http, 12)
         seconds = time.perf_counter() - begin
@@ -72,26 +67,23 @@ def test_more_than_can_be_answered_is_refused_at_once_and_none_is_lost(tmp_path)
         assert http.post("/v1/predict", content=wav(1)).status_code == 200
 
 
-def test_one_client_cannot_take_all(tmp_path):
-    with (
-        limited(tmp_path, max_requests_per_client=1) as process,
-        httpx.Client(base_url=process.url, timeout=60) as http,
-    ):
+def test_one_client_cannot_take_all():
+    with limited(max_requests_per_client=1) as process, httpx.Client(base_url=process.url, timeout=60) as http:
         answers = at_once(http, 6)
     statuses = {answer.status_code for answer in answers}
     assert statuses == {200, 429}
     assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
 
 
-def test_an_answer_that_takes_too_long_is_given_up(tmp_path):
-    with limited(tmp_path, timeout=0.05) as process, httpx.Client(base_url=process.url, timeout=60) as http:
+def test_an_answer_that_takes_too_long_is_given_up():
+    with limited(timeout=0.05) as process, httpx.Client(base_url=process.url, timeout=60) as http:
         answer = http.post("/v1/segments", params={"speech_only": False, "hop": 0.1}, content=wav(60))
         assert answer.status_code in (408, 503) and answer.json()["error"]["code"] == "slow"
         assert http.get("/healthz").status_code == 200
 
 
-def test_a_body_that_does_not_come_holds_nobody_up(tmp_path):
-    with limited(tmp_path, timeout=0.5, max_requests=1) as process:
+def test_a_body_that_does_not_come_holds_nobody_up():
+    with limited(timeout=0.5, max_requests=1) as process:
         place = urlsplit(process.url)
         slow = socket.create_connection((place.hostname, place.port))
         slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nRIFF")
@@ -104,8 +96,8 @@ def test_a_body_that_does_not_come_holds_nobody_up(tmp_path):
         slow.close()
 
 
-def test_a_client_that_goes_away_frees_its_place(tmp_path):
-    with limited(tmp_path, max_requests=1) as process:
+def test_a_client_that_goes_away_frees_its_place():
+    with limited(max_requests=1) as process:
         place = urlsplit(process.url)
         gone = socket.create_connection((place.hostname, place.port))
         gone.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nRIFF")
@@ -136,10 +128,11 @@ def test_only_those_with_a_key_are_let_in(tmp_path):
 
 def test_a_service_that_stops_finishes_what_runs_and_takes_nothing_more(tmp_path):
     with running(tmp_path) as process, httpx.Client(base_url=process.url, timeout=60) as http:
-        found = []
-        work = threading.Thread(target=lambda: found.append(http.post("/v1/segments", content=wav(120))))
+        found, content = [], wav(60)
+        work = threading.Thread(target=lambda: found.append(http.post("/v1/segments", content=content)))
         work.start()
-        time.sleep(0.4)
+        while "tembr_requests_under_way 1.0" not in http.get("/metrics").text:
+            time.sleep(0.01)
         assert process.stop() == 0
         work.join()
     assert [answer.status_code for answer in found] == [200]

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 from tests.recognize.fake_bundle import RATE
-from tests.serve.conftest import running
+from tests.serve.conftest import limited, running
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -187,8 +187,8 @@ def test_a_page_of_another_origin_opens_no_socket(service):
     assert refused.value.response.status_code == 403
 
 
-def test_streams_are_bounded_and_the_one_that_waits_gives_way(tmp_path, waveform):
-    with running(tmp_path, "--limit", "max_streams=2") as process:
+def test_streams_are_bounded_and_the_one_that_waits_gives_way():
+    with limited(max_streams=2) as process:
         one, two = connect(process.socket), connect(process.socket)
         said(one, **START), said(two, **START)
         with connect(process.socket) as third:
@@ -201,9 +201,8 @@ def test_streams_are_bounded_and_the_one_that_waits_gives_way(tmp_path, waveform
         two.close()
 
 
-def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed(tmp_path):
-    limits = ("session_seconds=0.3", "idle_seconds=0.5")
-    with running(tmp_path, *[word for limit in limits for word in ("--limit", limit)]) as process:
+def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed():
+    with limited(session_seconds=0.3, idle_seconds=0.5) as process:
         with connect(process.socket) as socket:
             session = said(socket, **START)["session"]
         time.sleep(0.6)
@@ -215,9 +214,8 @@ def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed(tmp_pat
         assert error["code"] == "idle"
 
 
-def test_a_half_open_socket_is_found_and_forgotten(tmp_path):
-    limits = ("ping_seconds=2", "session_seconds=0.2")
-    with running(tmp_path, *[word for limit in limits for word in ("--limit", limit)]) as process:
+def test_a_half_open_socket_is_found_and_forgotten():
+    with limited(ping_seconds=1, session_seconds=0.2) as process:
         place = urlsplit(process.url)
         silent = socket_module.create_connection((place.hostname, place.port))
         silent.sendall(

@@ -22,7 +22,7 @@ FEATURES = FeatureSettings(window=1.0)
 
 
 def training(name: str = "chroma", seed: int = 42, **train) -> Training:
-    settings = TrainSettings(**{"epochs": 3, "network": "resnet18", "device": "cpu"} | train)
+    settings = TrainSettings(**{"epochs": 3, "network": "resnet18_quarter", "device": "cpu"} | train)
     return Training(find(name), 6, FEATURES, AugmentSettings(), settings, seed)
 
 

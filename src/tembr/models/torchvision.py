@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 
 import torch
 from torch import nn
@@ -68,14 +69,15 @@ def adapt(network: nn.Module, dropout: float) -> nn.Module:
     return network
 
 
+@cache
 def check_network(name: str, rows: int, frames: int) -> None:
-    """Try a network on one empty picture.
+    """Try a network on one picture, of sizes alone: nothing is computed.
 
     Raises:
         ConfigError: there is no such network, or it cannot take pictures of this size.
     """
     try:
-        with torch.inference_mode():
+        with torch.device("meta"), torch.inference_mode():
             build_network(name, 2).eval()(torch.zeros(1, 1, rows, frames))
     except ConfigError:
         raise
