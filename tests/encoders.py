@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 import torch
+
+from tests.conftest import SHARED
 
 SMALL = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "conv_dim": (8, 8),
@@ -33,3 +37,11 @@ def write_encoder(kind: str, folder: Path) -> str:
     getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
     extractor.save_pretrained(folder)
     return str(folder)
+
+
+def whisper_base() -> Path:
+    """Folder of the real Whisper base; the test that asks is skipped where there is none."""
+    folder = Path(os.environ.get("TEMBR_ENCODERS") or SHARED / "encoders") / "whisper-base"
+    if not folder.is_dir():
+        pytest.skip("no real encoder: set TEMBR_ENCODERS to a folder that holds whisper-base")
+    return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 from pathlib import Path
@@ -13,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from tembr.errors import ConfigError
-from tembr.features.encoder import EncoderInput, encoder_input, load_encoder
+from tembr.features.encoder import EncoderInput, LogMelInput, encoder_input, load_encoder, log_mel_input
 from tembr.features.inputs import together
-from tests.conftest import SHARED
-from tests.encoders import KINDS, NORMALIZED, write_encoder
+from tembr.features.layers import WhisperLayers
+from tests.encoders import KINDS, NORMALIZED, whisper_base, write_encoder
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
 
@@ -111,9 +110,41 @@ def test_pickled_weights_are_not_read(folders, tmp_path):
 
 
 def test_the_real_encoder_gives_transformers_states():
-    folder = Path(os.environ.get("TEMBR_ENCODERS") or SHARED / "encoders") / "whisper-base"
-    if not folder.is_dir():
-        pytest.skip("no real encoder: set TEMBR_ENCODERS to a folder that holds whisper-base")
+    folder = whisper_base()
     values = states(str(folder), sound(1.7), layer=3)
     assert values.shape == (512, 1)
     np.testing.assert_allclose(values[:, 0], own_states(str(folder), sound(1.7), 3), atol=1e-3)
+
+
+def log_mel(encoder: str, waveform: np.ndarray, window: float = 2.0) -> np.ndarray:
+    return LogMelInput.compute([log_mel_input(encoder, window)], [waveform])[0][0]
+
+
+def test_the_spectrogram_of_a_full_window_is_that_of_transformers(folders):
+    extractor = transformers.WhisperFeatureExtractor(chunk_length=2)
+    expected = extractor(sound(2.0), sampling_rate=16_000, return_tensors="np").input_features[0]
+    np.testing.assert_allclose(log_mel(folders["Whisper"], sound(2.0)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("seconds", "frames"), [(0.01, 10), (1.234, 123), (7.0, 200)])
+def test_a_spectrogram_has_its_recordings_length(folders, seconds, frames):
+    assert log_mel(folders["Whisper"], sound(seconds)).shape == (80, frames)
+
+
+def test_an_encoder_that_takes_samples_has_no_spectrogram(folders):
+    with pytest.raises(ConfigError, match="takes samples; choose a Whisper"):
+        log_mel_input(folders["WavLM"], 2.0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("frames", [60, 61, 63, 99])
+def test_states_of_a_recording_in_a_batch_are_as_if_it_were_alone(folders, frames):
+    loaded = load_encoder(folders["Whisper"])
+    layers = WhisperLayers(loaded.model, loaded.extractor, (1, 2), 32_000).eval()
+    spectrograms = torch.randn(2, 80, 100)
+    together, alone = (
+        layers.from_log_mel(spectrograms, torch.tensor([100, frames])),
+        layers.from_log_mel(spectrograms[1:, :, :frames]),
+    )
+    for batch, single in zip(together, alone):
+        assert torch.allclose(batch[1, : single.shape[1]], single[0], atol=1e-5)

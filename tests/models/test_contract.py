@@ -34,8 +34,12 @@ from tests.models.conftest import FEATURES
 QUICK = {
     "network": {"representation": "chroma", "train": {"epochs": 1, "network": "resnet18_quarter", "device": "cpu"}},
     "encoder": {"layers": [1, 2], "window": 1.0},
+    "distilled": {"layers": [1, 2], "window": 1.0, "blocks": 1, "rank": 8, "train": {"epochs": 1, "device": "cpu"}},
     "discriminants": {"representation": "mfcc"},
 }
+
+ENCODERS = ("distilled", "encoder")
+"""Kinds that take a pretrained encoder."""
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +50,7 @@ def tiny_encoder(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="session", params=sorted(KINDS))
 def settings(request, tiny_encoder) -> MemberSettings:
-    values = QUICK.get(request.param, {}) | ({"encoder": tiny_encoder} if request.param == "encoder" else {})
+    values = QUICK.get(request.param, {}) | ({"encoder": tiny_encoder} if request.param in ENCODERS else {})
     return member_settings({"kind": request.param, "name": request.param} | values)
 
 

@@ -110,7 +110,7 @@ class DistilledSettings(MemberSettings):
 
     def _teacher(self, samples: int) -> WhisperLayers:
         encoder = load_encoder(self.encoder)
-        return WhisperLayers(encoder.model, encoder.extractor, self.layers, samples).eval().requires_grad_(False)
+        return WhisperLayers(encoder.model, encoder.extractor, self.layers, samples).eval()
 
 
 class DistilledModule(nn.Module):
