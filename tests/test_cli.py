@@ -75,7 +75,7 @@ def test_show_draws_the_eleven(capsys, tmp_path):
     assert (tmp_path / "b.png").stat().st_size > (tmp_path / "a.png").stat().st_size > 20_000
 
 
-def test_show_says_on_stderr_that_a_part_is_drawn(capsys, tmp_path, monkeypatch):
+def test_show_says_on_stderr_that_a_part_is_drawn(capsys, tmp_path, monkeypatch, blank_pictures):
     monkeypatch.setattr("tembr.show.DEFAULT_LENGTH", 0.5)
     clip = load_corpus("demo").utterances[0].path
     done = tembr_here(capsys, "show", str(clip), "--out", str(tmp_path / "a.svg"))

@@ -160,7 +160,7 @@ def test_nothing_is_written_by_a_large_recording(tmp_path, speech):
 
     folder = tmp_path / "temporary"
     folder.mkdir()
-    large = wav(np.tile(np.linspace(-0.5, 0.5, RATE, dtype=np.float32), 120))
+    large = wav(np.tile(np.linspace(-0.5, 0.5, RATE, dtype=np.float32), 40))
     with running(tmp_path, TMPDIR=str(folder), MALLOC_ARENA_MAX="2") as process:
         opened = set()
         with httpx.Client(base_url=process.url, timeout=60) as client:
