@@ -1,4 +1,4 @@
-"""Write every table that the READMEs and docs/results/unseen.md show, from what commands left in docs/results.
+"""Write every table that the READMEs, docs/results/unseen.md and classic.md show, from what commands left there.
 
 uv run python scripts/write_tables.py            # writes them
 uv run python scripts/write_tables.py --check    # says which is stale, exit status 1
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 
+from classic import classic_goals, full_table, splits_table
 from goals import goals_table
 from results import RESULTS, ROOT, facts_of, rows_of
 
@@ -22,6 +23,8 @@ POLISH = {
     "delta_mfcc": "delta MFCC", "spectral_contrast": "kontrast widmowy", "rms": "energia (RMS)",
     "zcr": "przejścia przez zero", "delta_tempogram": "delta tempogramu", "svm (baseline)": "SVM (punkt odniesienia)",
     "majority (baseline)": "najczęstsza emocja (punkt odniesienia)",
+    "accuracy, mean of three random splits": "dokładność, średnia trzech podziałów losowych",
+    "published": "opublikowano", "UAR, unseen speakers (narrow)": "UAR, nowi mówcy (wąskie sieci)",
     "stacking": "stacking", "boosting": "boosting", "knora": "KNORA",
     "tested": "sprawdzane", "UAR": "UAR", "UAR, adapted to 30 recordings": "UAR po dostrojeniu do 30 nagrań",
     "an unseen speaker": "nowy mówca", "an unseen speaker and sentence": "nowy mówca i nowe zdanie",
@@ -143,7 +146,7 @@ def blocks() -> dict[str, dict[str, str]]:
         "unseen": unseen_table("default"),
         "classic": unseen_table("classic"),
         "ensemble": (RESULTS / "classic" / "comparison.md").read_text(encoding="utf-8").strip(),
-        "full": (RESULTS / "classic_full" / "comparison.md").read_text(encoding="utf-8").strip(),
+        "full": full_table(),
         "demo": (RESULTS / "demo" / "comparison.md").read_text(encoding="utf-8").strip(),
         "results": (RESULTS / "eleven" / "comparison.md").read_text(encoding="utf-8").strip(),
     }
@@ -153,6 +156,11 @@ def blocks() -> dict[str, dict[str, str]]:
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
         "others": others_table(), "goals": goals_table(),
+    }  # fmt: skip
+    made["docs/results/classic.md"] = {
+        "goals": classic_goals(), "splits": splits_table(), "narrow": tables["ensemble"], "adapted": tables["classic"],
+        "joining": (RESULTS / "classic_joining.md").read_text(encoding="utf-8").strip(),
+        "quantized": (RESULTS / "classic" / "quantization.md").read_text(encoding="utf-8").strip(),
     }  # fmt: skip
     return made
 
