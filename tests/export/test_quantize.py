@@ -140,15 +140,34 @@ def answers(model: onnx.ModelProto, frames: np.ndarray) -> np.ndarray:
     return open_session(model).run(None, {"waveform": frames})[0]
 
 
-def test_blocks_are_smaller_and_answer_alike_whatever_is_in_the_batch():
+@pytest.mark.parametrize(("bits", "off", "share"), [(8, 0.02, 0.32), (4, 0.3, 0.17)])
+def test_blocks_are_smaller_and_answer_alike_whatever_is_in_the_batch(bits, off, share):
     full, frames = linear(), np.random.default_rng(1).normal(size=(3, 7, 256)).astype(np.float32)
-    model = quantize.blocks(full)
+    model = quantize.blocks(full, bits=bits)
     assert [n.op_type for n in model.graph.node] == ["MatMulNBits", "Relu", "MatMulNBits"]
     found, expected = answers(model, frames), answers(full, frames)
-    assert 0 < np.abs(found - expected).max() < 0.02 * np.abs(expected).max()
+    assert 0 < np.abs(found - expected).max() < off * np.abs(expected).max()
     np.testing.assert_allclose(found[:1], answers(model, frames[:1]), atol=1e-3 * np.abs(expected).max())
     large = linear(2_048)
-    assert quantize.blocks(large).ByteSize() < 0.32 * large.ByteSize()
+    assert quantize.blocks(large, bits=bits).ByteSize() < share * large.ByteSize()
+
+
+def test_a_large_constant_that_was_half_precision_is_so_again():
+    rng, shape = np.random.default_rng(0), [["batch", 128, 256]]
+    whole = {
+        "was_half": rng.normal(size=(1, 128, 256)).astype(np.float16),
+        "was_single": rng.normal(size=(1, 128, 256)),
+    }
+    nodes = [
+        helper.make_node("Add", ["waveform", "was_half"], ["inner"]),
+        helper.make_node("Add", ["inner", "was_single"], ["probabilities"]),
+    ]
+    full = graph(nodes, whole, shape, shape)
+    model = quantize.exact_halves(full)
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    assert sorted(kinds.values()) == [onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16] and "was_single" in kinds
+    frames = rng.normal(size=(2, 128, 256)).astype(np.float32)
+    assert np.array_equal(answers(model, frames), answers(full, frames))
 
 
 def test_quantising_in_blocks_leaves_logging_as_it_is(monkeypatch):
@@ -157,7 +176,7 @@ def test_quantising_in_blocks_leaves_logging_as_it_is(monkeypatch):
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     level = root.level
-    quantize.blocks(linear())
+    quantize.blocks(linear(), bits=8)
     assert root.handlers == [] and root.level == level
 
 

@@ -208,3 +208,16 @@ def test_where_there_is_no_glibc_a_bundle_opens_all_the_same(bundle, monkeypatch
 
     monkeypatch.setattr(network.ctypes, "CDLL", missing)
     assert network.Network(bundle).facts.name == "fake"
+
+
+def test_a_bundle_inside_the_package_goes_by_its_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert network.bundle_folder(None) == network.bundle_folder("default") == network.DEFAULT
+    assert network.bundle_folder("other") == Path("other")
+    assert network.bundle_folder("../pretrained/default") == Path("../pretrained/default")
+
+
+def test_a_folder_comes_before_a_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    assert network.bundle_folder("default") == Path("default")

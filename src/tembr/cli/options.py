@@ -66,7 +66,7 @@ Columns = Annotated[
     list[str] | None, typer.Option("--column", help="Column of a manifest, as OURS=THEIRS: emotion=label. Repeatable.")
 ]
 Outside = Annotated[bool | None, typer.Option("--allow-outside", help="A manifest may name files outside its folder.")]
-Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle; the Polish one inside the package by default.")]
+Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle, or one inside the package: default, small.")]
 Variant = Annotated[
     str | None, typer.Option(help="ONNX file of the bundle, by path or name; the bundle's own choice by default.")
 ]

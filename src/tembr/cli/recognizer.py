@@ -299,7 +299,7 @@ def adapt(
 
 
 @app.command()
-def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) -> None:
+def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or one inside the package.")]) -> None:
     """Check a bundle against its own facts; exit with 1 if anything is wrong."""
     from tembr.recognize.verify import verify as checks
 

@@ -34,8 +34,14 @@ LEAST = 16
 CALIBRATION = 128
 """Training recordings that activations' ranges are taken from."""
 
-BLOCK = 256
-"""Neighbouring weights, and activations, that share a scale in `blocks`: the largest there is, and the fastest."""
+BLOCKS = {8: 256, 4: 64}
+"""Bits of a weight in `blocks` → neighbouring weights, and activations, that share a scale.
+
+256 is the largest there is, and the fastest; four bits need finer ones.
+"""
+
+LARGE = 1 << 14
+"""Numbers of a constant from which `blocks` stores it in half precision where that loses nothing."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,11 @@ def byte_weights(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.Mod
     return _store_weights(model, stored)
 
 
-def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.ModelProto:
-    """Linear layers with a scale for every block of INT8 weights, and of activations as they come (`MatMulNBits`).
+def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, bits: Literal[4, 8]) -> onnx.ModelProto:
+    """Linear layers with a scale for every block of weights in few bits, and of INT8 activations (`MatMulNBits`).
 
     An operator of ONNX Runtime's own, 1.22 or later for 8 bits. A recording's answer does not depend on what else is in
-    the batch.
+    the batch. What else is large and was half precision before, such as an encoder's positions, is so again.
     """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -128,7 +134,9 @@ def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.ModelProt
 
     root.handlers[:] = handlers
     root.setLevel(level)
-    config = module.DefaultWeightOnlyQuantConfig(block_size=BLOCK, is_symmetric=True, accuracy_level=4, bits=8)
+    config = module.DefaultWeightOnlyQuantConfig(
+        block_size=BLOCKS[bits], is_symmetric=True, accuracy_level=4, bits=bits
+    )
     names = [layer.name for layer in network_layers(model)]
 
     def quantized(given: onnx.ModelProto, path: str) -> None:
@@ -137,7 +145,23 @@ def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = ()) -> onnx.ModelProt
         onnx.save(quantizer.model.model, path)
 
     module.logger.setLevel(logging.ERROR)
-    return _through_file(quantized, model)
+    return exact_halves(_through_file(quantized, model))
+
+
+def exact_halves(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Large constants that are whole in half precision stored so, and made single when the file is opened."""
+    model = copy.deepcopy(model)
+    for number, tensor in enumerate(list(model.graph.initializer)):
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < LARGE:
+            continue
+        values = numpy_helper.to_array(tensor)
+        half = values.astype(np.float16)
+        if np.array_equal(half.astype(np.float32), values):
+            name = f"half_{number}"
+            cast = helper.make_node("Cast", [name], [tensor.name], f"{name}_cast", to=TensorProto.FLOAT)
+            model.graph.node.insert(0, cast)
+            tensor.CopyFrom(numpy_helper.from_array(half, name))
+    return model
 
 
 def dynamic(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, unsigned: bool) -> onnx.ModelProto:
@@ -179,7 +203,12 @@ def static(
 VARIANTS = (
     Variant("weights-fp16", "weights stored in half precision, fp32 arithmetic", False, half_weights, 1e-3),
     Variant("weights-int8", "weights stored as INT8 a channel, fp32 arithmetic", False, byte_weights, 1e-3),
-    Variant("block-int8", "INT8 in blocks of weights and activations", False, blocks, 0.05, linear=True),
+    Variant(
+        "block-int8", "INT8 in blocks of weights and activations", False, partial(blocks, bits=8), 0.05, linear=True
+    ),
+    Variant(
+        "block-int4", "INT4 in blocks of weights, INT8 activations", False, partial(blocks, bits=4), 0.05, linear=True
+    ),
     Variant("dynamic-int8", "dynamic, INT8 weights", False, partial(dynamic, unsigned=False), 0.05),
     Variant("dynamic-uint8", "dynamic, UINT8 weights", False, partial(dynamic, unsigned=True), 0.05),
     Variant("static-int8", "static, INT8 activations", True, partial(static, unsigned=False), 0.05),

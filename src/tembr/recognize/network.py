@@ -16,8 +16,11 @@ from tembr.bundle import BundleError, Facts, complaints, locate, read_facts
 from tembr.errors import AudioError
 from tembr.recognize.providers import chosen
 
-DEFAULT = Path(__file__).parents[1] / "pretrained" / "default"
-"""The bundle inside the package."""
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+"""The bundles inside the package, each in a folder of its name."""
+
+DEFAULT = PRETRAINED / "default"
+"""The one that is taken where none is named."""
 
 SUM_TOLERANCE = 1e-4
 """How far the sum of an answer's probabilities may be from one."""
@@ -37,7 +40,7 @@ class Network:
     """One variant of a bundle, ready to run; safe to use from many threads.
 
     Args:
-        folder: the bundle; None is the default one inside the package.
+        folder: the bundle, or the name of one inside the package ('small'); None is the default one there.
         variant: path of an ONNX file in it, or that file's name without extension; None is the bundle's default.
         threads: that one answer may use.
         provider: that runs the network, as in `tembr.recognize.providers.PROVIDERS`.
@@ -62,13 +65,14 @@ class Network:
         threads: int = 1,
         provider: str = "cpu",
     ):
-        self.folder = Path(folder) if folder is not None else DEFAULT
+        self.folder = bundle_folder(folder)
+        packaged = self.folder.parent == PRETRAINED
         if folder is None and not self.folder.is_dir():
             raise BundleError("this installation has no default bundle; name one with --bundle or tembr.load(path)")
         self.facts = read_facts(self.folder)
         _refuse(self.folder, self.facts)
         self.variant = _choose(self.folder, self.facts, variant)
-        content = _content(self.folder, self.variant, None if folder is None else self.facts)
+        content = _content(self.folder, self.variant, None if packaged else self.facts)
         self.window, self.provider = round(self.facts.window * self.facts.sample_rate), provider
         providers = chosen(provider, round(SHORTEST * self.facts.sample_rate), self.window)
         self.session = open_session(content, f"{self.folder / self.variant}", threads, providers)
@@ -274,6 +278,14 @@ def _choose(folder: Path, facts: Facts, variant: str | None) -> str:
     if len(found) != 1:
         raise BundleError(f"{folder}: no variant {variant!r}; it has {', '.join(known) or 'none'}")
     return found[0]
+
+
+def bundle_folder(named: str | Path | None) -> Path:
+    """Folder of a bundle: itself, one of `PRETRAINED` by its name where there is no such folder here, or `DEFAULT`."""
+    if named is None:
+        return DEFAULT
+    packaged = PRETRAINED / named
+    return packaged if packaged.parent == PRETRAINED and packaged.is_dir() and not Path(named).exists() else Path(named)
 
 
 def _content(folder: Path, variant: str, facts: Facts | None) -> bytes:

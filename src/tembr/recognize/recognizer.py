@@ -47,7 +47,7 @@ def load(
     """Open a bundle.
 
     Args:
-        path: its folder; None is the default Polish bundle inside the package.
+        path: its folder, or the name of one inside the package: 'default', 'small'; None is the default one.
         variant: path of one of its ONNX files ('quantized/…onnx') or its name; None is what the bundle prefers.
         threads: cores one answer may use; many recordings are spread over cores by `predict_batch` anyway.
         speaker: whom to hear, as for `Recognizer.for_speaker`; None is anybody.

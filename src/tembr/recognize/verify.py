@@ -9,7 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from tembr.bundle import MODEL, BundleError, Facts, altered, complaints, locate, read_facts, self_test_waveform
-from tembr.recognize.network import contradictions, disagreements, is_distribution, open_session, run, unadaptable
+from tembr.recognize.network import (
+    bundle_folder,
+    contradictions,
+    disagreements,
+    is_distribution,
+    open_session,
+    run,
+    unadaptable,
+)
 
 TOLERANCE = 1e-3
 """Of the self-test where the bundle names none: largest difference of a probability."""
@@ -35,7 +43,7 @@ def verify(folder: str | Path) -> Iterator[Check]:
     Raises:
         BundleError: there is no bundle at all.
     """
-    folder = Path(folder)
+    folder = bundle_folder(folder)
     facts = read_facts(folder)
     wrong = complaints(facts)
     yield Check(
