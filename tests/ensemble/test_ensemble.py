@@ -253,7 +253,7 @@ def test_it_says_what_it_took(study, ensemble):
     assert "found in 8 trials on 29 recordings (held-out logits)" in text
 
 
-def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_path):
+def test_a_network_that_memorised_its_training_part_gets_next_to_no_weight(study, tmp_path):
     """A real one, taught shuffled labels: it knows its training part by heart and nothing else.
 
     Beside it a made-up member that is often right. Searched on the training part it would take nearly all.
@@ -276,7 +276,7 @@ def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_pa
         return found.weighting.weights["network"]
 
     assert weight(train) > 0.8
-    assert weight(held) == 0.0
+    assert weight(held) < 0.05
 
 
 def test_a_second_process_in_the_folder_is_refused(study, tmp_path):

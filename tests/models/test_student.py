@@ -13,7 +13,8 @@ from tests.encoders import whisper_base, write_encoder
 pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
 
 from tembr.features.encoder import load_encoder
-from tembr.models.student import StudentEncoder, mean_of_pairs, sinusoids
+from tembr.features.layers import mean_of_pairs
+from tembr.models.student import StudentEncoder, sinusoids
 
 
 @pytest.fixture(scope="module")

@@ -119,6 +119,11 @@ def halved(frames: torch.Tensor) -> torch.Tensor:
     return (frames + 1) // 2
 
 
+def mean_of_pairs(states: torch.Tensor) -> torch.Tensor:
+    """Mean of every two neighbours: `(batch, frames, hidden)` → `(batch, frames // 2, hidden)`."""
+    return (states[:, : states.shape[1] - 1 : 2] + states[:, 1::2]) / 2
+
+
 class FrameConvolution(nn.Module):
     """A convolution over three frames as a linear layer: `(batch, frames, channels)` → `(batch, frames', outputs)`."""
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from tembr.features.layers import AttentionBlock, FrameConvolution, convolved, frame_mask, halved
+from tembr.features.layers import AttentionBlock, FrameConvolution, convolved, frame_mask, halved, mean_of_pairs
 
 FRAME_SECONDS = 0.04
 """Of one state: Whisper's convolutions halve the log-mel's 100 frames a second, neighbours' mean halves them again."""
@@ -45,11 +45,6 @@ class StudentEncoder(nn.Module):
         for block in self.blocks:
             states = block(states, mask)
         return self.narrow(self.norm(states))
-
-
-def mean_of_pairs(states: torch.Tensor) -> torch.Tensor:
-    """Mean of every two neighbours: `(batch, frames, hidden)` → `(batch, frames // 2, hidden)`."""
-    return (states[:, : states.shape[1] - 1 : 2] + states[:, 1::2]) / 2
 
 
 def sinusoids(frames: int, hidden: int, device: torch.device) -> torch.Tensor:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import lightning
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from tembr.augment.representations import equalize, warp
-from tembr.features.layers import HOP_LENGTH, WhisperLayers, frame_mask, halved
+from tembr.features.layers import HOP_LENGTH, WhisperLayers, frame_mask, halved, mean_of_pairs
 from tembr.features.store import FeatureTable
-from tembr.models.student import mean_of_pairs
 from tembr.train.data import EpochSampler
 from tembr.train.fit import run, state_of
 from tembr.train.module import one_cycle
 from tembr.train.settings import TrainSettings
-
-if TYPE_CHECKING:
-    from tembr.models.distilled import DistilledModule, DistilledSettings
 
 DECIBELS = 40.0
 """Of a step of 1 in Whisper's log-mel spectrogram."""
@@ -32,13 +29,23 @@ FRAMES, POOLED, LOGITS, SOFT = 0.3, 3.0, 0.25, 1.0
 
 TEMPERATURE = 2.0
 
+
+class Lessons(Protocol):
+    """How a student is taught: `crop` s of a recording at once, `warp` (share) and `equalize` (dB) as augmentation."""
+
+    crop: float
+    warp: float
+    equalize: float
+    train: TrainSettings
+
+
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Log-mel spectrograms `(batch, bands, frames)` and how many frames belong to each recording, `(batch,)` int."""
 
 
 def distill(
-    settings: DistilledSettings,
-    module: DistilledModule,
+    settings: Lessons,
+    module: nn.Module,
     teacher: WhisperLayers,
     table: FeatureTable,
     indices: np.ndarray,
@@ -50,6 +57,7 @@ def distill(
     """Train the student of a module in place for all epochs; continues from the last finished one.
 
     Args:
+        settings, module, teacher: as `Distillation` takes them.
         table: log-mel spectrograms of all recordings, `(bands, frames)` each.
         indices: of the recordings it learns from.
         folder, on_epoch, on_step: as `tembr.train.fit.fit` takes them.
@@ -73,13 +81,14 @@ class Distillation(lightning.LightningModule):
     What is random in a step depends on the seed, the epoch and the step alone.
 
     Args:
-        settings: of the member.
-        module: whose student is trained.
+        settings: how it is taught.
+        module: of it, `student` is trained, whose `widen` gives imitated states in the unit of `mean` and `deviation`
+            (of pooled states); `answers` are the heads' logits on pooled states.
         teacher: gives the states to imitate; not part of a checkpoint.
         seed: of all that is random.
     """
 
-    def __init__(self, settings: DistilledSettings, module: DistilledModule, teacher: WhisperLayers, seed: int):
+    def __init__(self, settings: Lessons, module: nn.Module, teacher: WhisperLayers, seed: int):
         super().__init__()
         self.module, self.seed, self.settings = module, seed, settings
         self._teacher = (teacher,)
