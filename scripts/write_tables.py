@@ -10,7 +10,7 @@ import re
 import sys
 
 from classic import classic_goals, full_table, splits_table
-from goals import goals_table
+from goals import BUNDLES, goals_table
 from results import RESULTS, ROOT, facts_of, rows_of
 
 READMES = {"README.md": "en", "README.pl.md": "pl"}
@@ -52,9 +52,9 @@ def unseen_table(recipe: str) -> str:
     return "\n".join(lines)
 
 
-def speakers_table() -> str:
-    """UAR of the default recipe, speaker by speaker."""
-    found = facts_of()
+def speakers_table(recipe: str = "default") -> str:
+    """UAR of a recipe, speaker by speaker."""
+    found = facts_of(recipe)
     alone, adapted = (m["speaker"]["per_speaker"] for m in (found["metrics"], found["adaptation"]["metrics"]))
     lines = ["| speaker | recordings | UAR | UAR, adapted to 30 recordings |", "| --- | ---: | ---: | ---: |"]
     lines += [
@@ -144,6 +144,7 @@ def blocks() -> dict[str, dict[str, str]]:
     """File → marker → table."""
     tables = {
         "unseen": unseen_table("default"),
+        "small": unseen_table("small"),
         "classic": unseen_table("classic"),
         "ensemble": (RESULTS / "classic" / "comparison.md").read_text(encoding="utf-8").strip(),
         "full": full_table(),
@@ -155,7 +156,9 @@ def blocks() -> dict[str, dict[str, str]]:
     made["docs/results/unseen.md"] = {
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
-        "others": others_table(), "goals": goals_table(),
+        "others": others_table(), "goals": goals_table(), "small": tables["small"],
+        "small speakers": speakers_table("small"),
+        "small variants": (BUNDLES / "small" / "quantized" / "quantization.md").read_text(encoding="utf-8").strip(),
     }  # fmt: skip
     made["docs/results/classic.md"] = {
         "goals": classic_goals(), "splits": splits_table(), "narrow": tables["ensemble"], "adapted": tables["classic"],

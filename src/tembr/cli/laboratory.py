@@ -102,7 +102,10 @@ def study(
     out: Annotated[Path | None, typer.Option(help="Folder of the study; runs/CORPUS by default.")] = None,
     force: Force = False,
     config: Annotated[
-        str | None, typer.Option(help="TOML file of settings, as a study's config.toml; or a recipe: classic, default.")
+        str | None,
+        typer.Option(
+            help="TOML file of settings, as a study's config.toml; or a recipe: classic, default, small, distilled."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
