@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 from classic import classic_goals, full_table, splits_table
 from goals import BUNDLES, goals_table
@@ -135,6 +136,11 @@ def others_table() -> str:
     return "\n".join(lines)
 
 
+def variants_table(path: Path) -> str:
+    """What `tembr export` measured of its variants, without the heading."""
+    return path.read_text(encoding="utf-8").removeprefix("# Variants\n").strip()
+
+
 def translated(table: str) -> str:
     """A table in Polish: known cells by name, decimal commas in all others."""
     return "\n".join("|".join(map(_polish, line.split("|"))) for line in table.splitlines())
@@ -158,12 +164,12 @@ def blocks() -> dict[str, dict[str, str]]:
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
         "others": others_table(), "goals": goals_table(), "small": tables["small"],
         "small speakers": speakers_table("small"),
-        "small variants": (BUNDLES / "small" / "quantized" / "quantization.md").read_text(encoding="utf-8").strip(),
+        "small variants": variants_table(BUNDLES / "small" / "quantized" / "quantization.md"),
     }  # fmt: skip
     made["docs/results/classic.md"] = {
         "goals": classic_goals(), "splits": splits_table(), "narrow": tables["ensemble"], "adapted": tables["classic"],
         "joining": (RESULTS / "classic_joining.md").read_text(encoding="utf-8").strip(),
-        "quantized": (RESULTS / "classic" / "quantization.md").read_text(encoding="utf-8").strip(),
+        "quantized": variants_table(RESULTS / "classic" / "quantization.md"),
     }  # fmt: skip
     return made
 
