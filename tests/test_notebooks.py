@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -30,6 +31,8 @@ FORGET = "%reset -f"
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory, tracking_store) -> dict[str, list]:
     """Those of each notebook, run in one kernel and one folder: the second goes on from the first one's study."""
+    if not os.environ.get("TEMBR_NOTEBOOKS"):
+        pytest.skip("a minute of tests: TEMBR_NOTEBOOKS=1 runs the notebooks")
     folder = tmp_path_factory.mktemp("notebooks")
     (folder / "runs" / "notebook").mkdir(parents=True)
     tracking_store(folder / "runs" / "notebook")
