@@ -217,7 +217,9 @@ def test_a_bundle_inside_the_package_goes_by_its_name(monkeypatch, tmp_path):
     assert network.bundle_folder("../pretrained/default") == Path("../pretrained/default")
 
 
-def test_a_folder_comes_before_a_name(monkeypatch, tmp_path):
+def test_a_bundle_here_comes_before_one_of_the_same_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "default").mkdir()
+    assert network.bundle_folder("default") == network.DEFAULT
+    (tmp_path / "default" / "bundle.json").touch()
     assert network.bundle_folder("default") == Path("default")

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from tembr.bundle import BundleError, Facts, complaints, locate, read_facts
+from tembr.bundle import FACTS, BundleError, Facts, complaints, locate, read_facts
 from tembr.errors import AudioError
 from tembr.recognize.providers import chosen
 
@@ -281,11 +281,15 @@ def _choose(folder: Path, facts: Facts, variant: str | None) -> str:
 
 
 def bundle_folder(named: str | Path | None) -> Path:
-    """Folder of a bundle: itself, one of `PRETRAINED` by its name where there is no such folder here, or `DEFAULT`."""
+    """Folder of a bundle: itself, one of `PRETRAINED` by its name where no bundle here is called so, or `DEFAULT`."""
     if named is None:
         return DEFAULT
     packaged = PRETRAINED / named
-    return packaged if packaged.parent == PRETRAINED and packaged.is_dir() and not Path(named).exists() else Path(named)
+    return (
+        packaged
+        if packaged.parent == PRETRAINED and packaged.is_dir() and not (Path(named) / FACTS).exists()
+        else Path(named)
+    )
 
 
 def _content(folder: Path, variant: str, facts: Facts | None) -> bytes:
