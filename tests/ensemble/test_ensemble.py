@@ -253,7 +253,7 @@ def test_it_says_what_it_took(study, ensemble):
     assert "found in 8 trials on 29 recordings (held-out logits)" in text
 
 
-def test_a_network_that_memorised_its_training_part_gets_next_to_no_weight(study, tmp_path):
+def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_path):
     """A real one, taught shuffled labels: it knows its training part by heart and nothing else.
 
     Beside it a made-up member that is often right. Searched on the training part it would take nearly all.
@@ -272,11 +272,11 @@ def test_a_network_that_memorised_its_training_part_gets_next_to_no_weight(study
         fair = 2 * np.eye(6)[labels[indices]] + np.random.default_rng(1).normal(size=network.shape)
         one = np.full(len(indices), "one")
         part = Part(np.stack([network, fair]).astype(np.float32), labels[indices], one, indices)
-        found = search(("network", "fair"), part, EnsembleSettings(trials=40), InMemoryStorage(), "x")
+        found = search(("network", "fair"), part, EnsembleSettings(trials=40, l1=0.02), InMemoryStorage(), "x")
         return found.weighting.weights["network"]
 
     assert weight(train) > 0.8
-    assert weight(held) < 0.05
+    assert weight(held) == 0.0
 
 
 def test_a_second_process_in_the_folder_is_refused(study, tmp_path):

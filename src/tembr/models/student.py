@@ -9,9 +9,6 @@ from torch import nn
 
 from tembr.features.layers import AttentionBlock, FrameConvolution, convolved, frame_mask, halved, mean_of_pairs
 
-FRAME_SECONDS = 0.04
-"""Of one state: Whisper's convolutions halve the log-mel's 100 frames a second, neighbours' mean halves them again."""
-
 
 class StudentEncoder(nn.Module):
     """Whisper's convolutions, transformer blocks over pairs of frames, and a layer of low rank to what is imitated.

@@ -66,13 +66,12 @@ class Network:
         provider: str = "cpu",
     ):
         self.folder = bundle_folder(folder)
-        packaged = self.folder.parent == PRETRAINED
         if folder is None and not self.folder.is_dir():
             raise BundleError("this installation has no default bundle; name one with --bundle or tembr.load(path)")
         self.facts = read_facts(self.folder)
         _refuse(self.folder, self.facts)
         self.variant = _choose(self.folder, self.facts, variant)
-        content = _content(self.folder, self.variant, None if packaged else self.facts)
+        content = _content(self.folder, self.variant, None if folder is None else self.facts)
         self.window, self.provider = round(self.facts.window * self.facts.sample_rate), provider
         providers = chosen(provider, round(SHORTEST * self.facts.sample_rate), self.window)
         self.session = open_session(content, f"{self.folder / self.variant}", threads, providers)
@@ -284,12 +283,9 @@ def bundle_folder(named: str | Path | None) -> Path:
     """Folder of a bundle: itself, one of `PRETRAINED` by its name where no bundle here is called so, or `DEFAULT`."""
     if named is None:
         return DEFAULT
-    packaged = PRETRAINED / named
-    return (
-        packaged
-        if packaged.parent == PRETRAINED and packaged.is_dir() and not (Path(named) / FACTS).exists()
-        else Path(named)
-    )
+    here, packaged = Path(named), PRETRAINED / named
+    known = packaged.parent == PRETRAINED and packaged.is_dir()
+    return packaged if known and not (here / FACTS).exists() else here
 
 
 def _content(folder: Path, variant: str, facts: Facts | None) -> bytes:
