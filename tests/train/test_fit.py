@@ -17,7 +17,7 @@ from tembr.features import find
 from tembr.features.inputs import WAVEFORM, RepresentationInput
 from tembr.features.store import FeatureStore
 from tembr.train.checkpoint import SafetensorsIO
-from tembr.train.fit import fit
+from tembr.train.fit import fast_bfloat16, fit
 from tembr.train.history import discard_checkpoints
 from tembr.train.module import TrainingModule
 from tembr.train.settings import TrainSettings
@@ -250,3 +250,14 @@ def test_label_smoothing_raises_the_loss_of_a_sure_answer():
     module = TrainingModule(untrained(training()), find("chroma"), FEATURES, AugmentSettings(), chosen, 6, 1.0, seed=0)
     sure = torch.tensor([[40.0, 0, 0, 0, 0, 0]])
     assert module.loss(sure, torch.tensor([0])).item() == pytest.approx(40 * 0.2 * 5 / 6, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("known", "half", "fast"), [(True, 1.0, True), (True, 1.9, False), (True, 4.0, False), (False, 1.0, False)]
+)
+def test_bfloat16_is_taken_where_it_is_faster_and_not_where_it_is_only_known(monkeypatch, known, half, fast):
+    seconds = {torch.float32: 2.0, torch.bfloat16: half}
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: known)
+    monkeypatch.setattr("tembr.train.fit._seconds_of_product", lambda matrix: seconds[matrix.dtype])
+    assert fast_bfloat16.__wrapped__() is fast

@@ -34,8 +34,8 @@ class TrainSettings(BaseModel):
         vae: of that VAE.
         plateau_patience, plateau_factor: epochs without a better validation loss before the learning rate is
             multiplied by the factor (ReduceLROnPlateau).
-        precision: 'auto' is bfloat16 where the processor is fast at it (AMX, AVX-512 BF16) or a GPU is used,
-            or '32', 'bf16', '16'.
+        precision: 'auto' is bfloat16 where the processor is faster at it, which is tried out, or a GPU is used, or
+            '32', 'bf16', '16'.
         device: 'auto', 'cpu' or 'gpu'.
         channels_last: memory layout of pictures; faster on processors and GPUs alike.
         compile: compile the network with torch.compile; pays in long trainings.
