@@ -4,7 +4,7 @@ Conversations are made of recordings of speakers of a corpus, one after another 
 one to the next; they are heard as a microphone would give them. The bundle learnt from these speakers: the figures
 are of the stream, not of its answers.
 
-uv run --all-extras python bench/live.py NEMO_DIR [--bundle DIR]
+uv run --all-extras python bench/live.py NEMO_DIR [--bundle NAME]
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def mebibytes() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--bundle")
+    parser.add_argument("--bundle", help="small, or a folder")
     parser.add_argument("--hours", type=int, default=10, help="of the stream whose memory is looked at")
     given = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
@@ -147,7 +147,7 @@ def main() -> None:
         "",
         f"One stream over {given.hours} hours: {held[0]:.0f} MiB after the first, {held[-1]:.0f} after the last.",
     ]
-    write_section("Live speech", "uv run --all-extras python bench/live.py NEMO_DIR", rows + notes)
+    write_section("Live speech", "uv run --all-extras python bench/live.py NEMO_DIR", rows + notes, given.bundle)
 
 
 if __name__ == "__main__":

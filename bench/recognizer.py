@@ -1,7 +1,7 @@
 """From recording to answer, ours beside the reference way: librosa's mel, MFCC and chroma into three ResNet18 in ONNX
 Runtime, fp32, one thread, random weights, in a process that never imports torch.
 
-uv run --all-extras python bench/recognizer.py NEMO_DIR [--bundle DIR]
+uv run --all-extras python bench/recognizer.py NEMO_DIR [--bundle NAME]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from machine import write_section
 
 from tembr import audio
 from tembr.bundle import read_facts
-from tembr.recognize.network import DEFAULT
+from tembr.recognize.network import bundle_folder
 
 RUNS = 5
 ANSWERS = 40  # of one recording within a run
@@ -163,30 +163,33 @@ def size(bundle: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("nemo", type=Path)
-    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--bundle", help="small, or a folder")
     parser.add_argument("--recordings", type=int, default=1_000)
     parser.add_argument("--minutes", type=int, default=60)
     asked = parser.parse_args()
-    bundle = ["--bundle", str(asked.bundle)] if asked.bundle else []
+    bundle = ["--bundle", asked.bundle] if asked.bundle else []
     files = sorted((asked.nemo / "samples").glob("*.wav"))[:: max(1, 3_400 // asked.recordings)][: asked.recordings]
     clip = max((f for f in files if audio.inspect(f).duration <= 3), key=lambda f: audio.inspect(f).duration)
     with tempfile.TemporaryDirectory() as place:
         reference = Path(place)
         build_reference(reference)
         lines = measured(asked, bundle, files, clip, reference)
-    write_section("Recording to answer", "uv run --all-extras python bench/recognizer.py nemo", lines)
+    write_section("Recording to answer", "uv run --all-extras python bench/recognizer.py nemo", lines, asked.bundle)
 
 
 def measured(asked, bundle: list[str], files: list[Path], clip: Path, reference: Path) -> list[str]:
     """Every figure with its ratio; the lowest of `RUNS`, theirs and ours in turn."""
-    own = str(asked.bundle or "")
+    own = asked.bundle or ""
     answers = [(latency(REFERENCE, str(reference), clip), latency(OURS, own, clip)) for _ in range(RUNS)]
     starts = [start(reference, bundle, clip) for _ in range(RUNS)]
     many = [folder_of(files, reference, bundle) for _ in range(2)]
     hour = long_recording(files[:60], asked.minutes, reference / "hour.wav")
     whole = run([command(), "predict", str(hour), *bundle])
     along = run([command(), "predict", str(hour), "--segments", *bundle])
-    sizes = sum((reference / f"{name}.onnx").stat().st_size for name in NAMES) / 2**20, size(asked.bundle or DEFAULT)
+    sizes = (
+        sum((reference / f"{name}.onnx").stat().st_size for name in NAMES) / 2**20,
+        size(bundle_folder(asked.bundle)),
+    )
     table = [
         ("recording of 3 s to answer, one core, ms", *(min(r[i] for r in answers) for i in (0, 1)), ".1f", "8 times"),
         ("process start to printed answer, s", *(min(r[i].seconds for r in starts) for i in (0, 1)), ".2f", "8 times"),

@@ -1,9 +1,9 @@
 """The site of `tembr web`: its size, its time for 3 s in Chromium, and how far its answers are from Python's.
 
-    python bench/web.py --corpora DIR [--onnxruntime-web DIR] [--chromium PATH]
+    python bench/web.py --corpora DIR [--bundle NAME] [--onnxruntime-web DIR] [--chromium PATH]
 
-The recordings are 120 of nEMO's, evenly over its files. The default model was trained on them: what is measured is how
-far two ways of computing are apart, not how often they are right.
+The recordings are 120 of nEMO's, evenly over its files. The bundles in the package were trained on them: what is
+measured is how far two ways of computing are apart, not how often they are right.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpora", type=Path, required=True)
+    parser.add_argument("--bundle", help="small, or a folder")
     parser.add_argument("--onnxruntime-web", type=Path)
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     given = parser.parse_args()
@@ -51,11 +52,11 @@ def main() -> None:
     paths = [paths[i] for i in np.linspace(0, len(paths) - 1, RECORDINGS).astype(int)]
     with tempfile.TemporaryDirectory() as folder:
         site, clip = Path(folder) / "site", Path(folder) / "clip.wav"
-        build(site, load().network, given.onnxruntime_web)
+        build(site, load(given.bundle).network, given.onnxruntime_web)
         soundfile.write(clip, three_seconds(paths), 16_000)
         lines = sizes(site)
         with opened(site, given.chromium) as page:
-            apart = agreement(page, paths)
+            apart = agreement(page, paths, given.bundle)
             alone = milliseconds(page, clip)
         with opened(site, given.chromium, **ISOLATED) as page:
             several = milliseconds(page, clip)
@@ -63,7 +64,8 @@ def main() -> None:
     write_section(
         "The page in a browser",
         command,
-        [*lines, "", *times(clip_in_python(paths), alone, several), "", *apart],
+        [*lines, "", *times(clip_in_python(paths, given.bundle), alone, several), "", *apart],
+        given.bundle,
     )
 
 
@@ -117,9 +119,9 @@ def milliseconds(page: Page, clip: Path) -> list[float]:
     return page.evaluate(script, [content, ROUNDS])
 
 
-def clip_in_python(paths: list[Path]) -> list[float]:
+def clip_in_python(paths: list[Path], bundle: str | None) -> list[float]:
     """The same in Python, on one thread."""
-    recognizer, clip, taken = load(), (three_seconds(paths), 16_000), []
+    recognizer, clip, taken = load(bundle), (three_seconds(paths), 16_000), []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
         recognizer.predict(clip)
@@ -138,12 +140,15 @@ def times(python: list[float], alone: list[float], several: list[float]) -> list
     ]
 
 
-def agreement(page: Page, paths: list[Path]) -> list[str]:
+def agreement(page: Page, paths: list[Path], bundle: str | None) -> list[str]:
     """How far answers are from those of Python, by the arithmetic of the layers with 8-bit weights."""
     found = [ask(page, "predict", (path.name, path.read_bytes()))["answers"][0] for path in paths]
     rows = ["| Python's arithmetic | largest difference | mean of the largest of each answer | same emotion |"]
     rows.append("| --- | --- | --- | --- |")
-    kinds = {"single precision, as WebAssembly's": in_single_precision(), "8-bit activations, as shipped": load()}
+    kinds = {
+        "single precision, as WebAssembly's": in_single_precision(bundle),
+        "8-bit activations, as shipped": load(bundle),
+    }
     for name, recognizer in kinds.items():
         wanted = [recognizer.predict(path) for path in paths]
         apart = [

@@ -66,11 +66,11 @@ def ask(page, method: str, *files: tuple[str, bytes], **values):
     return page.evaluate(CALL, [method, given, values])
 
 
-def in_single_precision() -> Recognizer:
-    """The default recognizer on the same 8-bit weights, but with arithmetic in single precision, as in WebAssembly."""
-    recognizer = load()
+def in_single_precision(bundle: str | None = None) -> Recognizer:
+    """A recognizer on the same 8-bit weights, but with arithmetic in single precision, as in WebAssembly."""
+    recognizer = load(bundle)
     network = recognizer.network
-    network.session = open_session(_in_single_precision(network.folder / network.variant), "the default model")
+    network.session = open_session(_in_single_precision(network.folder / network.variant), "the model")
     return recognizer
 
 
