@@ -239,10 +239,14 @@ def _seconds_of_product(matrix: torch.Tensor) -> float:
 
 
 def _run(trainer, module, train_loader, validation_loader, checkpoint: Path | None) -> None:
+    # The moments of weights that get no gradient fall below 1e-38, where a processor takes a hundred times as long.
+    torch.set_flush_denormal(True)
     try:
         trainer.fit(module, train_loader, validation_loader, ckpt_path=checkpoint)
     except SystemExit as stop:  # how Lightning answers Ctrl-C
         raise KeyboardInterrupt from stop
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _finished(last: Path, settings: TrainSettings, validated: bool) -> bool:
