@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import optuna
@@ -51,43 +52,47 @@ def test_a_journal_may_be_written_as_a_url(tmp_path, path):
     assert (tmp_path / "a.journal").stat().st_size
 
 
-@pytest.mark.parametrize("url", STORAGES)
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
-def test_a_trial_of_a_worker_that_died_is_tried_again_but_not_for_ever(tmp_path, monkeypatch, url):
+def test_a_trial_of_a_worker_that_died_is_tried_again_but_not_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr(storage_module, "SILENT_SECONDS", 1)
     monkeypatch.setattr(storage_module, "RETRIES", 1)
-    name = uuid4().hex
+    urls, name = [url.format(tmp_path) for url in STORAGES], uuid4().hex
     for _ in range(2):  # as many workers, each of which begins a trial and falls silent
-        with open_storage(url.format(tmp_path), beating=True) as storage:
-            study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
-            optuna.storages.fail_stale_trials(study)
-            trial = study.ask()
-            trial.suggest_float("x", 0.25, 0.5)
-            if hasattr(storage, "record_heartbeat"):
-                storage.record_heartbeat(trial._trial_id)
+        for url in urls:
+            with open_storage(url, beating=True) as storage:
+                study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+                optuna.storages.fail_stale_trials(study)
+                trial = study.ask()
+                trial.suggest_float("x", 0.25, 0.5)
+                if hasattr(storage, "record_heartbeat"):
+                    storage.record_heartbeat(trial._trial_id)
         time.sleep(2.1)
-    with open_storage(url.format(tmp_path), beating=True) as storage:
-        study = optuna.load_study(study_name=name, storage=storage)
-        optuna.storages.fail_stale_trials(study)
-        states = [trial.state for trial in study.trials]
-    first = study.trials[0].params["x"]
-    assert states.count(TrialState.RUNNING) == 0
-    assert [trial.params["x"] for trial in study.trials].count(first) == 2
-    assert TrialState.COMPLETE not in states
+    for url in urls:
+        with open_storage(url, beating=True) as storage:
+            study = optuna.load_study(study_name=name, storage=storage)
+            optuna.storages.fail_stale_trials(study)
+            states = [trial.state for trial in study.trials]
+        first = study.trials[0].params["x"]
+        assert states.count(TrialState.RUNNING) == 0, url
+        assert [trial.params["x"] for trial in study.trials].count(first) == 2, url
+        assert TrialState.COMPLETE not in states, url
 
 
-@pytest.mark.parametrize("url", STORAGES)
-def test_a_worker_that_lives_keeps_its_trial(tmp_path, monkeypatch, url):
+def test_a_worker_that_lives_keeps_its_trial(tmp_path, monkeypatch):
     monkeypatch.setattr(storage_module, "SILENT_SECONDS", 2)
     monkeypatch.setattr(storage_module, "BEAT_SECONDS", 1)
 
-    def slow(trial):
-        for _ in range(8):
-            time.sleep(0.5)
-            optuna.storages.fail_stale_trials(study)
-        return 1.0
+    def states(url: str) -> list[TrialState]:
+        def slow(trial):
+            for _ in range(8):
+                time.sleep(0.5)
+                optuna.storages.fail_stale_trials(study)
+            return 1.0
 
-    with open_storage(url.format(tmp_path), beating=True) as storage:
-        study = optuna.create_study(storage=storage)
-        study.optimize(slow, n_trials=1)
-        assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+        with open_storage(url.format(tmp_path), beating=True) as storage:
+            study = optuna.create_study(storage=storage)
+            study.optimize(slow, n_trials=1)
+            return [trial.state for trial in study.trials]
+
+    with ThreadPoolExecutor() as workers:
+        assert list(workers.map(states, STORAGES)) == [[TrialState.COMPLETE]] * len(STORAGES)

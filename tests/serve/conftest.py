@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -100,10 +101,16 @@ def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Proce
 
 
 @contextmanager
-def limited(**limits: float) -> Iterator[Service]:
-    """A service with limits of its own in a thread, which is there at once."""
+def limited(send_buffer: int | None = None, **limits: float) -> Iterator[Service]:
+    """A service with limits of its own in a thread, which is there at once.
+
+    Args:
+        send_buffer: bytes that the system keeps for a client that does not read.
+    """
     settings = ServiceSettings(port=0, limits=Limits(**limits))
     with listening_on(settings) as opened:
+        if send_buffer:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         server = Server(_config(create_app(default_recognizer(), settings), settings))
         thread = Thread(target=server.run, args=([opened],))
         thread.start()

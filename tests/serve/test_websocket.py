@@ -216,17 +216,47 @@ def test_a_session_is_forgotten_after_its_time_and_an_idle_one_is_closed():
 
 def test_a_half_open_socket_is_found_and_forgotten():
     with limited(ping_seconds=1, session_seconds=0.2) as process:
-        place = urlsplit(process.url)
-        silent = socket_module.create_connection((place.hostname, place.port))
-        silent.sendall(
-            f"GET /v1/stream HTTP/1.1\r\nHost: {place.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
-        assert b" 101 " in silent.recv(1_000)
-        first = json.dumps(START).encode()
-        silent.sendall(bytes([0x81, 0x80 | len(first)]) + bytes(4) + first)  # masked with zeros
+        silent = raw_stream(process)
         assert become(process, 1, seconds=20) and become(process, 0, seconds=60)
         silent.close()
+
+
+def test_a_client_that_reads_nothing_is_given_up_and_holds_nobody_up(waveform):
+    """It asks for more than its socket takes; what it does not read is not piled up for it."""
+    with limited(send_seconds=0.5, session_seconds=0.2, send_buffer=4_096) as process:
+        deaf, pings, sent = raw_stream(process, receives=4_096), frame(b'{"type": "ping"}') * 1_000, 0
+        with pytest.raises(TimeoutError):
+            while sent < 10_000_000:
+                sent += deaf.send(pings[sent % len(pings) :])
+        with connect(process.socket) as socket:
+            assert said(socket, **START)["type"] == "started"
+            send(socket, waveform[:RATE])
+            socket.send('{"type": "ping"}')
+            assert events_until(socket, "pong")
+        assert become(process, 0, seconds=10)
+        deaf.close()
+
+
+def raw_stream(process, receives: int | None = None) -> socket_module.socket:
+    """A socket without a WebSocket library behind it, on which a stream has been started."""
+    place = urlsplit(process.url)
+    opened = socket_module.socket()
+    if receives:
+        opened.setsockopt(socket_module.SOL_SOCKET, socket_module.SO_RCVBUF, receives)
+    opened.settimeout(1)
+    opened.connect((place.hostname, place.port))
+    opened.sendall(
+        f"GET /v1/stream HTTP/1.1\r\nHost: {place.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    assert b" 101 " in opened.recv(1_000)
+    opened.sendall(frame(json.dumps(START).encode()))
+    return opened
+
+
+def frame(content: bytes) -> bytes:
+    """A message of text, masked with zeros (RFC 6455, 5.2)."""
+    return bytes([0x81, 0x80 | len(content)]) + bytes(4) + content
 
 
 def become(process, count: int, seconds: float) -> bool:
