@@ -56,8 +56,10 @@ def test_an_unknown_network_names_the_nearest():
         build_network("resnet81", 6)
 
 
-@pytest.mark.parametrize(("name", "width"), [("resnet18_half", 0.5), ("resnet18_quarter", 0.25)])
-def test_a_narrow_network_has_the_square_of_the_share_of_the_numbers(name, width):
+@pytest.mark.parametrize("depth", [18, 34, 50])
+@pytest.mark.parametrize(("ending", "width"), [("_half", 0.5), ("_quarter", 0.25)])
+def test_a_narrow_network_has_the_square_of_the_share_of_the_numbers(depth, ending, width):
+    name, whole = f"resnet{depth}{ending}", f"resnet{depth}"
     size = lambda name: sum(p.numel() for p in build_network(name, 6).parameters())  # noqa: E731
-    assert size(name) / size("resnet18") == pytest.approx(width**2, rel=0.02)
+    assert size(name) / size(whole) == pytest.approx(width**2, rel=0.02)
     assert build_network(name, 6).eval()(torch.randn(2, 1, 12, 94)).shape == (2, 6)

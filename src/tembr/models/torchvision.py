@@ -10,8 +10,11 @@ from torch import nn
 
 from tembr.errors import ConfigError
 
-NARROW = {"resnet18_half": 0.5, "resnet18_quarter": 0.25}
-"""ResNet18 with fewer channels in every layer: a quarter and a sixteenth of its numbers and operations."""
+DEPTHS = (18, 34, 50)
+WIDTHS = {"": 1.0, "_half": 0.5, "_quarter": 0.25}
+"""Ending of a ResNet's name → share of its channels in every layer: a quarter and a sixteenth of its numbers."""
+RESNETS = {f"resnet{depth}{ending}": (depth, width) for depth in DEPTHS for ending, width in WIDTHS.items()}
+"""Name → depth and width."""
 
 
 class AudioResNet(nn.Module):
@@ -21,7 +24,7 @@ class AudioResNet(nn.Module):
         classes: outputs.
         dropout: share of the 512 (2,048) features dropped before the linear layer.
         depth: 18, 34 or 50.
-        width: share of the channels kept in every layer, depth 18 only.
+        width: share of the channels kept in every layer.
     """
 
     def __init__(self, classes: int, dropout: float = 0.5, depth: int = 18, width: float = 1.0):
@@ -38,16 +41,14 @@ def build_network(name: str, classes: int, dropout: float = 0.5) -> nn.Module:
     """A network for one-channel pictures, `(batch, 1, rows, frames)` → logits `(batch, classes)`.
 
     Args:
-        name: 'resnet18', 'resnet34', 'resnet50' (`AudioResNet`), one of `NARROW`, or any classifier of
-            torchvision by its name there: 'mobilenet_v3_small', 'efficientnet_b0', ...
+        name: one of `RESNETS`, 'resnet18', 'resnet18_quarter', ..., or any classifier of torchvision by its name
+            there: 'mobilenet_v3_small', 'efficientnet_b0', ...
 
     Raises:
         ConfigError: torchvision has no such classifier.
     """
-    if name in {"resnet18", "resnet34", "resnet50"}:
-        return AudioResNet(classes, dropout, int(name.removeprefix("resnet")))
-    if name in NARROW:
-        return AudioResNet(classes, dropout, width=NARROW[name])
+    if name in RESNETS:
+        return AudioResNet(classes, dropout, *RESNETS[name])
     return adapt(_torchvision(name, classes), dropout)
 
 

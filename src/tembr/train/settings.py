@@ -13,8 +13,8 @@ class TrainSettings(BaseModel):
     """Parameters of training.
 
     Attributes:
-        network: 'resnet18' (`AudioResNet`), 'resnet34', 'resnet50', the narrower 'resnet18_half' and
-            'resnet18_quarter', or a torchvision classifier by name.
+        network: 'resnet18' (`AudioResNet`), 'resnet34', 'resnet50', each with half or a quarter of the channels as
+            'resnet18_half', 'resnet18_quarter', ..., or a torchvision classifier by name.
         epochs: at most this many.
         batch_size: recordings.
         learning_rate, weight_decay: of Adam.
