@@ -25,6 +25,7 @@ from tembr.features.store import FeatureTable
 from tembr.train.callbacks import History, Steps
 from tembr.train.checkpoint import SafetensorsIO
 from tembr.train.data import FeatureDataset, Item, evaluation_loader, training_loader
+from tembr.train.denormals import flushed_denormals
 from tembr.train.module import TrainingModule
 from tembr.train.settings import TrainSettings
 
@@ -239,14 +240,11 @@ def _seconds_of_product(matrix: torch.Tensor) -> float:
 
 
 def _run(trainer, module, train_loader, validation_loader, checkpoint: Path | None) -> None:
-    # The moments of weights that get no gradient fall below 1e-38, where a processor takes a hundred times as long.
-    torch.set_flush_denormal(True)
     try:
-        trainer.fit(module, train_loader, validation_loader, ckpt_path=checkpoint)
+        with flushed_denormals():
+            trainer.fit(module, train_loader, validation_loader, ckpt_path=checkpoint)
     except SystemExit as stop:  # how Lightning answers Ctrl-C
         raise KeyboardInterrupt from stop
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def _finished(last: Path, settings: TrainSettings, validated: bool) -> bool:
