@@ -130,10 +130,6 @@ def test_bars_move_and_segments_stay(monkeypatch, bundle):
     assert "neutral (neutralny)  1.00" in shown and "Ctrl-C ends" in shown and "█" in shown
 
 
-def test_a_file_and_a_device_are_one_too_many(capsys):
-    assert tembr_here(capsys, "listen", "--file", "a.wav", "--device", "1").status == 2
-
-
 def test_a_file_that_is_not_there_is_one_line(capsys):
     done = tembr_here(capsys, "listen", "--file", "nowhere.wav")
     assert done.status == 1 and done.one_line_error and "nowhere.wav" in done.err

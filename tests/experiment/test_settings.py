@@ -68,16 +68,5 @@ def test_differences_in_groups_that_were_empty_are_named():
     assert differences(StudySettings(), other) == ["corpus.columns.emotion (None → label)"]
 
 
-def test_broken_toml_is_said(tmp_path):
-    (tmp_path / "c.toml").write_text("train = [")
-    with pytest.raises(ConfigError, match="not valid TOML"):
-        load_settings(tmp_path / "c.toml")
-
-
-def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_settings(tmp_path / "nowhere.toml")
-
-
 def test_differences_are_named_with_both_values():
     assert differences(StudySettings(), load_settings(overrides=["train.epochs=9"])) == ["train.epochs (50 → 9)"]

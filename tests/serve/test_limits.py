@@ -11,15 +11,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
-import pytest
 import soundfile
 from tests.command import tembr_here
 from tests.recognize.fake_bundle import RATE
 from tests.serve.conftest import limited, running
 from websockets.sync.client import connect
 
-from tembr.errors import ConfigError
-from tembr.serve.keys import hashed, new_key, read_keys
+from tembr.serve.keys import hashed, new_key
 
 
 def wav(seconds: float) -> bytes:
@@ -138,28 +136,8 @@ def test_a_service_that_stops_finishes_what_runs_and_takes_nothing_more(tmp_path
     assert [answer.status_code for answer in found] == [200]
 
 
-@pytest.mark.parametrize("content", ["abc", "g" * 64, ""])
-def test_a_file_of_keys_that_holds_none_is_an_error(tmp_path, content):
-    (tmp_path / "keys").write_text(content)
-    with pytest.raises(ConfigError, match="new-key"):
-        read_keys(tmp_path / "keys", {})
-
-
-def test_what_may_be_a_key_is_not_shown(tmp_path):
-    (tmp_path / "keys").write_text("my-secret-key")
-    with pytest.raises(ConfigError) as refused:
-        read_keys(tmp_path / "keys", {})
-    assert "my-sec" not in str(refused.value) and "keys" in str(refused.value)
-
-
 def test_an_address_that_is_taken_is_one_line_that_says_so(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = tembr_here(capsys, "serve", "--port", str(port))
     assert done.status == 1 and done.one_line_error and f"127.0.0.1:{port}: cannot be listened on" in done.err
-
-
-def test_keys_come_from_the_environment_too():
-    first, second = hashed("a"), hashed("b")
-    assert read_keys(None, {"TEMBR_API_KEYS": f"{first}, {second.upper()}"}) == (first, second)
-    assert read_keys(None, {}) == ()
