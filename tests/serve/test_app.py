@@ -56,6 +56,8 @@ def test_a_fault_says_nothing_of_itself_and_is_in_the_log(http, caplog, monkeypa
     said = {"code": "fault", "message": "a fault of the service; its log says more"}
     assert (answer.status_code, answer.json()) == (500, {"error": said})
     assert "RuntimeError: a secret" in caplog.text
+    assert answer.headers["x-request-id"] and all(answer.headers[name] == value for name, value in HEADERS.items())
+    assert 'tembr_requests_total{path="/v1/predict",status="500"} 1.0' in http.get("/metrics").text
     assert http.get("/healthz").status_code == 200 and "tembr_requests_under_way 0.0" in http.get("/metrics").text
 
 

@@ -74,6 +74,18 @@ def test_every_part_of_the_name_is_a_recording_in_order():
     assert read(request(content, content_type=FORM), "files") == Body((b"2", b"1"))
 
 
+def test_a_form_is_known_by_its_type_in_capitals_too():
+    content = form(("file", b"RIFF", True))
+    assert read(request(content, content_type="Multipart/Form-Data; boundary=b")) == Body((b"RIFF",))
+
+
+def test_a_speaker_takes_the_place_of_no_recording():
+    two, speaker = [("files", b"1", True)] * 2, ("speaker", json.dumps(ANNA.as_dict()).encode(), True)
+    assert len(read(request(form(*two, speaker), content_type=FORM), "files").recordings) == 2
+    refused = refusal(request(form(*two, ("files", b"3", True)), content_type=FORM), "files")
+    assert (refused.status, str(refused)) == (400, "more than 2 recordings; send fewer")
+
+
 @pytest.mark.parametrize("is_file", [True, False])
 def test_a_speaker_comes_as_a_file_or_as_text(is_file):
     written = json.dumps(ANNA.as_dict()).encode()

@@ -82,6 +82,26 @@ def test_work_that_takes_too_long_is_given_up(recognizer):
     assert (slow.value.status, slow.value.code, slow.value.retry_after) == (503, "slow", 5)
 
 
+def test_work_that_was_given_up_keeps_its_thread_until_its_end(recognizer):
+    lock, now, most = threading.Lock(), set(), []
+
+    def work(number: int) -> None:
+        with lock:
+            now.add(number)
+            most.append(len(now))
+        time.sleep(0.1)
+        with lock:
+            now.remove(number)
+
+    async def all_of_them() -> list:
+        one = executor(recognizer, timeout=0.02)
+        asked = (one.run(lambda number=number: work(number)) for number in range(4))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [type(found) for found in asyncio.run(all_of_them())] == [Refusal] * 4
+    assert most == [1]  # the others were given up before they began
+
+
 def test_an_error_of_the_work_is_its_own(recognizer):
     with pytest.raises(AudioError, match="not readable as audio"):
         asyncio.run(executor(recognizer).predict(Body((b"no sound",))))
@@ -112,6 +132,13 @@ def test_a_speaker_is_learnt_and_heard_as_the_recognizer_does_it(recognizer, ton
     content = wav(voice("fear", 2 * PITCH, 4))
     _, found = asyncio.run(one.segments(Body((content,), speaker), speech_only=False))
     assert found == adapted.segments(content, speech_only=False)
+
+
+def test_a_recording_that_cannot_be_read_is_left_out_of_an_enrolment(recognizer, tones_are_speech):
+    one, recordings = executor(recognizer), enrolment(12)
+    speaker, said = asyncio.run(one.enrol(Body((*recordings[:6], b"no sound", *recordings[6:]))))
+    assert speaker.recordings == 12
+    assert len(said) == 1 and said[0].startswith("left out: ") and "not readable as audio" in said[0]
 
 
 def test_without_a_speaker_it_is_the_same_recognizer(recognizer):

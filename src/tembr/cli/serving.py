@@ -24,7 +24,7 @@ def print_key() -> None:
 def print_limits() -> None:
     """Every limit and what it is by default."""
     for name, value in Limits().model_dump().items():
-        click.echo(f"{name}={value:g}")
+        click.echo(f"{name}={value:.15g}")
 
 
 def settings_of(host: str, port: int, threads: int | None, keys: Path | None, changes: list[str]) -> ServiceSettings:
@@ -58,5 +58,5 @@ def run(settings: ServiceSettings, bundle: str | None, variant: str | None, prov
     recognizer = load(bundle, variant, provider=provider)
     if settings.host not in LOCAL and not settings.keys:
         tell("anybody who reaches this address is let in; --keys asks for a key, a proxy in front can encrypt")
-    facts = recognizer.facts
-    serve(recognizer, settings, lambda port: tell(f"{facts.name} {facts.version} at http://{settings.host}:{port}"))
+    facts, host = recognizer.facts, f"[{settings.host}]" if ":" in settings.host else settings.host
+    serve(recognizer, settings, lambda port: tell(f"{facts.name} {facts.version} at http://{host}:{port}"))

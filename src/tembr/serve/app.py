@@ -68,7 +68,6 @@ def create_app(recognizer: Recognizer, settings: ServiceSettings) -> FastAPI:
     app.add_exception_handler(TembrError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)
-    app.add_exception_handler(Exception, _failed)
     app.middleware("http")(_watched)
     return app
 
@@ -113,7 +112,11 @@ async def metrics(request: Request) -> Response:
 async def _watched(request: Request, call_next) -> Response:
     """Counts and logs every request, without a word of what was in it."""
     begin, name = time.perf_counter(), secrets.token_hex(6)
-    response = await call_next(request)
+    try:
+        response = await call_next(request)
+    except Exception as error:
+        log.error("failed", exc_info=error)
+        response = _answer(Refusal(500, "fault", "a fault of the service; its log says more"))
     route = request.scope.get("route")
     path, seconds = getattr(route, "path", "other"), time.perf_counter() - begin
     counted = service_of(request).metrics
@@ -141,11 +144,6 @@ async def _unknown(request: Request, error: HTTPException) -> Response:
     answer = _answer(Refusal(error.status_code, "path", message))
     answer.headers.update(error.headers or {})
     return answer
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    log.error("failed", exc_info=error)
-    return _answer(Refusal(500, "fault", "a fault of the service; its log says more"))
 
 
 def _answer(refusal: Refusal) -> JSONResponse:

@@ -40,7 +40,7 @@ async def read_body(request: Request, limits: Limits, part: str) -> Body:
     """
     try:
         with anyio.fail_after(limits.timeout):
-            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
                 return await _form(request, limits, part)
             content = b"".join([piece async for piece in _limited(request, limits)])
     except TimeoutError as error:
@@ -62,15 +62,17 @@ async def _form(request: Request, limits: Limits, part: str) -> Body:
         why = getattr(error, "message", None) or str(error)
         raise Refusal(400, "form", f"not a form that can be read ({why}); send multipart/form-data") from error
     try:
-        return await _body(form, part)
+        return await _body(form, part, limits)
     finally:
         await form.close()
 
 
-async def _body(form: FormData, part: str) -> Body:
+async def _body(form: FormData, part: str, limits: Limits) -> Body:
     recordings = tuple([await _bytes(value) for value in form.getlist(part)])
     if not recordings:
         return _missing(part)
+    if len(recordings) > limits.max_files:  # the parser lets one more in, which may be the speaker
+        raise Refusal(400, "form", f"more than {limits.max_files} recordings; send fewer")
     given = form.get("speaker")
     speaker = Speaker.parse(await _bytes(given), "the part speaker") if given else None
     name = form.get("name", "")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
-
-import anyio
-from anyio import CapacityLimiter, to_thread
 
 from tembr import audio
 from tembr.adaptation.fitting import FEW
+from tembr.errors import AudioError
 from tembr.recognize.adaptation import few, learn
 from tembr.recognize.prediction import Prediction
 from tembr.recognize.recognizer import Recognizer
@@ -31,17 +32,17 @@ class Executor:
 
     def __init__(self, recognizer: Recognizer, settings: ServiceSettings):
         self.recognizer, self._limits = recognizer, settings.limits
-        self._cores = CapacityLimiter(settings.threads)
+        self._threads = ThreadPoolExecutor(settings.threads, "tembr")
 
     async def run(self, work: Callable[[], T]) -> T:
         """`work()` in a thread, once one is free.
 
         Raises:
-            Refusal: it took too long; what runs goes on to its end, and nobody gets it.
+            Refusal: it took too long; what runs goes on to its end in its thread, and nobody gets it.
         """
         try:
-            with anyio.fail_after(self._limits.timeout):
-                return await to_thread.run_sync(work, limiter=self._cores, abandon_on_cancel=True)
+            async with asyncio.timeout(self._limits.timeout):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except TimeoutError as error:
             raise Refusal(503, "slow", f"no answer within {self._limits.timeout:g} s; try again", 5) from error
 
@@ -69,12 +70,13 @@ class Executor:
         return await self.run(work)
 
     async def enrol(self, body: Body) -> tuple[Speaker, list[str]]:
-        """A speaker learnt from recordings, and what is said to that."""
+        """A speaker learnt from recordings, and what is said to that; those that cannot be read are left out."""
 
         def work() -> tuple[Speaker, list[str]]:
             left = self._limits.max_seconds
             for recording in body.recordings:
-                left -= check_length(recording, self._limits, left)
+                with suppress(AudioError):
+                    left -= check_length(recording, self._limits, left)
             rate, failures = self.recognizer.facts.sample_rate, []
             opened = [lambda one=one: audio.Stream(one, rate) for one in body.recordings]
             speaker = learn(self.recognizer.network, opened, body.name, 1, failures)

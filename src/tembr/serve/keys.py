@@ -37,7 +37,7 @@ def read_keys(path: Path | None = None, environment: Mapping[str, str] = os.envi
     found = re.split(r"[\s,]+", environment.get(VARIABLE, "").strip())
     if path is not None:
         try:
-            lines = [line.partition("#")[0].split() for line in path.read_text(encoding="utf-8").splitlines()]
+            lines = [line.partition("#")[0].split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read as a file of keys ({error}); check the path") from error
         found += [words[0] for words in lines if words]

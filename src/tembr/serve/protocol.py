@@ -111,7 +111,7 @@ def _read(adapter: TypeAdapter, text: str, wanted: str):
     except ValidationError as error:
         worst = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(map(str, worst["loc"])) or "JSON"
-        raise Refusal(400, "protocol", f"not a message {wanted}: {where}: {worst['msg']}") from error
+        raise Refusal(400, "protocol", f"not a message {wanted}: {where}: {worst['msg'][:200]}") from error
 
 
 _TYPES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4"), "mulaw": np.dtype("u1")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import socket
 import sys
 from collections.abc import Callable
@@ -76,7 +77,7 @@ def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         ws_max_size=LARGEST_MESSAGE,
         ws_ping_interval=settings.limits.ping_seconds,
         ws_ping_timeout=settings.limits.ping_seconds,
-        timeout_graceful_shutdown=round(settings.limits.timeout),
+        timeout_graceful_shutdown=math.ceil(settings.limits.timeout),
         server_header=False,
     )
 

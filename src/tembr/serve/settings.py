@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from tembr.recognize.batch import cores
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Limits(BaseModel):
@@ -27,16 +31,16 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_bytes: int = Field(64 << 20, ge=1_000)
-    max_seconds: float = Field(600.0, gt=0)
+    max_seconds: Seconds = 600.0
     max_files: int = Field(200, ge=1)
     max_requests: int = Field(32, ge=1)
     max_requests_per_client: int = Field(16, ge=1)
     max_streams: int = Field(32, ge=0)
-    timeout: float = Field(60.0, gt=0)
-    session_seconds: float = Field(60.0, ge=0)
-    idle_seconds: float = Field(60.0, gt=0)
-    ping_seconds: float = Field(20.0, gt=0)
-    send_seconds: float = Field(10.0, gt=0)
+    timeout: Seconds = 60.0
+    session_seconds: float = Field(60.0, ge=0, allow_inf_nan=False)
+    idle_seconds: Seconds = 60.0
+    ping_seconds: Seconds = 20.0
+    send_seconds: Seconds = 10.0
 
 
 class ServiceSettings(BaseModel):
