@@ -96,6 +96,26 @@ def test_what_is_none_is_one_line_with_the_key(given, said, takes):
     assert "\n" not in str(error.value) and not str(error.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    "given", [{"low": 0.1, "high": 0.3, "step": 0.2}, {"low": 0.001, "high": 0.013, "step": 0.011}]
+)
+def test_a_step_as_wide_as_the_range_is_two_values(given):
+    """In binary 0.3 - 0.1 is less than 0.2."""
+    one = read(given)
+    assert len(set(drawn(one))) == 2 and read(as_written(one)) == one
+
+
+def test_a_setting_of_whole_numbers_takes_no_range_of_fractions():
+    assert read({"low": 1.0, "high": 5.0}, whole_numbers) == IntDistribution(1, 5)
+    with pytest.raises(ConfigError, match="space.train.x: the setting takes whole numbers alone"):
+        read({"low": 1.5, "high": 5.0}, whole_numbers)
+
+
+def test_a_number_that_no_float_holds_is_none():
+    with pytest.raises(ConfigError, match="space.train.x.high = 1000"):
+        read({"low": 1, "high": 10**400})
+
+
 def test_a_range_is_drawn_from_end_to_end():
     assert set(drawn(read({"low": 1, "high": 3}, whole_numbers))) == {1, 2, 3}
     assert set(drawn(read({"low": 1, "high": 9, "step": 4}, whole_numbers))) == {1, 5, 9}
@@ -123,6 +143,7 @@ COUNTS = st.integers(2, 999)
 @settings(deadline=None)
 @given(COUNTS, COUNTS, COUNTS, st.sampled_from(["plain", "log", "step"]), st.sampled_from([1, 1_000]), st.booleans())
 def test_what_is_written_reads_back_as_the_same(low, width, step, kind, parts, whole):
+    whole = whole and parts == 1
     low, high, step = (number if parts == 1 else number / parts for number in (low, low + width, min(step, width // 2)))
     given = {"low": low, "high": high} | {"plain": {}, "log": {"log": True}, "step": {"step": step}}[kind]
     takes = whole_numbers if whole else fractions

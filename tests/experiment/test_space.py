@@ -73,7 +73,7 @@ def test_any_setting_of_a_study_is_drawn_from_what_is_written(tmp_path, written,
         ("train.learning_rate = { choices = [0.1, 0.1] }", "give two or more different"),
         ("train.learning_rate = { choices = [[0.1], [0.2]] }", "give two or more different"),
         ("train.learning_rate = { choices = ['fast', 'slow'] }", "learning_rate = 'fast': .*valid number"),
-        ("train.epochs = { low = 1.5, high = 3.5 }", "space.train.epochs = 1.5: .*valid integer"),
+        ("train.epochs = { low = 1.5, high = 3.5 }", "space.train.epochs: the setting takes whole numbers alone"),
         ("train.network = { low = 1, high = 3 }", "space.train.network = .*valid string"),
         (
             "train.network = { choices = ['resnet18', 'resnet81'] }",

@@ -38,6 +38,13 @@ def test_members_may_be_a_list_of_names(tmp_path):
     assert tree["members"]["svm"] == {}
 
 
+@pytest.mark.parametrize("members", ['[["a"]]', "[1]", "[{}]"])
+def test_members_that_are_no_names_are_said(tmp_path, members):
+    (tmp_path / "c.toml").write_text(f"members = {members}\n")
+    with pytest.raises(ConfigError, match="members = .*: give a list of names, or a table for each"):
+        read_tree(tmp_path / "c.toml")
+
+
 def test_every_recipe_is_read_by_its_name():
     assert "classic" in recipes()
     for name, path in recipes().items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -81,19 +82,23 @@ def _range(key: str, given: dict[str, Any], takes: Callable[[Any], bool]) -> Bas
     numbers = {name: given[name] for name in ("low", "high", "step") if name in given}
     log = given.get("log", False)
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise ConfigError(f"space.{key}.{name} = {value!r}: give a number")
     if not isinstance(log, bool):
         raise ConfigError(f"space.{key}.log = {log!r}: give true or false")
     low, high, step = numbers["low"], numbers["high"], numbers.get("step")
     if low >= high:
         raise ConfigError(f"space.{key}: low ({low}) has to be below high ({high})")
-    if step is not None and step > high - low:
+    if step is not None and Decimal(str(step)) > Decimal(str(high)) - Decimal(str(low)):
         raise ConfigError(f"space.{key}: step ({step}) is wider than the range from {low} to {high}")
-    whole = all(isinstance(value, int) for value in numbers.values())
     try:
-        if whole and not takes(low + 0.5):
-            return IntDistribution(low, high, log=log, step=1 if step is None else step)
+        if not takes(low + 0.381966 * (high - low)):
+            whole = {name: int(value) for name, value in numbers.items()}
+            if whole != numbers:
+                raise ConfigError(
+                    f"space.{key}: the setting takes whole numbers alone; give low, high and step as such"
+                )
+            return IntDistribution(**{"step": 1, **whole}, log=log)
         return FloatDistribution(low, high, log=log, step=step)
     except ValueError as error:
         raise ConfigError(f"space.{key}: {str(error).rstrip('.')}") from error

@@ -126,7 +126,7 @@ class StudySettings(BaseModel):
 def _by_name(members: Any) -> dict[str, Any]:
     if isinstance(members, Mapping):
         return dict(members)
-    if isinstance(members, str):
+    if isinstance(members, str) or not all(isinstance(name, str) for name in members):
         raise ValueError("members: give a list of names, or a table for each")
     return {name: {} for name in members}
 

@@ -27,8 +27,10 @@ def read_tree(file: str | Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not valid TOML ({error})") from error
-    if isinstance(tree.get("members"), list):
-        tree["members"] = {name: {} for name in tree["members"]}
+    if isinstance(members := tree.get("members"), list):
+        if not all(isinstance(name, str) for name in members):
+            raise ConfigError(f"{file}: members = {members!r}: give a list of names, or a table for each")
+        tree["members"] = {name: {} for name in members}
     return tree
 
 
