@@ -11,8 +11,6 @@ from results import RESULTS
 PUBLISHED = {"melspectrogram": "88.9–92.0%", "mfcc": "71.2–93.0%", "chroma": "49.5%", "ensemble": "94.8%"}
 """Accuracy on a random split of nEMO's nine speakers, of the project that the classic way is taken from."""
 
-GOALS = {"melspectrogram": 0.92, "mfcc": 0.93, "chroma": 0.70, "ensemble": 0.95}
-
 
 def accuracies() -> dict[str, dict[str, float]]:
     """Member or way of joining → seed of the random split → accuracy; the best on the mean first."""
@@ -44,19 +42,6 @@ def splits_table() -> str:
         size = f"{int(row['parameters']):,} | {float(row['random_train_seconds']):,.0f}"
         cells = " | ".join(f"{seeds[seed]:.1%}" for seed in named)
         lines.append(f"| {name} | {cells} | {mean(seeds.values()):.1%} | {size} |")
-    return "\n".join(lines)
-
-
-def classic_goals() -> str:
-    """What was aimed at, mean of three splits, and what was reached."""
-    found = accuracies()
-    lines = ["| accuracy, random split | goal | reached | |", "| --- | ---: | ---: | --- |"]
-    for name, goal in GOALS.items():
-        reached = mean(found[name].values())
-        lines.append(f"| {name} | ≥ {goal:.1%} | {reached:.1%} | {'reached' if reached >= goal else 'missed'} |")
-    fall = mean(found["ensemble"].values()) - mean(found["uniform weights"].values())
-    met = "reached" if fall >= 0 else "missed"
-    lines.append(f"| searched weights less equal ones | ≥ 0.00 points | {100 * fall:+.2f} points | {met} |")
     return "\n".join(lines)
 
 

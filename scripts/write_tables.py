@@ -10,7 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-from classic import classic_goals, full_table, splits_table
+from classic import full_table, splits_table
+from eleven import classic_goals, eleven_table, networks_table
 from goals import BUNDLES, goals_table
 from results import RESULTS, ROOT, facts_of, rows_of
 
@@ -26,6 +27,8 @@ POLISH = {
     "majority (baseline)": "najczęstsza emocja (punkt odniesienia)",
     "accuracy, mean of three random splits": "dokładność, średnia trzech podziałów losowych",
     "published": "opublikowano", "UAR, unseen speakers (narrow)": "UAR, nowi mówcy (wąskie sieci)",
+    "full network, random split": "pełna sieć, podział losowy",
+    "narrow network, random split": "wąska sieć, podział losowy",
     "stacking": "stacking", "boosting": "boosting", "knora": "KNORA",
     "tested": "sprawdzane", "UAR": "UAR", "UAR, adapted to 30 recordings": "UAR po dostrojeniu do 30 nagrań",
     "an unseen speaker": "nowy mówca", "an unseen speaker and sentence": "nowy mówca i nowe zdanie",
@@ -155,7 +158,7 @@ def blocks() -> dict[str, dict[str, str]]:
         "ensemble": (RESULTS / "classic" / "comparison.md").read_text(encoding="utf-8").strip(),
         "full": full_table(),
         "demo": (RESULTS / "demo" / "comparison.md").read_text(encoding="utf-8").strip(),
-        "results": (RESULTS / "eleven" / "comparison.md").read_text(encoding="utf-8").strip(),
+        "results": eleven_table(),
     }
     made = {name: dict(tables) for name in READMES}
     made["README.pl.md"] = {marker: translated(table) for marker, table in tables.items()}
@@ -168,6 +171,8 @@ def blocks() -> dict[str, dict[str, str]]:
     }  # fmt: skip
     made["docs/results/classic.md"] = {
         "goals": classic_goals(), "splits": splits_table(), "narrow": tables["ensemble"], "adapted": tables["classic"],
+        "eleven": tables["results"], "networks": networks_table(),
+        "augmentation": (RESULTS / "augmentation.md").read_text(encoding="utf-8").strip(),
         "joining": (RESULTS / "classic_joining.md").read_text(encoding="utf-8").strip(),
         "quantized": variants_table(RESULTS / "classic" / "quantization.md"),
     }  # fmt: skip
