@@ -1,7 +1,8 @@
 """One training epoch: ours against the plain fp32 loop, with the same network and data.
 
 The last of as many epochs as are named after a representation is compared, or the second: on small pictures the moments
-of weights without a gradient fade below what a float can hold in some twenty epochs, and a plain loop slows down.
+of weights without a gradient fade, in a thousand steps and more, below what a float can hold, and a plain loop slows
+down.
 
 uv run --all-extras python bench/training.py CORPUS_DIR [REPRESENTATION[:EPOCHS] ...]
 """

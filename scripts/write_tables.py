@@ -175,6 +175,8 @@ def blocks() -> dict[str, dict[str, str]]:
         "augmentation": (RESULTS / "augmentation.md").read_text(encoding="utf-8").strip(),
         "joining": (RESULTS / "classic_joining.md").read_text(encoding="utf-8").strip(),
         "quantized": variants_table(RESULTS / "classic" / "quantization.md"),
+        "quantized full": variants_table(RESULTS / "classic_full" / "quantization.md"),
+        "processor": (RESULTS / "classic_full" / "processor42.md").read_text(encoding="utf-8").strip(),
     }  # fmt: skip
     return made
 

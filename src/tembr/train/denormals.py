@@ -1,7 +1,7 @@
 """Numbers too small for a float, which processors are a hundred times slower at, taken for zero while a network learns.
 
-The moments of weights that get no gradient, as most of a kernel on a picture of few rows, fade into them within some
-twenty epochs.
+The moments of weights that get no gradient, as most of a kernel on a picture of few rows, fade into them within
+some thousand steps.
 """
 
 from __future__ import annotations
