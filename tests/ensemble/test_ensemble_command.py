@@ -50,7 +50,9 @@ def test_it_prints_the_comparison_and_where_it_lies(capsys, untracked):
     assert done.err == ""
 
 
-def test_a_killed_search_goes_on_where_it_stopped(capsys, study, tmp_path, tracking_store, blank_pictures):
+def test_a_killed_search_goes_on_where_it_stopped(
+    capsys, study, tmp_path, tracking_store, blank_pictures, two_combiners
+):
     """With MLflow on: the trials of the killed process are in its record as well."""
     from mlflow import MlflowClient
 
@@ -88,7 +90,7 @@ def test_two_processes_share_one_search(capsys, untracked, tmp_path):
     assert trials(database) in {30, 31}  # both may be in their last trial at once
 
 
-def test_more_trials_go_on_with_the_same_search(capsys, untracked):
+def test_more_trials_go_on_with_the_same_search(capsys, untracked, two_combiners):
     for count in ("3", "5"):
         assert ensemble(capsys, untracked, "--trials", count).status == 0
     assert trials(untracked / "ensemble" / "search.db") == 5
