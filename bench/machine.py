@@ -20,7 +20,7 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores ({', '.join(fast) or 'no bfloat16'}), torch {version('torch')}"
 
 
-def write_section(title: str, command: str, lines: list[str], bundle: object = None) -> None:
+def write_section(title: str, command: str, lines: list[str], bundle: str | None = None) -> None:
     """Put a section into docs/benchmarks.md in place of the one of that title, and print it.
 
     Args:

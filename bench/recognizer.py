@@ -174,7 +174,8 @@ def main() -> None:
         reference = Path(place)
         build_reference(reference)
         lines = measured(asked, bundle, files, clip, reference)
-    write_section("Recording to answer", "uv run --all-extras python bench/recognizer.py nemo", lines, asked.bundle)
+    command = f"uv run --all-extras python bench/recognizer.py nemo --recordings {asked.recordings}"
+    write_section("Recording to answer", command, lines, asked.bundle)
 
 
 def measured(asked, bundle: list[str], files: list[Path], clip: Path, reference: Path) -> list[str]:

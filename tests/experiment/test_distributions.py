@@ -111,6 +111,10 @@ def test_a_setting_of_whole_numbers_takes_no_range_of_fractions():
         read({"low": 1.5, "high": 5.0}, whole_numbers)
 
 
+def test_of_a_setting_that_takes_no_number_nothing_is_said_of_whole_ones():
+    assert read({"low": 0.5, "high": 1.5}, lambda value: False) == FloatDistribution(0.5, 1.5)
+
+
 def test_a_number_that_no_float_holds_is_none():
     with pytest.raises(ConfigError, match="space.train.x.high = 1000"):
         read({"low": 1, "high": 10**400})

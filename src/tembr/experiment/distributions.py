@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -94,11 +95,12 @@ def _range(key: str, given: dict[str, Any], takes: Callable[[Any], bool]) -> Bas
     try:
         if not takes(low + 0.381966 * (high - low)):
             whole = {name: int(value) for name, value in numbers.items()}
-            if whole != numbers:
+            if whole == numbers:
+                return IntDistribution(**{"step": 1, **whole}, log=log)
+            if takes(math.ceil(low)):
                 raise ConfigError(
                     f"space.{key}: the setting takes whole numbers alone; give low, high and step as such"
                 )
-            return IntDistribution(**{"step": 1, **whole}, log=log)
         return FloatDistribution(low, high, log=log, step=step)
     except ValueError as error:
         raise ConfigError(f"space.{key}: {str(error).rstrip('.')}") from error
