@@ -28,7 +28,7 @@ class SplitSettings(BaseModel):
         folds: 'speaker' and 'sentence': 0 leaves out one speaker at a time, k makes k speaker-disjoint folds;
             'kfold': number of folds, 5 where 0.
         inner: held-out logits for an ensemble come from this many inner folds over all that may be learnt from, by
-            speaker where the protocol is; 0 takes the validation part alone. Networks keep to the validation part.
+            speaker where the protocol is; 0 takes the validation part alone, and so do networks without `train.refit`.
         sentences: share of the sentences left out of training and alone scored, 'sentence' only.
     """
 

@@ -21,6 +21,23 @@ def test_every_representation_becomes_a_one_channel_picture(name):
     assert picture(name)(torch.randn(2, bins, 94)).shape == (2, 1, rows, 94)
 
 
+@pytest.mark.parametrize("how", ["none", "cmn"])
+def test_tall_values_averaged_first_have_the_same_picture(how):
+    one, values = picture("spectrogram", per_recording=how), torch.randn(2, 1025, 20)
+    averaged = one.averaged(values)
+    assert averaged.shape == (2, 128, 20)
+    torch.testing.assert_close(one(averaged), one(values))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("spectrogram", {"per_recording": "cmvn"}), ("spectrogram", {"max_bins": 0}), ("rms", {}), ("mfcc", {})],
+)
+def test_values_that_may_not_or_need_not_be_averaged_first_stay_as_they_are(name, settings):
+    values = torch.randn(2, REGISTRY[name].bins(FeatureSettings()), 20)
+    assert picture(name, **settings).averaged(values) is values
+
+
 def test_zcr_falls_linearly_over_the_bands():
     rows = curve_picture(torch.ones(1, 1, 3), 4, "linear")
     assert rows[0, :, 0].tolist() == [1.0, 0.75, 0.5, 0.25]

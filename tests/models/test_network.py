@@ -49,6 +49,17 @@ def test_a_cosine_is_refitted_for_all_its_epochs():
     assert settings.for_refit([history(0.1, 0.2)]) is settings
 
 
+def test_learning_from_the_validation_part_takes_a_cosine():
+    assert NetworkSettings(name="rms").uses_validation
+    cosine = NetworkSettings(name="rms", train={"refit": True, "schedule": "cosine"})
+    cosine.check(FEATURES)
+    assert not cosine.uses_validation
+    with pytest.raises(
+        ConfigError, match=r"^rms: train\.refit keeps no recordings .*; set train\.schedule = 'cosine'$"
+    ):
+        NetworkSettings(name="rms", train={"refit": True}).check(FEATURES)
+
+
 def test_an_unknown_representation_is_said_before_anything_is_trained():
     with pytest.raises(ConfigError, match="x"):
         NetworkSettings(name="x").check(FEATURES)

@@ -23,9 +23,11 @@ def test_what_is_no_column_is_not_written(tmp_path):
     assert "good" not in (tmp_path / "history.csv").read_text()
 
 
-def test_checkpoints_and_the_vae_alone_are_removed(tmp_path):
+def test_checkpoints_the_vae_and_inner_trainings_alone_are_removed(tmp_path):
     for name in ("last.ckpt", "best.ckpt", "vae.safetensors", "model.safetensors", "old.ckpt"):
         (tmp_path / name).touch()
+    (tmp_path / "inner" / "1").mkdir(parents=True)
+    (tmp_path / "inner" / "1" / "last.ckpt").touch()
     discard_checkpoints(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.safetensors", "old.ckpt"]
 

@@ -26,6 +26,7 @@ class Tiny(nn.Module):
     def __init__(self):
         super().__init__()
         self.network, self.seen = nn.Linear(12, 2), []
+        self.picture = SimpleNamespace(averaged=lambda values: values)
         nn.init.zeros_(self.network.weight)
         nn.init.zeros_(self.network.bias)
 

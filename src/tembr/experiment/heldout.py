@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from tembr.files import atomic_write
 from tembr.models import Member, MemberSettings, fit_member
 from tembr.progress import Progress
 from tembr.splits import Fold
+from tembr.train.history import INNER
 
 FILE = "logits.safetensors"
 
@@ -61,17 +62,18 @@ class FoldLogits:
 def inner_logits(
     member: MemberSettings, recordings: Recordings, fold: Fold, seed: int, folder: Path, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, Member]:
-    """Held-out logits of a kind that learns from the validation part too: those of inner folds.
+    """Held-out logits of a member that learns from the validation part too: those of inner folds.
 
-    Each part is answered by a member that learnt from the others.
+    Each part is answered by a member that learnt from the others, in a folder of its own within `folder`, so that an
+    interrupted training goes on there.
 
     Returns:
         `(n,)` indices of the recordings held out, `(n, labels)` logits of them, and the last of the members.
     """
     answers = []
     for number, part in enumerate(fold.inner, start=1):
-        data = recordings.data(part.train, np.empty(0, int), folder)
-        inner = fit_member(member, recordings.features, data, seed, Progress())
+        data = recordings.data(part.train, np.empty(0, int), folder / INNER / str(number))
+        inner = fit_member(member, recordings.features, data, seed, replace(progress, row=lambda row: None))
         answers.append(inner.answer(recordings.tables, part.heldout)[0])
         progress.count(f"{member.name} · inner folds", number, len(fold.inner))
     return np.concatenate([part.heldout for part in fold.inner]), np.concatenate(answers), inner

@@ -87,10 +87,18 @@ class Picture(nn.Module):
         self.mean.copy_(mean[:, None])
         self.deviation.copy_(torch.where(deviation < 1e-4, 1.0, deviation)[:, None])
 
+    def averaged(self, values: torch.Tensor) -> torch.Tensor:
+        """Tall values averaged down, where that may come first: `(batch, bins, frames)` → `(batch, rows, frames)`.
+
+        The picture of what is given back is that of `values`. Augmentation has an eighth of a spectrogram to do then.
+        """
+        return self._fewer(values) if self.normalization in ("none", "cmn") and not self.curve else values
+
     def _rows(self, values: torch.Tensor) -> torch.Tensor:
         values = normalize_recording(values, self.normalization)
-        if self.curve:
-            return curve_picture(values, self.bands, self.curve)
-        if values.shape[1] > self.rows:
-            return F.adaptive_avg_pool2d(values.unsqueeze(1), (self.rows, values.shape[2])).squeeze(1)
-        return values
+        return curve_picture(values, self.bands, self.curve) if self.curve else self._fewer(values)
+
+    def _fewer(self, values: torch.Tensor) -> torch.Tensor:
+        if values.shape[1] <= self.rows:
+            return values
+        return F.adaptive_avg_pool2d(values.unsqueeze(1), (self.rows, values.shape[2])).squeeze(1)

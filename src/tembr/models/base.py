@@ -46,14 +46,16 @@ class MemberSettings(BaseModel):
     kind: str
     name: str
 
-    uses_validation: ClassVar[bool] = False
-    """Whether fitting looks at the validation part, to stop early; other kinds learn from it too."""
-
     baseline: ClassVar[bool] = False
     """Whether it is there to be compared with, and not to be joined."""
 
     embeds: ClassVar[bool] = False
     """Whether its module has an embedding to adapt by."""
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether fitting looks at the validation part, to stop early; other members learn from it too."""
+        return False
 
     def describe(self) -> str:
         """What it is, in a word or two, for tables."""

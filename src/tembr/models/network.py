@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -40,7 +40,9 @@ class NetworkSettings(MemberSettings):
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
 
-    uses_validation: ClassVar[bool] = True
+    @property
+    def uses_validation(self) -> bool:
+        return not self.train.refit
 
     @property
     def takes(self) -> str:
@@ -54,6 +56,10 @@ class NetworkSettings(MemberSettings):
         picture = Picture(find(self.takes), self.pictures, find(self.takes).bins(features))
         frames = 1 + (features.window_samples or features.sample_rate) // features.hop_length
         check_network(self.train.network, picture.rows, frames)
+        if self.train.refit and self.train.schedule != "cosine":
+            raise ConfigError(
+                f"{self.name}: train.refit keeps no recordings that tell when to stop; set train.schedule = 'cosine'"
+            )
         if self.train.generated and self.training_inputs(features):
             raise ConfigError(
                 f"{self.name}: train.generated makes values, augment.waveform varies samples; switch one of them off"

@@ -19,6 +19,7 @@ from torch.utils.data import ConcatDataset, DataLoader
 
 from tembr.augment.settings import AugmentSettings
 from tembr.errors import ConfigError
+from tembr.features.picture import Picture
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureTable
@@ -143,7 +144,7 @@ def _module(training: Training, classifier: nn.Module, train: FeatureDataset) ->
     classifier.picture.fit(values for values, _ in evaluation_loader(statistics, 128))
     if training.train.channels_last:
         classifier.network.to(memory_format=torch.channels_last)
-    scale = _row_deviation(statistics)
+    scale = _row_deviation(statistics, classifier.picture)
     return TrainingModule(
         classifier,
         training.representation,
@@ -177,10 +178,10 @@ class _Extracted(torch.utils.data.Dataset):
         return extract(waveform, settings.sample_rate, name, settings=settings)[0], label
 
 
-def _row_deviation(dataset: torch.utils.data.Dataset, most: int = 512) -> torch.Tensor:
-    """Deviation of every row over time and (at most `most`) training recordings, `(bins, 1)`."""
+def _row_deviation(dataset: torch.utils.data.Dataset, picture: Picture, most: int = 512) -> torch.Tensor:
+    """Deviation of every row that is augmented, over time and (at most `most`) training recordings, `(rows, 1)`."""
     chosen = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int)
-    frames = torch.cat([dataset[index][0] for index in chosen], dim=-1)
+    frames = torch.cat([picture.averaged(dataset[index][0][None])[0] for index in chosen], dim=-1)
     return frames.std(-1, keepdim=True, correction=0)
 
 

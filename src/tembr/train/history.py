@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tembr import tables
@@ -9,6 +10,9 @@ from tembr import tables
 COLUMNS = ("epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_uar", "lr", "seconds")
 
 VAE = "vae.safetensors"
+
+INNER = "inner"
+"""Folder of the trainings on inner folds."""
 
 
 def write_history(rows: list[dict], path: Path, before: tuple[str, ...] = ()) -> None:
@@ -21,3 +25,4 @@ def discard_checkpoints(folder: Path) -> None:
     """Remove what only an interrupted training needs."""
     for name in ("last.ckpt", "best.ckpt", VAE):
         (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / INNER, ignore_errors=True)

@@ -30,7 +30,7 @@ class TrainingModule(lightning.LightningModule):
         classifier: what is trained, a `network` on a `picture`: `(batch, bins, frames)` → logits `(batch, classes)`.
         representation, features, augment, train: see there.
         classes: number of emotions.
-        scale: deviation of each row of the representation over the training data, `(bins, 1)`.
+        scale: deviation of each row, as `Picture.averaged` has them, over the training data, `(rows, 1)`.
         seed: of all that is random.
     """
 
@@ -95,7 +95,8 @@ class TrainingModule(lightning.LightningModule):
         values, target = batch
         generator = self._seeded(index)
         with torch.no_grad():
-            values = self.augment(self._values(values, generator), generator)
+            values = self.classifier.picture.averaged(self._values(values, generator))
+            values = self.augment(values, generator)
             values, mixed = self.mixing(values, target)
         logits = self._compiled[0](values)
         loss = self.loss(logits, mixed)

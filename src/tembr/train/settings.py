@@ -22,6 +22,8 @@ class TrainSettings(BaseModel):
         patience: epochs without a better validation loss before training stops.
         keep: 'best' keeps the state of the epoch with the lowest validation loss, 'last' that of the last epoch, so
             that validation data decide nothing: with a cosine, whose last state is its most settled.
+        refit: learn from the validation part as well, once a training without it has answered that for whoever joins
+            members; takes a 'cosine', for nothing tells when to stop.
         schedule: of the learning rate: 'plateau' (below), or 'cosine': up over the first tenth of all steps, then
             down to nothing along a cosine (Smith & Topin's one cycle); it is not stopped early.
         label_smoothing: share of the target spread evenly over all emotions.
@@ -51,6 +53,7 @@ class TrainSettings(BaseModel):
     dropout: float = Field(0.5, ge=0, lt=1)
     patience: int = Field(7, ge=1)
     keep: Literal["best", "last"] = "best"
+    refit: bool = False
     schedule: Literal["plateau", "cosine"] = "plateau"
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     mixstyle: float = Field(0.0, ge=0, le=1)
