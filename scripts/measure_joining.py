@@ -3,13 +3,13 @@
 uv run --all-extras python scripts/measure_joining.py STUDY [STUDY ...]
 
 Each STUDY is a folder that `tembr study` and `tembr ensemble` wrote, or the ensemble's own. Writes
-docs/results/classic_joining.csv and .md: a row for each way of joining, study and protocol, and the mean over studies
-under one protocol, such as seeds of the split. Scores and intervals are those that `tembr ensemble` found.
+docs/results/classic_joining.csv and .md, or the --table: a row for each way of joining, study and protocol, and the
+mean over studies under one protocol, such as seeds of the split. Scores and intervals are those of `tembr ensemble`.
 """
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import pandas as pd
@@ -37,8 +37,9 @@ def main(studies: list[Path], out: Path = OUT) -> None:
 
 def study_rows(study: Path) -> list[dict]:
     """A row for each way of joining under each protocol that the study's ensemble was measured under."""
-    ensemble = EnsembleFolder.read(study / "ensemble" if (study / "ensemble").is_dir() else study)
-    name = (study.parent if study.name == "ensemble" else study).resolve().name
+    whole = (study / "ensemble").is_dir()
+    ensemble = EnsembleFolder.read(study / "ensemble" if whole else study)
+    name = (study if whole else study.parent).resolve().name
     return [
         {"study": name, "protocol": protocol, "combiner": way, **_scores(ensemble, protocol, way)}
         for protocol in ensemble.facts.metrics
@@ -104,6 +105,8 @@ def _cell(row) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main([Path(study) for study in sys.argv[1:]])
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="+", type=Path, metavar="STUDY")
+    parser.add_argument("--table", type=Path, default=OUT, help="CSV; Markdown beside it")
+    given = parser.parse_args()
+    main(given.study, given.table)

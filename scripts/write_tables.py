@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from classic import full_table, splits_table
-from eleven import classic_goals, eleven_table, networks_table
+from eleven import classic_goals, eleven_table, networks_table, refit_table
 from goals import BUNDLES, goals_table
 from results import RESULTS, ROOT, facts_of, rows_of
 
@@ -170,10 +170,13 @@ def blocks() -> dict[str, dict[str, str]]:
         "small variants": variants_table(BUNDLES / "small" / "quantized" / "quantization.md"),
     }  # fmt: skip
     made["docs/results/classic.md"] = {
-        "goals": classic_goals(), "splits": splits_table(), "narrow": tables["ensemble"], "adapted": tables["classic"],
+        "goals": classic_goals(), "refit": refit_table(), "splits": splits_table(),
+        "eleven joined": splits_table("eleven"),
+        "narrow": tables["ensemble"], "adapted": tables["classic"],
         "eleven": tables["results"], "networks": networks_table(),
         "augmentation": (RESULTS / "augmentation.md").read_text(encoding="utf-8").strip(),
         "joining": (RESULTS / "classic_joining.md").read_text(encoding="utf-8").strip(),
+        "joining eleven": (RESULTS / "classic_joining_eleven.md").read_text(encoding="utf-8").strip(),
         "quantized": variants_table(RESULTS / "classic" / "quantization.md"),
         "quantized full": variants_table(RESULTS / "classic_full" / "quantization.md"),
         "processor": (RESULTS / "classic_full" / "processor42.md").read_text(encoding="utf-8").strip(),

@@ -12,6 +12,7 @@ from optuna.storages import InMemoryStorage
 from tembr.ensemble.part import Part
 from tembr.ensemble.search import Found, search, search_name
 from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.shrinkage import likeliest_mixture
 from tembr.experiment.storage import open_storage
 from tests.ensemble.conftest import draw
 
@@ -22,10 +23,20 @@ def find(part: Part, url: str = "", names: tuple[str, ...] = ("a", "b"), **setti
         return search(names, part, chosen, storage, search_name("test", "", names, chosen))
 
 
-def test_the_first_trials_are_equal_weights_and_each_member_alone():
-    first = [trial.params for trial in find(draw(1.0, 1.0), trials=4).trials[:3]]
-    alone = [{"weight a": 1.0, "weight b": 0.0}, {"weight a": 0.0, "weight b": 1.0}]
-    assert first == [one | {"temperature": 1.0} for one in [{"weight a": 1.0, "weight b": 1.0}, *alone]]
+def test_the_first_trials_are_equal_weights_the_likeliest_mixture_and_each_member_alone():
+    part = draw(2.0, 1.0)
+    equal, mixture, *alone = [trial.params for trial in find(part, trials=5).trials[:4]]
+    assert equal == {"weight a": 1.0, "weight b": 1.0, "temperature": 1.0}
+    assert alone == [{"weight a": a, "weight b": 1.0 - a, "temperature": 1.0} for a in (1.0, 0.0)]
+    weights, temperature = likeliest_mixture(("a", "b"), part)
+    assert mixture == {"weight a": weights["a"], "weight b": weights["b"], "temperature": temperature}
+
+
+def test_many_members_are_joined_by_those_that_know_something():
+    """Of twelve members two know something, each for itself: 30 trials from equal weights do not find them."""
+    names = tuple("abcdefghijkl")
+    weights = find(draw(*[2.0] * 2, *[0.0] * 10, n=600), names=names, trials=30).weighting.weights
+    assert weights["a"] + weights["b"] > 0.9 and weights["a"] == pytest.approx(0.5, abs=0.15)
 
 
 def test_what_is_found_is_no_worse_than_any_trial():
@@ -113,7 +124,7 @@ def test_other_data_members_or_settings_are_another_search():
 def test_a_time_limit_ends_after_the_first_trials():
     part, chosen = draw(1.0, 1.0), EnsembleSettings(trials=10_000)
     found = search(("a", "b"), part, chosen, InMemoryStorage(), "timed", seconds=0.0)
-    assert len(found.trials) == 3
+    assert len(found.trials) == 4
 
 
 def test_optuna_keeps_its_voice():

@@ -10,8 +10,10 @@ from scipy.optimize import minimize
 
 from tembr.ensemble.part import Part
 from tembr.ensemble.shrinkage import (
+    GRID,
     _largest_within_error,
     choose_share,
+    likeliest_mixture,
     mixture_weights,
     shrink,
     truth_posteriors,
@@ -78,6 +80,14 @@ def test_mixture_weights_are_the_likeliest():
         method="SLSQP",
     )
     np.testing.assert_allclose(mixture_weights(truth), sure.x, atol=5e-3)
+
+
+def test_the_likeliest_mixture_is_as_likely_as_any_on_a_grid():
+    part = draw(2.0, 1.0, n=300, speakers=2)
+    weights, temperature = likeliest_mixture(("a", "b"), part)
+    assert max(weights.values()) == 1
+    tried = [weigh({"a": a, "b": 1 - a}, t, part, 0.0).nll for a in np.linspace(0, 1, 21) for t in GRID]
+    assert weigh(weights, temperature, part, 0.0).nll <= min(tried) + 1e-4
 
 
 def test_the_largest_share_within_one_error_by_hand():

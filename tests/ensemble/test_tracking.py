@@ -60,9 +60,9 @@ def test_every_trial_is_a_run_below_its_fold():
     found = searching(notes)("A", ("a", "b"), PART)
     fold = notes.children["speaker · A"]
     assert list(fold.trials) == ["trial 0", "trial 1", "trial 2", "trial 3"]
-    params, metrics = fold.trials["trial 1"]
-    assert (params["weight a"], params["weight b"]) == (1.0, 0.0)  # after equal weights each member alone
-    assert metrics == {"objective": found.trials[1].value, "nll": found.trials[1].user_attrs["nll"]}
+    params, metrics = fold.trials["trial 2"]
+    assert (params["weight a"], params["weight b"]) == (1.0, 0.0)  # after equal weights and the likeliest ones
+    assert metrics == {"objective": found.trials[2].value, "nll": found.trials[2].user_attrs["nll"]}
 
 
 def test_what_was_found_is_told_with_its_fold():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -40,6 +41,18 @@ def test_every_finished_member_is_read_with_its_settings(tmp_path):
     study = Study.read(tmp_path)
     assert study.settings == settings
     assert [(one.member, one.kind) for one in study.results] == [("majority", "baseline"), ("chroma", "network")]
+
+
+def test_an_ensemble_of_another_name_is_none_of_the_studys_results(tmp_path):
+    """`tembr ensemble --out STUDY/five` beside the one in STUDY/ensemble."""
+    write_study(tmp_path, "chroma")
+    leave_ensemble(tmp_path)
+    for name in ("ensemble", "five"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "ensemble" / "speaker" / "summary.json", tmp_path / name / "summary.json")
+    shutil.rmtree(tmp_path / "ensemble" / "speaker")
+    study = Study.read(tmp_path)
+    assert [one.kind for one in study.results] == ["network", "ensemble"] and len(study.table) == 2
 
 
 def test_a_protocol_that_nothing_is_finished_under_is_passed_over(tmp_path):

@@ -32,7 +32,7 @@ from tembr.models.base import with_embedding
 from tembr.progress import Progress
 from tembr.splits import UNSEEN
 
-REPORT = "weights shrunk towards equal ones"
+REPORT = "weights begun at the likeliest mixture, shrunk towards equal ones"
 """How a report is made, in its identity: one that was made otherwise is made again."""
 
 

@@ -14,9 +14,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tembr.ensemble.part import Part
 from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.shrinkage import likeliest_mixture
 from tembr.ensemble.weighting import OBJECTIVE, TEMPERATURES, Weighting, weigh, without_small
 from tembr.experiment.storage import explained, quietly
 from tembr.files import digest
+
+FIRST = "begun at equal weights, the likeliest mixture, each member alone"
+"""In the names of searches: one that was begun otherwise is not gone on with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +53,9 @@ def search(
 ) -> Found:
     """Find weights and a temperature that make `part` likeliest, at `settings.l1` for width.
 
-    The first trials are equal weights and each member alone. Finished trials of an earlier or another process with the
-    same `name` in `storage` count among `settings.trials`; processes that end together may do one more each.
+    The first trials are equal weights, the likeliest mixture, which a search over many members would not come near,
+    and each member alone. Finished trials of an earlier or another process with the same `name` in `storage` count
+    among `settings.trials`; processes that end together may do one more each.
 
     Args:
         names: of the members, in the order of `part.logits`.
@@ -63,10 +68,11 @@ def search(
         StoreError: the storage fails.
     """
     with explained():
-        study = _open(names, settings, storage, name)
+        first = _first(names, part)
+        study = _open(first, settings, storage, name)
         started = time.monotonic()
         while (done := len(finished(study))) < settings.trials:
-            if seconds is not None and done > len(names) and time.monotonic() - started > seconds:
+            if seconds is not None and done >= len(first) and time.monotonic() - started > seconds:
                 break
             on_trial(_try(study, names, part, settings))
         trials = tuple(finished(study))
@@ -82,7 +88,7 @@ def search_name(where: str, identity: str, names: Sequence[str], settings: Ensem
         where: words: protocol and fold.
         identity: digest of the predictions searched on.
     """
-    facts = [identity, where, *names, settings.seed, settings.l1, TEMPERATURES, OBJECTIVE]
+    facts = [identity, where, *names, settings.seed, settings.l1, TEMPERATURES, OBJECTIVE, FIRST]
     return f"{where} · {digest(repr(facts).encode())[:12]}"
 
 
@@ -98,13 +104,13 @@ def weighting_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, float]:
     return {name: weight / total if total else 1 / len(names) for name, weight in weights.items()}
 
 
-def _open(names: Sequence[str], settings: EnsembleSettings, storage: BaseStorage, name: str) -> optuna.Study:
+def _open(first: Sequence[dict], settings: EnsembleSettings, storage: BaseStorage, name: str) -> optuna.Study:
     shared = bool(settings.storage)
     sampler = _sampler(settings.seed, shared)
     study = optuna.create_study(storage=storage, study_name=name, sampler=sampler, load_if_exists=True)
     known = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
     tried = [trial.params or trial.system_attrs.get("fixed_params") for trial in known]
-    for params in _first(names):
+    for params in first:
         if params not in tried:
             study.enqueue_trial(params)
     if len(known):  # continued or shared: not the same draws again
@@ -119,15 +125,17 @@ def _sampler(seed: int, shared: bool) -> optuna.samplers.TPESampler:
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=shared)
 
 
-def _first(names: Sequence[str]) -> list[dict[str, float]]:
-    """Equal weights, then each member alone."""
-    alone = [{name: float(name == chosen) for name in names} for chosen in names] if len(names) > 1 else []
-    return [_params(weights) for weights in [dict.fromkeys(names, 1.0), *alone]]
+def _first(names: Sequence[str], part: Part) -> list[dict[str, float]]:
+    """Equal weights, the likeliest mixture, then each member alone."""
+    if len(names) < 2:
+        return [{"temperature": 1.0}]
+    alone = [{name: float(name == chosen) for name in names} for chosen in names]
+    equal, *others = (_params(weights, 1.0) for weights in [dict.fromkeys(names, 1.0), *alone])
+    return [equal, _params(*likeliest_mixture(names, part)), *others]
 
 
-def _params(weights: dict[str, float]) -> dict[str, float]:
-    raw = {f"weight {name}": weight for name, weight in weights.items()} if len(weights) > 1 else {}
-    return raw | {"temperature": 1.0}
+def _params(weights: dict[str, float], temperature: float) -> dict[str, float]:
+    return {f"weight {name}": weight for name, weight in weights.items()} | {"temperature": temperature}
 
 
 def _proposed(params: dict[str, float], names: Sequence[str]) -> tuple[dict[str, float], float]:

@@ -6,7 +6,7 @@ better ones (Genre et al. 2013, "Combining expert forecasts: can anything beat t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -80,6 +80,16 @@ def mixture_weights(truth: np.ndarray) -> np.ndarray:
         if np.abs(weights - before).max() < SETTLED:
             break
     return weights / weights.sum()
+
+
+def likeliest_mixture(names: Sequence[str], part: Part) -> tuple[dict[str, float], float]:
+    """Weights in units of the largest, and a temperature of `GRID`, that make the truth of `part` likeliest."""
+    truth = truth_posteriors(part)
+    mixtures = [mixture_weights(one) for one in truth]
+    likelihoods = [np.log(weights @ one).mean() for weights, one in zip(mixtures, truth)]
+    best = int(np.argmax(likelihoods))
+    weights = mixtures[best] / mixtures[best].max()
+    return dict(zip(names, weights.tolist(), strict=True)), float(GRID[best])
 
 
 def _fold_losses(truth: np.ndarray, learnt: np.ndarray, held: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -58,13 +58,16 @@ class MemberResult:
     summary: dict
 
 
-def read_study(folder: str | os.PathLike) -> list[MemberResult]:
+def read_study(folder: str | os.PathLike, names: Collection[str] | None = None) -> list[MemberResult]:
     """Read every ``summary.json`` one level below `folder`, in order of path.
+
+    Args:
+        names: of the folders that count; all by default.
 
     Raises:
         StoreError: there is none, or one is not a summary; the message names it.
     """
-    paths = sorted(Path(folder).glob("*/summary.json"))
+    paths = [path for path in sorted(Path(folder).glob("*/summary.json")) if names is None or path.parent.name in names]
     if not paths:
         raise StoreError(f"no member has a summary.json below {folder}; run `tembr study` with --out there.")
     return [read_member(path) for path in paths]

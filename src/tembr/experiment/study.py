@@ -18,6 +18,9 @@ from tembr.evaluate.results import MemberResult, comparison_table, read_member, 
 from tembr.experiment.settings import StudySettings, load_settings
 from tembr.models import MemberSettings
 
+ENSEMBLE = "ensemble"
+"""Folder of the ensemble that `tembr ensemble` makes of a study unless it is told another."""
+
 
 @dataclass(frozen=True)
 class Study:
@@ -36,7 +39,7 @@ class Study:
     @staticmethod
     @checked()
     def read(folder: str | Path) -> Study:
-        """Read back what `run_study` left in `folder`.
+        """Read back what `run_study` left in `folder`, with the ensemble in its own folder of that name.
 
         Raises:
             StoreError: there is no finished member; ConfigError: `config.toml` is missing or damaged.
@@ -44,9 +47,10 @@ class Study:
         folder = Path(folder)
         settings = load_settings(folder / "config.toml")
         places = [place_of(settings, folder, protocol) for protocol in settings.protocols]
-        finished = [place for place in places if any(place.glob("*/summary.json"))] or [folder]
-        results = [result for place in finished for result in read_study(place)]
-        results += [read_member(path) for path in sorted(folder.glob("ensemble/*/summary.json"))]
+        names = {member_folder(member) for member in settings.members.values()} | {ENSEMBLE}
+        finished = [place for place in places if any((place / name / "summary.json").exists() for name in names)]
+        results = [result for place in finished or [folder] for result in read_study(place, names)]
+        results += [read_member(path) for path in sorted(folder.glob(f"{ENSEMBLE}/*/summary.json"))]
         return Study(folder, settings, tuple(results))
 
     @property
@@ -70,7 +74,7 @@ class Study:
         if member not in kinds:
             raise StoreError(f"{self.folder}: no {member} under {protocol}; there are {', '.join(kinds) or 'none'}")
         if kinds[member] == "ensemble":
-            return place_of(self.settings, self.folder / "ensemble", protocol)
+            return place_of(self.settings, self.folder / ENSEMBLE, protocol)
         return place_of(self.settings, self.folder, protocol) / member_folder(self.settings.members[member])
 
 
