@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from tembr.models.distilled import DistilledModule, DistilledSettings
 from tembr.models.encoder import PooledHead
-from tembr.train.distillation import Crops, CropSampler, Distillation, mean_over_time, pooled_states, together
-from tembr.train.settings import TrainSettings
-
-TABLE = [np.arange(length, dtype=np.float32)[None].repeat(2, 0) for length in (5, 9, 30)]
+from tembr.train.distillation import Distillation
 
 
 class Layers(torch.nn.Module):
@@ -32,42 +28,6 @@ def module() -> DistilledModule:
     heads = [PooledHead(2, 3)]
     torch.nn.init.normal_(heads[0].output.weight, generator=torch.Generator().manual_seed(0))
     return DistilledModule(Student(), heads, 2)
-
-
-def test_a_crop_is_a_stretch_of_the_recording():
-    crops = Crops(TABLE, np.array([2, 0]), 8)
-    assert crops[0, 0.0][0].tolist() == list(range(8))
-    assert crops[0, 0.999][0].tolist() == list(range(22, 30))
-    assert crops[1, 0.5][0].tolist() == list(range(5))
-
-
-def test_stretches_are_other_ones_in_every_epoch_and_the_same_again():
-    sampler = CropSampler(50, seed=3)
-    first = list(sampler)
-    sampler.set_epoch(1)
-    second = list(sampler)
-    assert sorted(position for position, _ in first) == list(range(50))
-    assert first != second and {share for _, share in first}.isdisjoint(share for _, share in second)
-    sampler.set_epoch(0)
-    assert list(sampler) == first
-
-
-def test_a_batch_says_how_long_each_is():
-    values, frames = together([torch.ones(2, 3), torch.ones(2, 5)])
-    assert values.shape == (2, 2, 5) and frames.tolist() == [3, 5]
-    assert values[0, :, 3:].eq(0).all()
-
-
-def test_the_mean_over_time_leaves_out_what_is_no_recording():
-    states = torch.tensor([[[1.0], [3.0], [100.0]], [[2.0], [4.0], [6.0]]])
-    assert mean_over_time(states, torch.tensor([2, 3])).flatten().tolist() == [2, 4]
-
-
-def test_pooled_states_are_in_the_order_asked_for():
-    train = TrainSettings(batch_size=2, device="cpu")
-    found = pooled_states(Layers(), TABLE, np.array([2, 0, 1]), train, lambda done, total: None)
-    means = [np.arange(0, length, 2).mean() for length in (30, 5, 9)]
-    assert np.allclose(found[:, 0], means) and np.allclose(found[:, 1], np.negative(means))
 
 
 def test_who_says_the_same_makes_no_error(module):

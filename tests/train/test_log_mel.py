@@ -1,0 +1,61 @@
+"""Stretches of spectrograms as batches, and states pooled over what belongs to a recording."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from tembr.models.distilled import DistilledSettings
+from tembr.train.log_mel import Crops, CropSampler, another_voice, mean_over_time, pooled_states, together
+from tembr.train.settings import TrainSettings
+from tests.train.test_distillation import Layers
+
+TABLE = [np.arange(length, dtype=np.float32)[None].repeat(2, 0) for length in (5, 9, 30)]
+
+
+def test_a_crop_is_a_stretch_of_the_recording():
+    crops = Crops(TABLE, np.array([2, 0]), 8)
+    assert crops[0, 0.0][0].tolist() == list(range(8))
+    assert crops[0, 0.999][0].tolist() == list(range(22, 30))
+    assert crops[1, 0.5][0].tolist() == list(range(5))
+
+
+def test_stretches_are_other_ones_in_every_epoch_and_the_same_again():
+    sampler = CropSampler(50, seed=3)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    assert sorted(position for position, _ in first) == list(range(50))
+    assert first != second and {share for _, share in first}.isdisjoint(share for _, share in second)
+    sampler.set_epoch(0)
+    assert list(sampler) == first
+
+
+def test_a_batch_says_how_long_each_is():
+    values, frames = together([torch.ones(2, 3), torch.ones(2, 5)])
+    assert values.shape == (2, 2, 5) and frames.tolist() == [3, 5]
+    assert values[0, :, 3:].eq(0).all()
+
+
+def test_the_mean_over_time_leaves_out_what_is_no_recording():
+    states = torch.tensor([[[1.0], [3.0], [100.0]], [[2.0], [4.0], [6.0]]])
+    assert mean_over_time(states, torch.tensor([2, 3])).flatten().tolist() == [2, 4]
+
+
+def test_pooled_states_are_in_the_order_asked_for():
+    train = TrainSettings(batch_size=2, device="cpu")
+    found = pooled_states(Layers(), TABLE, np.array([2, 0, 1]), train, lambda done, total: None)
+    means = [np.arange(0, length, 2).mean() for length in (30, 5, 9)]
+    assert np.allclose(found[:, 0], means) and np.allclose(found[:, 1], np.negative(means))
+
+
+def test_a_crop_of_seconds_has_a_hundred_frames_each():
+    assert Crops.of(TABLE, np.array([2]), 0.08).frames == 8
+
+
+def test_another_voice_depends_on_its_generator_and_may_be_the_same_one():
+    values, own = torch.randn(2, 80, 30), DistilledSettings(name="x", warp=0.0, equalize=0.0)
+    torch.testing.assert_close(another_voice(values, own, torch.Generator()), values, atol=1e-5, rtol=1e-5)
+    varied = DistilledSettings(name="x")
+    first, again, other = (another_voice(values, varied, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and (first - other).abs().max() > 0.01
