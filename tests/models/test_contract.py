@@ -35,10 +35,11 @@ QUICK = {
     "network": {"representation": "chroma", "train": {"epochs": 1, "network": "resnet18_quarter", "device": "cpu"}},
     "encoder": {"layers": [1, 2], "window": 1.0},
     "distilled": {"layers": [1, 2], "window": 1.0, "blocks": 1, "rank": 8, "train": {"epochs": 1, "device": "cpu"}},
+    "finetuned": {"layers": [1, 2], "window": 1.0, "train": {"epochs": 1, "device": "cpu"}},
     "discriminants": {"representation": "mfcc"},
 }
 
-ENCODERS = ("distilled", "encoder")
+ENCODERS = ("distilled", "encoder", "finetuned")
 """Kinds that take a pretrained encoder."""
 
 

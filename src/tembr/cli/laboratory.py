@@ -104,7 +104,8 @@ def study(
     config: Annotated[
         str | None,
         typer.Option(
-            help="TOML file of settings, as a study's config.toml; or a recipe: classic, default, small, distilled."
+            help="TOML file of settings, as a study's config.toml; or a recipe: classic, default, small, distilled, "
+            "finetuned."
         ),
     ] = None,
     set_: Annotated[

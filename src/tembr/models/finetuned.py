@@ -1,0 +1,111 @@
+"""A Whisper encoder some of whose layers are trained on emotions: kind `finetuned`."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from tembr.errors import ConfigError
+from tembr.features.encoder import load_encoder
+from tembr.features.layers import WhisperLayers
+from tembr.features.settings import FeatureSettings
+from tembr.models.base import Outputs, register
+from tembr.models.data import FoldData
+from tembr.models.encoder import PooledHead
+from tembr.models.log_mel import LogMelSettings
+from tembr.progress import Progress
+
+
+@register
+class FinetunedSettings(LogMelSettings):
+    """Layers of an encoder trained with a linear head on each, then moved back towards what they were.
+
+    Heads begin as those of the kind `encoder` on the pretrained states. Once the layers are trained, their weights are
+    averaged with the pretrained ones (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models"), and heads are
+    fitted anew on what the layers say then: a head trained with its layers knows the voices it was trained on too well.
+
+    Attributes:
+        frozen: so many of the lowest layers stay as they are, and the convolutions below.
+        decay: a layer learns at this share of the rate of the one above (layer-wise decay).
+        pretrained: share of the pretrained weights in the outcome: 0 as trained, 1 as before.
+        time_mask, row_mask: of a spectrogram, the longest stretch that is hidden, as a share (SpecAugment).
+    """
+
+    kind: Literal["finetuned"] = "finetuned"
+    frozen: int = Field(1, ge=0, le=31)
+    decay: float = Field(0.7, gt=0, le=1)
+    pretrained: float = Field(0.5, ge=0, le=1)
+    time_mask: float = Field(0.15, ge=0, lt=1)
+    row_mask: float = Field(0.15, ge=0, lt=1)
+
+    def describe(self) -> str:
+        return f"{self.encoder_name}, layers {self.frozen + 1} to {max(self.layers)} fine-tuned"
+
+    def check(self, features: FeatureSettings) -> None:
+        super().check(features)
+        if self.frozen >= max(self.layers):
+            raise ConfigError(
+                f"{self.name}: frozen = {self.frozen} leaves none of the first {max(self.layers)} layers to train; "
+                "choose less, or the kind encoder"
+            )
+
+    def build(self, features: FeatureSettings, labels: int) -> nn.Module:
+        encoder = load_encoder(self.encoder)
+        model = copy.deepcopy(encoder.model).cpu()
+        layers = WhisperLayers(model, encoder.extractor, self.layers, self.inputs(features)[0].samples)
+        heads = [PooledHead(encoder.hidden, labels) for _ in range(len(self.emotions_from) * len(self.layers))]
+        return FinetunedModule(layers, heads)
+
+    def fit(self, module: FinetunedModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
+        from tembr.train.finetuning import finetune  # Lightning takes seconds to import
+        from tembr.train.log_mel import pooled_states
+
+        table, learnt = data.tables[self.inputs(data.features)[0]], data.labelled
+
+        def on_pooled(done: int, total: int) -> None:
+            progress.count(f"{self.name} · states", done, total)
+
+        def on_step(epoch: int, done: int, total: int) -> None:
+            progress.count(f"{self.name} · epoch {epoch}", done, total)
+
+        before = copy.deepcopy(module.encoder.state_dict())
+        pooled = pooled_states(module.encoder, table, learnt, self.train, on_pooled)
+        self.fit_heads(module.heads, pooled, learnt, data)
+        heads = copy.deepcopy(module.heads[-len(self.layers) :])
+        corpora = data.corpora
+        rows = finetune(
+            self, module.encoder, heads, table, learnt, data.classes, corpora, seed, data.folder, progress.row, on_step
+        )
+        module.encoder.cpu().load_state_dict(_between(module.encoder.state_dict(), before, self.pretrained))
+        pooled = pooled_states(module.encoder, table, learnt, self.train, on_pooled)
+        self.fit_heads(module.heads, pooled, learnt, data)
+        module.to(next(module.encoder.parameters()).device)
+        return rows
+
+
+def _between(trained: dict[str, torch.Tensor], before: dict[str, torch.Tensor], share: float) -> dict:
+    """Weights between the trained and the pretrained ones, of which `share` is."""
+    return {name: torch.lerp(values, before[name], share) for name, values in trained.items()}
+
+
+class FinetunedModule(nn.Module):
+    """Log-mel spectrogram → the mean of the heads' logits on pooled states of some layers, which are the embedding.
+
+    Args:
+        encoder: gives the states.
+        heads: of every layer, for each set of emotions in turn.
+    """
+
+    def __init__(self, encoder: WhisperLayers, heads: list[PooledHead]):
+        super().__init__()
+        self.encoder, self.heads = encoder, nn.ModuleList(heads)
+
+    def forward(self, log_mel: torch.Tensor) -> Outputs:
+        """`(batch, bands, frames)` → `(batch, labels)`, `(batch, layers · hidden)`."""
+        pooled = [states.mean(1) for states in self.encoder.from_log_mel(log_mel)]
+        logits = [head(pooled[number % len(pooled)]) for number, head in enumerate(self.heads)]
+        return torch.stack(logits).mean(0), torch.cat(pooled, dim=1)

@@ -1,0 +1,134 @@
+"""A tiny encoder whose layers are trained: which of them change, how far, and what they are joined by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from tembr.corpora import load_corpus
+from tembr.errors import ConfigError
+from tembr.features.store import FeatureStore
+from tembr.models import fit_member, member_settings
+from tembr.models.data import FoldData
+from tembr.progress import Progress
+from tests.encoders import write_encoder
+from tests.models.conftest import FEATURES
+
+pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
+
+SMALL = {"layers": [1, 2], "window": 1.0, "crop": 0.5}
+QUICK = {"epochs": 2, "batch_size": 16, "learning_rate": 3e-3, "device": "cpu", "schedule": "cosine"}
+TEST = np.arange(1, 180, 6)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory) -> str:
+    return write_encoder("Whisper", tmp_path_factory.mktemp("whisper"))
+
+
+def settings_of(encoder: str, train: dict | None = None, **changes):
+    values = {"kind": "finetuned", "name": "tuned", "encoder": encoder} | SMALL
+    return member_settings(values | {"train": QUICK | (train or {})} | changes)
+
+
+def data_of(settings, folder: Path) -> FoldData:
+    corpus = load_corpus("demo")
+    tables = FeatureStore().prepare(corpus.utterances, settings.inputs(FEATURES))
+    classes = np.array([corpus.labels.index(u.emotion) for u in corpus.utterances])
+    speakers = np.array([u.speaker for u in corpus.utterances])
+    parts = np.arange(0, 96, 2), np.empty(0, int)
+    return FoldData(corpus.labels, FEATURES, tables, classes, speakers, np.zeros(180, int), *parts, folder)
+
+
+def fitted(settings, folder: Path, progress: Progress | None = None):
+    return fit_member(settings, FEATURES, data_of(settings, folder), 0, progress or Progress())
+
+
+def changed_blocks(settings, member) -> list[bool]:
+    before = settings.build(FEATURES, 6).encoder.blocks
+    return [
+        any(not torch.equal(one, other) for one, other in zip(first.parameters(), second.parameters()))
+        for first, second in zip(before, member.module.encoder.blocks)
+    ]
+
+
+@pytest.mark.parametrize(("frozen", "changed"), [(1, [False, True]), (0, [True, True])])
+def test_the_lowest_layers_stay_as_they_are(encoder, tmp_path, frozen, changed):
+    settings = settings_of(encoder, frozen=frozen)
+    assert changed_blocks(settings, fitted(settings, tmp_path)) == changed
+
+
+def test_wholly_pretrained_it_answers_as_the_kind_encoder(encoder, tmp_path):
+    settings = settings_of(encoder, pretrained=1.0, emotions_from=["target"])
+    member = fitted(settings, tmp_path)
+    assert changed_blocks(settings, member) == [False, False]
+    frozen = settings.frozen_encoder
+    other = fitted(frozen, tmp_path)
+    tables = [data_of(one, tmp_path).tables for one in (settings, frozen)]
+    np.testing.assert_allclose(member.answer(tables[0], TEST)[0], other.answer(tables[1], TEST)[0], atol=2e-3)
+
+
+def test_half_the_way_back_weights_lie_in_the_middle(encoder, tmp_path):
+    settings = [settings_of(encoder, pretrained=share) for share in (0.0, 0.5, 1.0)]
+    states = [fitted(one, tmp_path / str(n)).module.encoder.state_dict() for n, one in enumerate(settings)]
+    for name in states[0]:
+        torch.testing.assert_close(states[1][name], (states[0][name] + states[2][name]) / 2)
+
+
+def test_it_learns_what_it_is_trained_on(encoder, tmp_path):
+    settings = settings_of(encoder, {"epochs": 12}, crop=1.0, warp=0.0, equalize=0.0, time_mask=0.0, row_mask=0.0)
+    losses = [row["train_loss"] for row in fitted(settings, tmp_path).history]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(encoder, tmp_path):
+    settings = settings_of(encoder, {"epochs": 3})
+
+    def stop(row: dict) -> None:
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(settings, tmp_path / "stopped", Progress(row=stop))
+    seen = []
+    resumed = fitted(settings, tmp_path / "stopped", Progress(row=lambda row: seen.append(row["epoch"])))
+    assert seen in ([2, 3], [3])
+    whole = fitted(settings, tmp_path / "whole").module.state_dict()
+    assert all(torch.equal(values, whole[name]) for name, values in resumed.module.state_dict().items())
+
+
+def test_another_member_with_the_same_encoder_finds_it_as_it_was(encoder, tmp_path):
+    settings = settings_of(encoder, pretrained=0.0)
+    before = settings.build(FEATURES, 6).encoder.state_dict()
+    fitted(settings, tmp_path)
+    after = settings.build(FEATURES, 6).encoder.state_dict()
+    assert all(torch.equal(values, after[name]) for name, values in before.items())
+
+
+def test_layers_that_leave_nothing_to_train_are_refused(encoder):
+    with pytest.raises(
+        ConfigError, match=r"^tuned: frozen = 2 leaves none of the first 2 layers to train; choose less"
+    ):
+        settings_of(encoder, frozen=2).check(FEATURES)
+    with pytest.raises(ConfigError, match="it has 2 layers, not 3"):
+        settings_of(encoder, layers=[1, 3]).check(FEATURES)
+
+
+def test_an_encoder_that_takes_samples_is_refused(tmp_path):
+    wavlm = write_encoder("WavLM", tmp_path / "wavlm")
+    with pytest.raises(ConfigError, match="takes samples; choose a Whisper"):
+        settings_of(wavlm).check(FEATURES)
+
+
+@pytest.mark.parametrize("change", [{"pretrained": 1.1}, {"decay": 0}, {"frozen": -1}, {"time_mask": 1}])
+def test_settings_out_of_range_are_refused(encoder, change):
+    with pytest.raises(ValidationError):
+        settings_of(encoder, **change)
+
+
+def test_it_is_described_by_the_layers_that_are_trained(encoder):
+    assert settings_of(encoder, layers=[2]).describe().endswith(", layers 2 to 2 fine-tuned")
