@@ -33,8 +33,9 @@ def cells(tmp_path_factory, tracking_store) -> dict[str, list]:
     """Those of each notebook, run in one kernel and one folder: the second goes on from the first one's study."""
     if not os.environ.get("TEMBR_NOTEBOOKS"):
         pytest.skip("a minute of tests: TEMBR_NOTEBOOKS=1 runs the notebooks")
-    folder = tmp_path_factory.mktemp("notebooks")
+    folder = tmp_path_factory.mktemp("clone") / "notebooks"
     (folder / "runs" / "notebook").mkdir(parents=True)
+    (folder.parent / "docs").symlink_to(ROOT / "docs")
     tracking_store(folder / "runs" / "notebook")
     found = {name: shortened(nbformat.read(FOLDER / name, as_version=4)).cells for name in NAMES}
     first, second = found.values()

@@ -59,3 +59,20 @@ def test_another_voice_depends_on_its_generator_and_may_be_the_same_one():
     varied = DistilledSettings(name="x")
     first, again, other = (another_voice(values, varied, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again) and (first - other).abs().max() > 0.01
+
+
+def test_a_model_is_not_moved_in_inference_mode():
+    """Moved to a GPU there, its weights could not be trained afterwards."""
+    modes = []
+
+    class Noting(Layers):
+        def to(self, device):
+            modes.append(torch.is_inference_mode_enabled())
+            return super().to(device)
+
+        def from_log_mel(self, log_mel, frames=None):
+            modes.append(torch.is_inference_mode_enabled())
+            return super().from_log_mel(log_mel, frames)
+
+    pooled_states(Noting(), TABLE, np.array([0]), TrainSettings(device="cpu"), lambda done, total: None)
+    assert modes == [False, False]

@@ -47,7 +47,7 @@ def mean_over_time(states: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
     return (states * mask).sum(1) / mask.sum(1)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def pooled_states(
     teacher: WhisperLayers,
     table: FeatureTable,
