@@ -13,7 +13,7 @@ from tembr.ensemble.members import finished_members, read_protocol
 from tembr.ensemble.report import ProtocolResult
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.ship import MeasuredProtocol, choose_shipped, ship
-from tembr.errors import ConfigError
+from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.results import MemberResult
 from tembr.progress import Progress
 from tests.small_study import recordings_of, write_study
@@ -141,3 +141,12 @@ def test_a_refitted_member_learns_from_everything_once_and_leaves_no_checkpoint(
     )
     assert [(data.train.tolist(), len(data.validation)) for data in fits] == [(list(range(12)), 0)]
     assert not list(made.folder.rglob("*.ckpt"))
+
+
+def test_weights_that_are_gone_are_said_with_what_to_do(measured, tmp_path):
+    study, one = measured
+    one = of_one_fold(one)
+    gone = one.members[0].folds[0] / "model.safetensors"
+    gone.unlink()
+    with pytest.raises(StoreError, match=rf"^{gone}: missing; remove {gone.parent} and run the study again"):
+        shipped(study, one, tmp_path)

@@ -214,6 +214,8 @@ def _place(files: dict[str, Path], folder: Path) -> None:
         if path.stem not in files:
             path.unlink()
     for name, source in files.items():
+        if not source.is_file():
+            raise StoreError(f"{source}: missing; remove {source.parent} and run the study again, which fits it anew")
         target = folder / f"{name}.safetensors"
         if not target.exists() or not filecmp.cmp(source, target, shallow=False):
             with atomic_write(target) as temporary:
