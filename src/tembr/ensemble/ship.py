@@ -18,7 +18,7 @@ from tembr.ensemble.members import StudyMember, StudyProtocol
 from tembr.ensemble.projection import SpeakerSpace
 from tembr.ensemble.report import ProtocolResult
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.errors import ConfigError
+from tembr.errors import ConfigError, StoreError
 from tembr.experiment.member import Outcome
 from tembr.experiment.recordings import Recordings
 from tembr.experiment.settings import StudySettings
