@@ -29,6 +29,7 @@ POLISH = {
     "published": "opublikowano", "UAR, unseen speakers (narrow)": "UAR, nowi mówcy (wąskie sieci)",
     "full network, random split": "pełna sieć, podział losowy",
     "narrow network, random split": "wąska sieć, podział losowy",
+    "ensemble of eleven": "zespół jedenastu", "uniform weights of eleven": "równe wagi jedenastu",
     "stacking": "stacking", "boosting": "boosting", "knora": "KNORA",
     "tested": "sprawdzane", "UAR": "UAR", "UAR, adapted to 30 recordings": "UAR po dostrojeniu do 30 nagrań",
     "an unseen speaker": "nowy mówca", "an unseen speaker and sentence": "nowy mówca i nowe zdanie",

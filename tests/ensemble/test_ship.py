@@ -16,6 +16,7 @@ from tembr.ensemble.ship import MeasuredProtocol, choose_shipped, ship
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.results import MemberResult
 from tembr.progress import Progress
+from tembr.train.settings import TrainSettings
 from tests.small_study import recordings_of, write_study
 
 FOLDS = {"speaker": 3, "random": 1, "kfold": 5}
@@ -84,6 +85,15 @@ def test_the_one_fitting_of_a_used_member_is_copied_and_what_it_learnt_from_is_s
     assert made.facts.corpora == [
         {"name": "demo", "licence": "CC0 1.0", "recordings": 4, "speakers": 1, "hours": round(6 / 3600, 3)}
     ]
+
+
+def test_a_member_that_learns_from_the_validation_part_is_told_with_it(measured, tmp_path):
+    study, one = measured
+    refit = study.members["chroma"].model_copy(update={"train": TrainSettings(refit=True, schedule="cosine")})
+    study = study.model_copy(update={"members": study.members | {"chroma": refit}})
+    facts = shipped(study, of_one_fold(one), tmp_path / "audio").facts
+    assert facts.trained_on == "the training and the validation part, 8 of 12 recordings of demo"
+    assert (facts.corpora[0]["recordings"], facts.corpora[0]["speakers"]) == (8, 2)
 
 
 def test_members_of_an_earlier_ensemble_do_not_stay(measured, tmp_path):

@@ -163,6 +163,7 @@ def test_hyperband_is_for_one_objective_of_networks(tmp_path):
     assert not space(tmp_path, BASE + "search.pruner = 'none'\n" + RANGE).prunes
     assert not space(tmp_path, BASE + "search.objective = ['val_uar', 'megabytes']\n" + RANGE).prunes
     assert not space(tmp_path, "members = ['mfcc', 'svm']\n" + RANGE).prunes
+    assert space(tmp_path, BASE + "train.refit = true\ntrain.schedule = 'cosine'\n" + RANGE).prunes
 
 
 def test_hyperband_counts_with_the_most_epochs_that_may_be_drawn(tmp_path):

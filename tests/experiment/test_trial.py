@@ -130,6 +130,17 @@ def test_a_hopeless_training_is_given_up_after_an_epoch_and_leaves_a_clean_state
     assert tried(space, target, place, {"train.learning_rate": 1e-3}).values == undisturbed.values
 
 
+def test_what_would_learn_from_the_validation_part_is_judged_before_it_does(target, tmp_path):
+    """A recipe with `train.refit` is searched as the same one without: epochs are watched, and nothing leaks."""
+    refit = NETWORK.replace("epochs = 2", 'epochs = 2\nschedule = "cosine"\nkeep = "last"\nrefit = true')
+    trials = [
+        tried(space_of(tmp_path, text), target, tmp_path, {"train.learning_rate": 1e-3})
+        for text in (refit, refit.replace("refit = true", "refit = false"))
+    ]
+    assert trials[0].values == trials[1].values
+    assert trials[0].intermediate_values == trials[1].intermediate_values != {}
+
+
 def test_epochs_of_further_members_are_steps_of_their_own(target, tmp_path):
     space = space_of(tmp_path, NETWORK.replace('"chroma"', '"chroma", "rms"').replace("epochs = 2", "epochs = 1"))
     trial = tried(space, target, tmp_path, {"train.learning_rate": 1e-3})

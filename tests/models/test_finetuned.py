@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,22 @@ def test_a_training_that_was_stopped_ends_as_one_that_was_not(encoder, tmp_path)
     assert seen in ([2, 3], [3])
     whole = fitted(settings, tmp_path / "whole").module.state_dict()
     assert all(torch.equal(values, whole[name]) for name, values in resumed.module.state_dict().items())
+
+
+def test_emotions_that_an_auxiliary_corpus_does_not_have_are_no_mistakes_there(encoder, tmp_path):
+    """Of the second corpus two emotions count; a recording of an emotion beside the target's is not learnt from."""
+    settings = settings_of(encoder, pretrained=0.0)
+    states = []
+    for other in (-1, 3):
+        data = data_of(settings, tmp_path / str(other))
+        classes, corpora = data.classes.copy(), np.where(np.arange(180) % 4 == 0, 1, 0)
+        second = np.flatnonzero(corpora == 1)
+        classes[second] = np.arange(len(second)) % 2
+        classes[second[:5]] = other
+        mixed = replace(data, classes=classes, corpora=corpora)
+        states.append(fit_member(settings, FEATURES, mixed, 0, Progress()).module.state_dict())
+    assert any(not torch.equal(values, states[1][name]) for name, values in states[0].items())
+    assert all(values.isfinite().all() for state in states for values in state.values())
 
 
 def test_another_member_with_the_same_encoder_finds_it_as_it_was(encoder, tmp_path):

@@ -65,7 +65,7 @@ def run_ensemble(
     protocols = {p: read_protocol(study, folder, p) for p in _protocols(study, settings, folder, progress)}
     shipped = choose_shipped(list(protocols), {p: len(one.folds) for p, one in protocols.items()}, settings)
     members = {p: choose(one, settings, study, folder) for p, one in protocols.items()}
-    run = _Run(folder, study, settings, Path(out or folder / "ensemble"), progress, members[shipped])
+    run = _Run(folder, study, settings, Path(out or folder / ENSEMBLE), progress, members[shipped])
     with only_process(run.out):
         measured = {p: run.measured(one, members[p]) for p, one in protocols.items()}
         if any(one.new for one in measured.values()) and list(measured) != [study.protocols[0]]:

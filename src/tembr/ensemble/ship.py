@@ -98,9 +98,9 @@ def ship(
         if one.place != out:
             own = {p: scores for p, scores in adapted.items() if p == protocol}
             scores = {protocol: metrics[protocol]}, {protocol: combiners[protocol]}
-            _write(study, settings, one, _own_members(one), one.place, *scores, own, recordings)
+            _write(study, settings, one, _own_members(study, one), one.place, *scores, own, recordings)
     one = measured[shipped]
-    members = _refitted(study, one, recordings(), out, progress) if settings.refit else _own_members(one)
+    members = _refitted(study, one, recordings(), out, progress) if settings.refit else _own_members(study, one)
     progress.say(f"{out}: weights found under {shipped}; members: {members.words}")
     return _write(study, settings, one, members, out, metrics, combiners, adapted, recordings)
 
@@ -162,16 +162,22 @@ def _space(study, settings, one: MeasuredProtocol, members: _Shipped, recordings
     return space_of(loaded, recordings(), members.learnt, settings)
 
 
-def _own_members(one: MeasuredProtocol) -> _Shipped:
-    """The study's members, where the protocol has one fitting each."""
+def _own_members(study: StudySettings, one: MeasuredProtocol) -> _Shipped:
+    """The study's members, where the protocol has one fitting each.
+
+    Told is all that any of them learnt from: some learn from the validation part too.
+    """
     folds, total = one.protocol.folds, len(one.protocol.utterances)
     if len(folds) > 1:
         words = f"none: the {one.protocol.name} protocol has {len(folds)} fittings of each; --refit fits one to ship"
         return _Shipped({}, np.arange(total), words)
     files = {member.name: member.weights[0] for member in one.used}
-    count, held = len(folds[0].train), len(folds[0].validation)
-    words = f"the training part, {count} of {total} recordings of {_name(one)}; {held} more said when to stop"
-    return _Shipped(files, folds[0].train, words)
+    if all(study.members[name].uses_validation for name in files):
+        count, held = len(folds[0].train), len(folds[0].validation)
+        words = f"the training part, {count} of {total} recordings of {_name(one)}; {held} more said when to stop"
+        return _Shipped(files, folds[0].train, words)
+    words = f"the training and the validation part, {len(folds[0].rest)} of {total} recordings of {_name(one)}"
+    return _Shipped(files, folds[0].rest, words)
 
 
 def _refitted(

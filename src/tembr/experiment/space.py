@@ -101,7 +101,7 @@ class Space:
     @property
     def prunes(self) -> bool:
         """Whether hopeless trainings are given up."""
-        networks = all(member.uses_validation for member in self.base.members.values())
+        networks = all(member.judged().uses_validation for member in self.base.members.values())
         return networks and len(self.search.objective) == 1 and self.search.pruner != "none"
 
     @property
@@ -236,7 +236,7 @@ def _check(space: Space) -> None:
     if space.search.sampler == "cmaes" and numbers < 2:
         raise ConfigError("search.sampler = 'cmaes': needs two or more ranges of numbers in [space]; use tpe")
     if space.search.pruner == "hyperband" and not space.prunes:
-        others = ", ".join(name for name, one in space.base.members.items() if not one.uses_validation)
+        others = ", ".join(name for name, one in space.base.members.items() if not one.judged().uses_validation)
         raise ConfigError(f"search.pruner = 'hyperband': {others} has no epochs to give up after; leave it out")
 
 

@@ -76,7 +76,7 @@ class Objective:
         with _given_up(trial), TemporaryDirectory(dir=self.folder) as folder:
             settings = self._settings(trial)
             recordings = self._recordings(settings)
-            members = enumerate(settings.members.values())
+            members = enumerate(member.judged() for member in settings.members.values())
             judged: list[Judged] = []
             for number, member in members:
                 watched = _Watched(self.space, trial, number, judged)

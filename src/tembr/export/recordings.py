@@ -27,7 +27,7 @@ class ExportRecordings:
         corpus: the target, all of it that can be read.
         auxiliary: corpora that members learnt from besides.
         train: what networks may be calibrated on.
-        validation: what a variant is chosen on.
+        validation: what a variant is chosen on; members may have learnt from it.
         test: what they are measured on.
         unseen: whether the networks were trained without the test part.
     """

@@ -57,6 +57,10 @@ class MemberSettings(BaseModel):
         """Whether fitting looks at the validation part, to stop early; other members learn from it too."""
         return False
 
+    def judged(self) -> MemberSettings:
+        """Settings to fit with where the validation part judges: it is not learnt from, where that can be helped."""
+        return self
+
     def describe(self) -> str:
         """What it is, in a word or two, for tables."""
         return self.kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -38,6 +38,8 @@ class DistilledSettings(LogMelSettings):
     blocks: int = Field(2, ge=1, le=32)
     feedforward: int = Field(1_024, ge=16)
     rank: int = Field(128, ge=1)
+
+    embeds: ClassVar[bool] = True
 
     def describe(self) -> str:
         return f"{self.blocks} block{'s' * (self.blocks > 1)} taught by {self.encoder_name}"

@@ -27,6 +27,8 @@ class FinetunedSettings(LogMelSettings):
     Heads begin as those of the kind `encoder` on the pretrained states. Once the layers are trained, their weights are
     averaged with the pretrained ones (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models"), and heads are
     fitted anew on what the layers say then: a head trained with its layers knows the voices it was trained on too well.
+    Layers learn from all labelled recordings, whatever `emotions_from` says of the heads, along a cosine to its end; of
+    `train` epochs, batches, rate, decay of weights, precision and device count.
 
     Attributes:
         frozen: so many of the lowest layers stay as they are, and the convolutions below.
@@ -75,7 +77,7 @@ class FinetunedSettings(LogMelSettings):
         before = copy.deepcopy(module.encoder.state_dict())
         pooled = pooled_states(module.encoder, table, learnt, self.train, on_pooled)
         self.fit_heads(module.heads, pooled, learnt, data)
-        heads = copy.deepcopy(module.heads[-len(self.layers) :])
+        heads = copy.deepcopy(module.heads[-len(self.layers) :])  # those of the last of `emotions_from`
         corpora = data.corpora
         rows = finetune(
             self, module.encoder, heads, table, learnt, data.classes, corpora, seed, data.folder, progress.row, on_step
@@ -93,7 +95,9 @@ def _between(trained: dict[str, torch.Tensor], before: dict[str, torch.Tensor], 
 
 
 class FinetunedModule(nn.Module):
-    """Log-mel spectrogram → the mean of the heads' logits on pooled states of some layers, which are the embedding.
+    """Log-mel spectrogram → the mean of the heads' logits on pooled states of some layers; no embedding.
+
+    The speakers that the layers were trained on lie where no other will, so nobody else is to be adapted by them.
 
     Args:
         encoder: gives the states.
@@ -105,7 +109,7 @@ class FinetunedModule(nn.Module):
         self.encoder, self.heads = encoder, nn.ModuleList(heads)
 
     def forward(self, log_mel: torch.Tensor) -> Outputs:
-        """`(batch, bands, frames)` → `(batch, labels)`, `(batch, layers · hidden)`."""
+        """`(batch, bands, frames)` → `(batch, labels)`, None."""
         pooled = [states.mean(1) for states in self.encoder.from_log_mel(log_mel)]
         logits = [head(pooled[number % len(pooled)]) for number, head in enumerate(self.heads)]
-        return torch.stack(logits).mean(0), torch.cat(pooled, dim=1)
+        return torch.stack(logits).mean(0), None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -41,8 +41,6 @@ class LogMelSettings(MemberSettings):
     warp: float = Field(0.1, ge=0, lt=0.5)
     equalize: float = Field(2.0, ge=0, le=40)
     train: TrainSettings = TrainSettings()
-
-    embeds: ClassVar[bool] = True
 
     @property
     def frozen_encoder(self) -> EncoderSettings:

@@ -44,6 +44,9 @@ class NetworkSettings(MemberSettings):
     def uses_validation(self) -> bool:
         return not self.train.refit
 
+    def judged(self) -> NetworkSettings:
+        return self.model_copy(update={"train": self.train.model_copy(update={"refit": False})})
+
     @property
     def takes(self) -> str:
         """Name of its representation."""

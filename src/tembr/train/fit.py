@@ -70,8 +70,8 @@ def fit(
 
     With a validation part it stops early and keeps the state with the lowest validation loss, or the last one
     (`TrainSettings.keep`). Without one it trains for all epochs, keeps the last state, and a 'plateau' schedule keeps
-    its first rate: for a model to ship. Leaves `history.csv` in `folder`, and the checkpoints, for
-    `history.discard_checkpoints` once the result is safe.
+    its first rate: for a model to ship, and for one that learns from the validation part too. Leaves `history.csv` in
+    `folder`, and the checkpoints, for `history.discard_checkpoints` once the result is safe.
 
     Args:
         classifier: untrained, a `network` on a `picture`.

@@ -23,7 +23,7 @@ class TrainSettings(BaseModel):
         keep: 'best' keeps the state of the epoch with the lowest validation loss, 'last' that of the last epoch, so
             that validation data decide nothing: with a cosine, whose last state is its most settled.
         refit: learn from the validation part as well, once a training without it has answered that for whoever joins
-            members; takes a 'cosine', for nothing tells when to stop.
+            members; takes a 'cosine', for nothing tells when to stop, and keeps the last state.
         schedule: of the learning rate: 'plateau' (below), or 'cosine': up over the first tenth of all steps, then
             down to nothing along a cosine (Smith & Topin's one cycle); it is not stopped early.
         label_smoothing: share of the target spread evenly over all emotions.
