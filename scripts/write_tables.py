@@ -126,6 +126,17 @@ def enrolments_table() -> str:
     return "\n".join(lines)
 
 
+def finetuning_table() -> str:
+    """Layers of the encoder frozen, trained, and both joined, from `scripts/measure_finetuning.py`."""
+    ways = {"frozen": "frozen", "tuned": "fine-tuned", "both": "both joined"}
+    columns = [*ways.values(), *(f"{words}, adapted" for words in ways.values())]
+    lines = [f"| speaker | recordings | {' | '.join(columns)} |", f"| --- |{' ---: |' * (1 + len(columns))}"]
+    for row in rows_of("finetuning"):
+        cells = [f"{float(row[f'{way}{end}']):.1%}" for end in ("", "_adapted") for way in ways]
+        lines.append(f"| {row['speaker']} | {row['recordings']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def others_table() -> str:
     """The default recipe on other corpora as the target, the remaining ones learnt from besides."""
     lines = [
@@ -166,7 +177,7 @@ def blocks() -> dict[str, dict[str, str]]:
     made["docs/results/unseen.md"] = {
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
-        "others": others_table(), "goals": goals_table(), "small": tables["small"],
+        "others": others_table(), "finetuning": finetuning_table(), "goals": goals_table(), "small": tables["small"],
         "small speakers": speakers_table("small"),
         "small variants": variants_table(BUNDLES / "small" / "quantized" / "quantization.md"),
     }  # fmt: skip
