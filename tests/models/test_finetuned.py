@@ -80,6 +80,12 @@ def test_half_the_way_back_weights_lie_in_the_middle(encoder, tmp_path):
         torch.testing.assert_close(states[1][name], (states[0][name] + states[2][name]) / 2)
 
 
+def test_heads_are_fitted_anew_on_what_the_trained_layers_say(encoder, tmp_path):
+    settings = [settings_of(encoder, pretrained=share) for share in (0.0, 1.0)]
+    means = [fitted(one, tmp_path / str(n)).module.heads[1].mean for n, one in enumerate(settings)]
+    assert (means[0] - means[1]).abs().max() > 1e-3
+
+
 def test_it_learns_what_it_is_trained_on(encoder, tmp_path):
     settings = settings_of(encoder, {"epochs": 12}, crop=1.0, warp=0.0, equalize=0.0, time_mask=0.0, row_mask=0.0)
     losses = [row["train_loss"] for row in fitted(settings, tmp_path).history]

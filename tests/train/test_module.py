@@ -77,6 +77,13 @@ def test_what_is_random_depends_on_seed_epoch_and_step_alone():
         assert not torch.equal(values_seen(**change), plain), change
 
 
+def test_tall_values_are_averaged_before_they_are_varied():
+    made, values = module(), torch.rand(2, 24, 8)
+    made.classifier.picture.averaged = lambda values: (values[:, ::2] + values[:, 1::2]) / 2
+    made.training_step((values, torch.tensor([0, 1])), 0)
+    assert torch.equal(made.classifier.seen[0], (values[:, ::2] + values[:, 1::2]) / 2)
+
+
 def test_dropout_of_a_step_is_the_same_again():
     draws = []
     for _ in range(2):
