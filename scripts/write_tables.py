@@ -195,7 +195,8 @@ def blocks() -> dict[str, dict[str, str]]:
     made["docs/results/unseen.md"] = {
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
-        "others": others_table(), "finetuning": finetuning_table(), "steps": steps_table(), "goals": goals_table(), "small": tables["small"],
+        "others": others_table(), "finetuning": finetuning_table(),
+        "steps": steps_table(), "goals": goals_table(), "small": tables["small"],
         "small speakers": speakers_table("small"),
         "small variants": variants_table(BUNDLES / "small" / "quantized" / "quantization.md"),
     }  # fmt: skip
