@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from classic import full_table, splits_table
-from eleven import classic_goals, eleven_table, networks_table, refit_table
+from eleven import classic_goals, eleven_table, networks_table, refit_table, searched_table
 from goals import BUNDLES, goals_table
 from results import RESULTS, ROOT, facts_of, rows_of
 
@@ -35,6 +35,13 @@ POLISH = {
     "an unseen speaker": "nowy mówca", "an unseen speaker and sentence": "nowy mówca i nowe zdanie",
     "random split (known voices)": "podział losowy (znane głosy)",
 }  # fmt: skip
+
+WRITTEN = {
+    "augmentation": "augmentation", "augmentation speakers": "augmentation_speakers",
+    "joining": "classic_joining", "joining eleven": "classic_joining_eleven",
+    "joining speakers": "classic_joining_speakers", "joining speakers eleven": "classic_joining_speakers_eleven",
+}  # fmt: skip
+"""Marker in docs/results/classic.md → table that a command wrote as Markdown."""
 
 OTHERS = {"emodb": "EMO-DB", "ravdess": "RAVDESS"}
 
@@ -204,10 +211,8 @@ def blocks() -> dict[str, dict[str, str]]:
         "goals": classic_goals(), "refit": refit_table(), "splits": splits_table(),
         "eleven joined": splits_table("eleven"),
         "narrow": tables["ensemble"], "adapted": tables["classic"],
-        "eleven": tables["results"], "networks": networks_table(),
-        "augmentation": (RESULTS / "augmentation.md").read_text(encoding="utf-8").strip(),
-        "joining": (RESULTS / "classic_joining.md").read_text(encoding="utf-8").strip(),
-        "joining eleven": (RESULTS / "classic_joining_eleven.md").read_text(encoding="utf-8").strip(),
+        "eleven": tables["results"], "networks": networks_table(), "searched": searched_table(),
+        **{marker: (RESULTS / f"{name}.md").read_text(encoding="utf-8").strip() for marker, name in WRITTEN.items()},
         "quantized": variants_table(RESULTS / "classic" / "quantization.md"),
         "quantized full": variants_table(RESULTS / "classic_full" / "quantization.md"),
         "processor": (RESULTS / "classic_full" / "processor42.md").read_text(encoding="utf-8").strip(),
