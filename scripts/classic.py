@@ -41,7 +41,7 @@ def full_table() -> str:
 
 
 def unseen() -> dict[str, float]:
-    """UAR of narrow networks on unseen speakers: every member, ways of joining three, and those that join all eleven."""
+    """UAR of narrow networks on unseen speakers: every member, ways of joining three, and ways of joining eleven."""
     three, eleven = (rows(RESULTS / "eleven" / f"speakers{end}.csv") for end in ("_three", ""))
     eleven = {name if row["kind"] == "network" else f"{name} of eleven": row for name, row in eleven.items()}
     return {name: float(row["speaker_uar"]) for name, row in (eleven | three).items()}

@@ -1,7 +1,8 @@
 """The eleven representations, each with a ResNet18, and other networks on mel; `write_tables.py` shows them.
 
 Full networks are those of `eleven/full_*.csv`, narrow ones (a quarter of the channels) those of `classic/` and
-`eleven/narrow_*.csv`, on unseen speakers those of `eleven/speakers.csv`, other networks those of `eleven/mel_NETWORK_*.csv`: `comparison.csv` of a study each.
+`eleven/narrow_*.csv`, on unseen speakers those of `eleven/speakers.csv`, other networks those of
+`eleven/mel_NETWORK_*.csv`: `comparison.csv` of a study each.
 """
 
 from __future__ import annotations
