@@ -35,8 +35,8 @@ def full_table() -> str:
     eleven = accuracies("eleven")
     more = {"spectrogram": eleven["spectrogram"]} | {f"{name} of eleven": eleven[name] for name in JOINED}
     for name, seeds in _best_first(accuracies() | more).items():
-        heard = f"{narrow[name]:.1%}" if name in narrow else ""
-        lines.append(f"| {name} | {mean(seeds.values()):.1%} | {PUBLISHED.get(name, '')} | {heard} |")
+        unseen_uar = f"{narrow[name]:.1%}" if name in narrow else ""
+        lines.append(f"| {name} | {mean(seeds.values()):.1%} | {PUBLISHED.get(name, '')} | {unseen_uar} |")
     return "\n".join(lines)
 
 

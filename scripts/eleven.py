@@ -83,10 +83,10 @@ def eleven_table() -> str:
     """Accuracy of every representation, with full and with narrow networks, beside published, and unseen speakers."""
     columns = "full network, random split", "narrow network, random split", "published", "UAR, unseen speakers (narrow)"
     lines = [f"| member | {' | '.join(columns)} |", "| --- | ---: | ---: | ---: | ---: |"]
-    found, heard = [], unseen()
+    found, unseen_uar = [], unseen()
     for name in NAMES:
         accuracies = [values(paths, name, "random_accuracy") for paths in (full(), narrow())]
-        cells = [_mean(one) for one in accuracies] + [(PUBLISHED | PUBLISHED_OTHERS)[name], f"{heard[name]:.1%}"]
+        cells = [_mean(one) for one in accuracies] + [(PUBLISHED | PUBLISHED_OTHERS)[name], f"{unseen_uar[name]:.1%}"]
         found.append((max(map(mean, filter(None, accuracies)), default=0.0), f"| {name} | {' | '.join(cells)} |"))
     for name, row in rows(ELEVEN / "baselines.csv").items():
         accuracy, recall = float(row["random_accuracy"]), float(row["speaker_uar"])
@@ -115,9 +115,9 @@ def networks_table() -> str:
     found = []
     for network, paths in studies.items():
         columns = ("random_accuracy", "parameters", "random_train_seconds", "speaker_uar")
-        accuracy, sizes, seconds, heard = (values(paths, "melspectrogram", column) for column in columns)
-        heard = [unseen()["melspectrogram"]] if network == "resnet18_quarter" else heard
-        cells = [_mean(accuracy), f"{sizes[0]:,.0f}", f"{mean(seconds):,.0f}" if seconds else "", _mean(heard)]
+        accuracy, sizes, seconds, unseen_uar = (values(paths, "melspectrogram", column) for column in columns)
+        unseen_uar = [unseen()["melspectrogram"]] if network == "resnet18_quarter" else unseen_uar
+        cells = [_mean(accuracy), f"{sizes[0]:,.0f}", f"{mean(seconds):,.0f}" if seconds else "", _mean(unseen_uar)]
         found.append((mean(accuracy) if accuracy else 0.0, f"| {network} | {' | '.join(cells)} |"))
     return "\n".join([*lines, *(line for _, line in sorted(found, reverse=True))])
 

@@ -165,7 +165,7 @@ def _space(study, settings, one: MeasuredProtocol, members: _Shipped, recordings
 def _own_members(study: StudySettings, one: MeasuredProtocol) -> _Shipped:
     """The study's members, where the protocol has one fitting each.
 
-    Told is all that any of them learnt from: some learn from the validation part too.
+    What they learnt from is the union over them: some learn from the validation part too.
     """
     folds, total = one.protocol.folds, len(one.protocol.utterances)
     if len(folds) > 1:

@@ -17,29 +17,24 @@ from tembr.augment.representations import mask
 from tembr.features.layers import WhisperLayers, halved
 from tembr.features.store import FeatureTable
 from tembr.train.fit import run, state_of
-from tembr.train.log_mel import Crops, CropSampler, another_voice, mean_over_time, together
+from tembr.train.log_mel import Crops, CropSampler, Lessons, another_voice, mean_over_time, together
 from tembr.train.module import one_cycle
-from tembr.train.settings import TrainSettings
 
 NEVER = -1e4
 """Logit of an emotion that a recording's corpus does not have."""
 
 
-class Lessons(Protocol):
+class Tuning(Lessons, Protocol):
     """How an encoder is fine-tuned, see `tembr.models.finetuned.FinetunedSettings`."""
 
     frozen: int
     decay: float
-    crop: float
-    warp: float
-    equalize: float
     time_mask: float
     row_mask: float
-    train: TrainSettings
 
 
 def finetune(
-    settings: Lessons,
+    settings: Tuning,
     encoder: WhisperLayers,
     heads: nn.ModuleList,
     table: FeatureTable,
@@ -91,7 +86,7 @@ class Finetuning(lightning.LightningModule):
         seed: of all that is random.
     """
 
-    def __init__(self, settings: Lessons, encoder: WhisperLayers, heads: nn.ModuleList, known: torch.Tensor, seed: int):
+    def __init__(self, settings: Tuning, encoder: WhisperLayers, heads: nn.ModuleList, known: torch.Tensor, seed: int):
         super().__init__()
         self.settings, self.encoder, self.heads, self.seed = settings, encoder, heads, seed
         self.register_buffer("known", known, persistent=False)

@@ -1,0 +1,36 @@
+"""What kinds on log-mel spectrograms share: the frozen encoder they come from, and heads for each set of emotions."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tembr.models.encoder import PooledHead
+from tembr.models.finetuned import FinetunedSettings
+
+SETTINGS = FinetunedSettings(name="x", encoder="folder/whisper-tiny", layers=(1, 3), shrinkage=0.5, window=4.0)
+
+
+def test_the_frozen_encoder_has_its_layers_and_its_classifier():
+    frozen = SETTINGS.frozen_encoder
+    assert (frozen.kind, frozen.encoder, frozen.layers) == ("encoder", "folder/whisper-tiny", (1, 3))
+    assert (frozen.shrinkage, frozen.window) == (0.5, 4.0)
+
+
+@pytest.mark.parametrize("name", ["openai/whisper-tiny", "folder/whisper-tiny/"])
+def test_an_encoder_is_named_without_owner_or_folder(name):
+    assert SETTINGS.model_copy(update={"encoder": name}).encoder_name == "whisper-tiny"
+
+
+def test_each_head_is_fitted_on_its_own_layer_and_its_own_corpora():
+    """Two layers of two numbers each; the target's recordings are the first twenty of thirty."""
+    pooled = np.random.default_rng(0).normal(size=(30, 4)) + np.repeat([0, 5], [20, 10])[:, None]
+    learnt, classes = np.arange(100, 130), np.tile([0, 1], 65)
+    data = SimpleNamespace(target=learnt[:20], labelled=learnt, classes=classes)
+    heads = [PooledHead(2, 2) for _ in range(4)]
+    SETTINGS.fit_heads(heads, pooled, learnt, data)
+    expected = [pooled[:20, :2], pooled[:20, 2:], pooled[:, :2], pooled[:, 2:]]
+    for head, values in zip(heads, expected, strict=True):
+        np.testing.assert_allclose(head.mean.numpy(), values.mean(0), rtol=1e-5)
