@@ -56,7 +56,7 @@ def same(one, other) -> bool:
 
 
 def test_it_comes_nearer_to_its_teacher(encoder, tmp_path):
-    quiet = {"classifier": "regression", "c": 1e-6}  # heads that hardly say anything: frames alone count
+    quiet = {"shrinkage": 1.0}
     settings = settings_of(encoder, {"epochs": 8, "batch_size": 8, "learning_rate": 0.03}, **quiet)
     losses = [row["train_loss"] for row in fitted(settings, tmp_path).history]
     assert losses[-1] < 0.6 * losses[0]
@@ -105,7 +105,7 @@ def test_logits_are_the_mean_of_the_heads(encoder):
             head.output.bias.fill_(float(number))
         logits, pooled = module(torch.randn(3, 80, 40))
     assert logits.shape == (3, 6) and pooled.shape == (3, 32)
-    assert torch.allclose(logits, torch.full((3, 6), 1.5))
+    assert torch.allclose(logits, torch.full((3, 6), 0.5))
 
 
 def test_every_head_hears_its_own_layer(encoder):
@@ -115,7 +115,7 @@ def test_every_head_hears_its_own_layer(encoder):
         other = pooled.clone()
         other[:, 16:] += 1
         changed = (module.answers(pooled) != module.answers(other)).flatten(1).any(1)
-    assert changed.tolist() == [False, True, False, True]
+    assert changed.tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_teacher_that_takes_samples_is_refused(tmp_path):
         settings_of(wavlm).check(FEATURES)
 
 
-@pytest.mark.parametrize("changes", [{"emotions_from": []}, {"warp": 0.5}, {"rank": 0}, {"crop": 0.0}])
+@pytest.mark.parametrize("changes", [{"others": -1}, {"warp": 0.5}, {"rank": 0}, {"crop": 0.0}])
 def test_settings_out_of_range_are_refused(encoder, changes):
     with pytest.raises(ValidationError):
         settings_of(encoder, **changes)

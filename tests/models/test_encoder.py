@@ -14,49 +14,47 @@ from tembr.features.encoder import EncoderInput
 from tembr.features.settings import FeatureSettings
 from tembr.models import encoder as module
 from tembr.models.data import FoldData
-from tembr.models.encoder import FLOOR, NEVER, EncoderSettings, PooledHead, PooledHeads
+from tembr.models.discriminants import FLOOR, Discriminants
+from tembr.models.encoder import NEVER, EncoderSettings, PooledHead, PooledHeads
 from tembr.progress import Progress
 
 FEATURES = FeatureSettings()
 
 
-def linear(weights: list, biases: list, classes: list[int]):
-    """What a linear classifier of scikit-learn has found."""
-    return SimpleNamespace(coef_=np.array(weights), intercept_=np.array(biases), classes_=np.array(classes))
+def found(weights: list, biases: list, classes: list[int], mean=(1.0, 2.0), deviation=(2.0, 0.5)) -> Discriminants:
+    return Discriminants(*map(np.array, (mean, deviation, classes, weights, biases)))
 
 
-def head(*found, labels: int = 3) -> PooledHead:
+def head(*values, labels: int = 3) -> PooledHead:
     made = PooledHead(2, labels)
-    made.take(np.array([1.0, 2.0]), np.array([2.0, 0.5]), linear(*found))
+    made.take(found(*values))
     return made
 
 
-class Taught:
-    """A classifier that notes what it is taught."""
-
-    def fit(self, values, classes):
-        self.values, self.classes = values, classes
-        return linear(np.zeros((3, 2)), [0.0, 1.0, 2.0], [0, 1, 2])
-
-
 @pytest.fixture
-def taught(monkeypatch) -> Taught:
-    classifier = Taught()
-    monkeypatch.setattr(EncoderSettings, "_classifier", lambda self: classifier)
+def taught(monkeypatch) -> list[SimpleNamespace]:
+    """What discriminants were fitted on, one fitting after another."""
+    seen = []
+
+    def fit_discriminants(values, classes, shares, shrinkage):
+        seen.append(SimpleNamespace(values=values, classes=classes, shares=shares, shrinkage=shrinkage))
+        return found(np.zeros((3, 2)), [0.0, 1.0, 2.0], [0, 1, 2], values.mean(0), values.std(0) + FLOOR)
+
+    monkeypatch.setattr(module, "fit_discriminants", fit_discriminants)
     monkeypatch.setattr(
         module, "encoder_input", lambda *chosen: EncoderInput(*chosen, "revision", 2, 16_000, "whisper")
     )
-    return classifier
+    return seen
 
 
-def fit(**settings) -> PooledHeads:
+def fit(copied: tuple[int, ...] = (), **settings) -> PooledHeads:
     """On five recordings of the target and one of another corpus, of which one state is far out."""
     chosen = EncoderSettings(name="x", **settings)
     states = np.array([[0, 0], [2, 0], [0, 4], [2, 4], [1, 2], [7, 2]], np.float32)[:, :, None]
     tables = {one: (number + 1) * states for number, one in enumerate(chosen.inputs(FEATURES))}
     parts = np.array([0, 1, 2, 5]), np.array([3])
     classes, corpora = np.array([0, 1, 2, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
-    data = FoldData(("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path())
+    data = FoldData(("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path(), copied)
     made = PooledHeads(len(chosen.layers), 2, 3)
     chosen.fit(made, data, 0, Progress())
     return made
@@ -72,15 +70,8 @@ def test_a_state_far_out_counts_as_six_deviations():
     assert made(torch.tensor([[1000.0, -1000.0]])).tolist() == [[6, -6, 0]]
 
 
-def test_of_two_emotions_the_difference_is_that_of_the_one_row():
-    made = head([[2.0, -4.0]], [3.0], [0, 1], labels=2)
-    logits = made(torch.tensor([[3.0, 2.5]]))[0]
-    assert logits[1] - logits[0] == 2 * 1 - 4 * 1 + 3
-    assert logits.sum() == 0
-
-
 def test_an_emotion_that_was_not_met_is_never_answered():
-    logits = head([[1.0, 0]], [0.0], [0, 2])(torch.ones(1, 2))[0]
+    logits = head([[1.0, 0], [-1, 0]], [0.0, 0], [0, 2])(torch.ones(1, 2))[0]
     assert logits[1] == NEVER and logits[[0, 2]].abs().max() < 10
 
 
@@ -88,16 +79,35 @@ def test_nothing_of_it_is_trained_further():
     assert not any(parameter.requires_grad for parameter in PooledHeads(2, 2, 3).parameters())
 
 
-def test_it_learns_from_train_and_validation_part_of_the_target(taught):
-    (made,) = fit().heads
-    assert taught.classes.tolist() == [0, 1, 2, 0]
+def test_it_learns_from_train_and_validation_part_of_all_corpora(taught):
+    fit(shrinkage=0.3)
+    (one,) = taught
+    assert one.classes.tolist() == [0, 1, 2, 1, 0] and one.values[:, 0].tolist() == [0, 2, 0, 7, 2]
+    assert one.shrinkage == 0.3
+
+
+def test_another_corpus_counts_for_as_much_as_is_asked(taught):
+    fit(others=0.25)
+    assert taught[0].shares.tolist() == pytest.approx([1 / 6, 1 / 3, 1 / 3, 0.25, 1 / 6])
+
+
+def test_without_others_the_target_alone_is_learnt_from(taught):
+    (made,) = fit(others=0).heads
+    assert taught[0].classes.tolist() == [0, 1, 2, 0]
     assert made.mean.tolist() == [1, 2] and made.deviation.tolist() == pytest.approx([1 + FLOOR, 2 + FLOOR])
-    np.testing.assert_allclose(np.abs(taught.values), 1, rtol=2e-3)
 
 
-def test_other_corpora_are_learnt_from_where_that_is_asked(taught):
-    fit(emotions_from="all")
-    assert taught.classes.tolist() == [0, 1, 2, 1, 0]
+@pytest.mark.parametrize(("others", "share"), [(0.2, 0.5), (0.4, 0.5)])
+def test_copies_count_for_a_share_of_what_their_corpus_does(taught, others, share):
+    fit((1, 5), others=others, copies=share)
+    shares = dict(zip(taught[0].values[:, 0].tolist(), taught[0].shares.tolist()))
+    assert taught[0].shares.sum() == pytest.approx(1 + share + others * share)
+    assert shares[7] == pytest.approx(others * share)
+
+
+def test_without_copies_the_recordings_themselves_are_learnt_from(taught):
+    fit((1, 5), copies=0)
+    assert taught[0].classes.tolist() == [0, 2, 0]
 
 
 def test_what_was_learnt_is_what_it_answers(taught):
@@ -106,15 +116,16 @@ def test_what_was_learnt_is_what_it_answers(taught):
 
 def test_every_layer_has_a_head_of_its_own_and_their_mean_is_the_answer():
     made = PooledHeads(2, 2, 3)
-    made.heads[0].take(np.zeros(2), np.ones(2), linear([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 0], [0, 1, 2]))
-    made.heads[1].take(np.zeros(2), np.ones(2), linear([[2.0, 0], [0, 2], [0, 0]], [0.0, 0, 4], [0, 1, 2]))
+    plain = np.zeros(2), np.ones(2)
+    made.heads[0].take(found([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 0], [0, 1, 2], *plain))
+    made.heads[1].take(found([[2.0, 0], [0, 2], [0, 0]], [0.0, 0, 4], [0, 1, 2], *plain))
     logits, embedding = made(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[[3.0], [4.0]]]))
     assert logits.tolist() == [[(1 + 6) / 2, (2 + 8) / 2, (3 + 4) / 2]]
     assert embedding.tolist() == [[1, 2, 3, 4]]
 
 
 def test_each_head_learns_from_its_own_layer(taught):
-    first, second = fit(layers=(1, 2)).heads
+    first, second = fit(layers=(1, 2), others=0).heads
     assert first.mean.tolist() == [1, 2] and second.mean.tolist() == [2, 4]
 
 
@@ -139,7 +150,8 @@ def test_several_layers_are_described():
         {"layers": [4, 2]},
         {"window": 31},
         {"shrinkage": 1.5},
-        {"c": 0},
+        {"others": -1},
+        {"copies": -1},
     ],
 )
 def test_a_setting_out_of_range_is_refused(setting):

@@ -89,6 +89,7 @@ class Recordings:
             np.flatnonzero(learnt),
             validation,
             folder,
+            np.flatnonzero(self.originals != np.arange(len(self.originals))),
         )
 
 

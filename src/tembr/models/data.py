@@ -31,6 +31,7 @@ class FoldData:
         train: `(k,)` indices of recordings to learn from: target, auxiliary corpora and copies.
         validation: `(m,)` indices, target alone; for early stopping, or to learn from as well. May be empty.
         folder: for checkpoints of a training.
+        copies: `(c,)` indices of copies of other recordings through a degradation.
     """
 
     labels: tuple[str, ...]
@@ -42,6 +43,12 @@ class FoldData:
     train: np.ndarray
     validation: np.ndarray
     folder: Path
+    copies: Sequence[int] = ()
+
+    @property
+    def copied(self) -> np.ndarray:
+        """Which recordings are copies of others, `(n,)` bool."""
+        return np.isin(np.arange(len(self.classes)), np.asarray(self.copies, dtype=int))
 
     @property
     def labelled(self) -> np.ndarray:

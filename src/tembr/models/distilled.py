@@ -53,7 +53,7 @@ class DistilledSettings(LogMelSettings):
         encoder = load_encoder(self.encoder)
         size = len(self.layers) * encoder.hidden
         student = StudentEncoder(copy.deepcopy(encoder.model).cpu(), self.blocks, self.feedforward, self.rank, size)
-        heads = [PooledHead(encoder.hidden, labels) for _ in range(len(self.emotions_from) * len(self.layers))]
+        heads = [PooledHead(encoder.hidden, labels) for _ in self.layers]
         return DistilledModule(student, heads, size)
 
     def fit(self, module: DistilledModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
@@ -85,7 +85,7 @@ class DistilledModule(nn.Module):
 
     Args:
         student: see there.
-        heads: of every layer, for each set of emotions in turn.
+        heads: of every layer.
         size: of an imitated state: all layers' in a row.
     """
 
@@ -109,4 +109,4 @@ class DistilledModule(nn.Module):
         """Pooled states `(batch, size)` → logits of each head, `(heads, batch, labels)`."""
         size = self.heads[0].mean.numel()
         layers = pooled.split(size, dim=1)
-        return torch.stack([head(layers[number % len(layers)]) for number, head in enumerate(self.heads)])
+        return torch.stack([head(one) for head, one in zip(self.heads, layers, strict=True)])

@@ -15,37 +15,35 @@ from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData
+from tembr.models.discriminants import FURTHEST, Discriminants, fair_shares, fit_discriminants
 from tembr.progress import Progress
 
-FURTHEST = 6.0  # deviations; a value beyond counts as that
-FLOOR = 1e-3  # of a deviation
 NEVER = -1e4  # logit of an emotion that was not met
 
 
 @register
 class EncoderSettings(MemberSettings):
-    """Mean over time of the states of some layers, a linear classifier on each, and the mean of what these say.
+    """Mean over time of the states of some layers, linear discriminants on each, and the mean of what these say.
 
-    Which layer knows most depends on the corpus; together they know more than the best one of any.
+    Which layer knows most depends on the corpus; together they know more than the best one of any. All corpora teach
+    what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`).
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
         layers: whose states, counted from 1; later ones are never computed.
         window: seconds taken of a recording; 0 is all, 30 s at most.
-        classifier: linear discriminants with equal priors, or a logistic regression.
         shrinkage: of the discriminants' covariance towards its diagonal, 0 to 1.
-        c: inverse strength of the regression's penalty.
-        emotions_from: corpora that emotions are learnt from: the target with its copies, or all.
+        others: what each corpus beside the target counts for, of which that is 1; 0 learns from the target alone.
+        copies: what copies of a corpus through degradations count for, of which the recordings themselves are 1.
     """
 
     kind: Literal["encoder"] = "encoder"
     encoder: str = "openai/whisper-base"
     layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((3,), min_length=1)
     window: float = Field(10.0, ge=0, le=30)
-    classifier: Literal["discriminants", "regression"] = "discriminants"
-    shrinkage: float = Field(0.1, ge=0, le=1)
-    c: float = Field(0.01, gt=0)
-    emotions_from: Literal["target", "all"] = "target"
+    shrinkage: float = Field(0.05, ge=0, le=1)
+    others: float = Field(0.2, ge=0)
+    copies: float = Field(0.1, ge=0)
 
     embeds: ClassVar[bool] = True
 
@@ -74,26 +72,19 @@ class EncoderSettings(MemberSettings):
 
     def fit(self, module: PooledHeads, data: FoldData, seed: int, progress: Progress) -> list[dict]:
         started = time.perf_counter()
-        learnt = data.target if self.emotions_from == "target" else data.labelled
+        learnt = data.labelled
         for head, taken in zip(module.heads, self.inputs(data.features), strict=True):
-            values = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt])
-            self.fit_head(head, values, data.classes[learnt])
+            self.fit_head(head, np.stack([data.tables[taken][int(index)][:, 0] for index in learnt]), learnt, data)
         return [{"seconds": time.perf_counter() - started}]
 
-    def fit_head(self, head: PooledHead, pooled: np.ndarray, classes: np.ndarray) -> None:
-        """Fit the head of one layer on pooled states `(n, size)` and the emotions of n recordings."""
-        values = pooled.astype(np.float64)
-        mean, deviation = values.mean(0), values.std(0) + FLOOR
-        values = np.clip((values - mean) / deviation, -FURTHEST, FURTHEST)
-        head.take(mean, deviation, self._classifier().fit(values, classes))
-
-    def _classifier(self):
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.linear_model import LogisticRegression
-
-        if self.classifier == "regression":
-            return LogisticRegression(C=self.c, max_iter=1_000)
-        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage)
+    def fit_head(self, head: PooledHead, pooled: np.ndarray, learnt: np.ndarray, data: FoldData) -> None:
+        """Fit the head of one layer on pooled states `(n, size)` of the labelled recordings at `learnt`, `(n,)`."""
+        corpora, copied = data.corpora[learnt], data.copied[learnt]
+        importance = {2 * corpus: self.others if corpus else 1.0 for corpus in np.unique(corpora).tolist()}
+        importance |= {group + 1: self.copies * whole for group, whole in importance.items()}
+        shares = fair_shares(data.classes[learnt], data.speakers[learnt], 2 * corpora + copied, importance)
+        counting = shares > 0
+        head.take(fit_discriminants(pooled[counting], data.classes[learnt[counting]], shares[counting], self.shrinkage))
 
 
 class PooledHeads(nn.Module):
@@ -130,17 +121,14 @@ class PooledHead(nn.Module):
         self.register_buffer("deviation", torch.ones(size))
         self.output = nn.Linear(size, labels).requires_grad_(False)
 
-    def take(self, mean: np.ndarray, deviation: np.ndarray, found) -> None:
-        """Set the state to what a linear classifier of scikit-learn found."""
-        weights, biases = found.coef_, found.intercept_
-        if len(found.classes_) == 2:  # scikit-learn gives one row, of the second class against the first
-            weights, biases = np.vstack([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
-        self.mean.copy_(torch.from_numpy(mean))
-        self.deviation.copy_(torch.from_numpy(deviation))
+    def take(self, found: Discriminants) -> None:
+        """Set the state to what was found."""
+        self.mean.copy_(torch.from_numpy(found.mean))
+        self.deviation.copy_(torch.from_numpy(found.deviation))
         self.output.weight.zero_()
         self.output.bias.fill_(NEVER)
-        self.output.weight[found.classes_] = torch.from_numpy(weights).float()
-        self.output.bias[found.classes_] = torch.from_numpy(biases).float()
+        self.output.weight[found.classes] = torch.from_numpy(found.weights).float()
+        self.output.bias[found.classes] = torch.from_numpy(found.biases).float()
 
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         """`(batch, size)` → `(batch, labels)`."""

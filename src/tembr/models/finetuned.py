@@ -27,8 +27,8 @@ class FinetunedSettings(LogMelSettings):
     Heads begin as those of the kind `encoder` on the pretrained states. Once the layers are trained, their weights are
     averaged with the pretrained ones (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models"), and heads are
     fitted anew on what the layers say then: a head trained with its layers knows the voices it was trained on too well.
-    Layers learn from all labelled recordings, whatever `emotions_from` says of the heads, along a cosine to its end; of
-    `train` epochs, batches, rate, decay of weights, precision and device count.
+    Layers learn from all labelled recordings alike, along a cosine to its end; of `train` epochs, batches, rate, decay
+    of weights, precision and device count.
 
     Attributes:
         frozen: so many of the lowest layers stay as they are, and the convolutions below.
@@ -59,7 +59,7 @@ class FinetunedSettings(LogMelSettings):
         encoder = load_encoder(self.encoder)
         model = copy.deepcopy(encoder.model).cpu()
         layers = WhisperLayers(model, encoder.extractor, self.layers, self.inputs(features)[0].samples)
-        heads = [PooledHead(encoder.hidden, labels) for _ in range(len(self.emotions_from) * len(self.layers))]
+        heads = [PooledHead(encoder.hidden, labels) for _ in self.layers]
         return FinetunedModule(layers, heads)
 
     def fit(self, module: FinetunedModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
@@ -77,7 +77,7 @@ class FinetunedSettings(LogMelSettings):
         before = copy.deepcopy(module.encoder.state_dict())
         pooled = pooled_states(module.encoder, table, learnt, self.train, on_pooled)
         self.fit_heads(module.heads, pooled, learnt, data)
-        heads = copy.deepcopy(module.heads[-len(self.layers) :])  # those of the last of `emotions_from`
+        heads = copy.deepcopy(module.heads)
         corpora = data.corpora
         rows = finetune(
             self, module.encoder, heads, table, learnt, data.classes, corpora, seed, data.folder, progress.row, on_step
@@ -101,7 +101,7 @@ class FinetunedModule(nn.Module):
 
     Args:
         encoder: gives the states.
-        heads: of every layer, for each set of emotions in turn.
+        heads: of every layer.
     """
 
     def __init__(self, encoder: WhisperLayers, heads: list[PooledHead]):
@@ -111,5 +111,5 @@ class FinetunedModule(nn.Module):
     def forward(self, log_mel: torch.Tensor) -> Outputs:
         """`(batch, bands, frames)` → `(batch, labels)`, None."""
         pooled = [states.mean(1) for states in self.encoder.from_log_mel(log_mel)]
-        logits = [head(pooled[number % len(pooled)]) for number, head in enumerate(self.heads)]
+        logits = [head(one) for head, one in zip(self.heads, pooled, strict=True)]
         return torch.stack(logits).mean(0), None

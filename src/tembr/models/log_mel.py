@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -21,9 +21,8 @@ class LogMelSettings(MemberSettings):
     """Settings of such a kind.
 
     Attributes:
-        encoder, layers, window, classifier, shrinkage, c: of the pretrained encoder and its heads, see
+        encoder, layers, window, shrinkage, others, copies: of the pretrained encoder and its heads, see
             `EncoderSettings`.
-        emotions_from: what heads learn emotions from, one set of them for each; their mean answers.
         crop: seconds of a recording heard at once in training.
         warp: share by which the frequency axis is stretched or squeezed at most: another throat.
         equalize: dB, deviation of a random smooth change of the spectrum: another microphone.
@@ -33,10 +32,9 @@ class LogMelSettings(MemberSettings):
     encoder: str = "openai/whisper-base"
     layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((2, 3, 4), min_length=1)
     window: float = Field(10.0, ge=0, le=30)
-    classifier: Literal["discriminants", "regression"] = "discriminants"
-    shrinkage: float = Field(0.1, ge=0, le=1)
-    c: float = Field(0.01, gt=0)
-    emotions_from: tuple[Literal["target", "all"], ...] = Field(("target", "all"), min_length=1)
+    shrinkage: float = Field(0.05, ge=0, le=1)
+    others: float = Field(0.2, ge=0)
+    copies: float = Field(0.1, ge=0)
     crop: float = Field(2.56, ge=0.1, le=30)
     warp: float = Field(0.1, ge=0, lt=0.5)
     equalize: float = Field(2.0, ge=0, le=40)
@@ -45,7 +43,7 @@ class LogMelSettings(MemberSettings):
     @property
     def frozen_encoder(self) -> EncoderSettings:
         """The encoder as it was pretrained, as a member of its own."""
-        shared = ("name", "encoder", "layers", "window", "classifier", "shrinkage", "c")
+        shared = ("name", "encoder", "layers", "window", "shrinkage", "others", "copies")
         return EncoderSettings(**{field: getattr(self, field) for field in shared})
 
     @property
@@ -61,13 +59,11 @@ class LogMelSettings(MemberSettings):
         return (log_mel_input(self.encoder, self.window),)
 
     def fit_heads(self, heads: Sequence[PooledHead], pooled: np.ndarray, learnt: np.ndarray, data: FoldData) -> None:
-        """Fit the heads of all layers, for each of `emotions_from` in turn.
+        """Fit the heads of all layers on those of the recordings at `learnt`, `(n,)`, that have a label.
 
         Args:
             pooled: states of the recordings at `learnt`, all layers' in a row, `(n, layers · hidden)`.
         """
-        for part, emotions_from in enumerate(self.emotions_from):
-            at = np.flatnonzero(np.isin(learnt, data.target if emotions_from == "target" else data.labelled))
-            for layer, states in enumerate(np.split(pooled[at], len(self.layers), axis=1)):
-                head = heads[part * len(self.layers) + layer]
-                self.frozen_encoder.fit_head(head, states, data.classes[learnt[at]])
+        labelled = data.classes[learnt] >= 0
+        for head, states in zip(heads, np.split(pooled[labelled], len(self.layers), axis=1), strict=True):
+            self.frozen_encoder.fit_head(head, states, learnt[labelled], data)
