@@ -3,10 +3,10 @@
 uv run --all-extras python scripts/measure_adaptation.py CORPORA [ENCODER]
 
 CORPORA holds nemo, ravdess, emodb and ased, ENCODER is a name on the hub or a folder. A frozen encoder (the member of
-the recipe `default`, on clean recordings) learns from the others, which count alike, from nEMO alone, or as the recipe
-has it from nEMO's other speakers and the three other corpora; enrolments of each scored speaker are drawn at random, of
-one emotion only, of two, or of one sentence, and all other recordings are scored, without and with adaptation. Writes
-docs/results/default/adaptation.csv.
+the recipe `default`, on clean recordings) learns from the others, of which the first counts for the most, from nEMO
+alone, or as the recipe has it from nEMO's other speakers and the three other corpora; enrolments of each scored speaker
+are drawn at random, of one emotion only, of two, or of one sentence, and all other recordings are scored, without and
+with adaptation. Writes docs/results/default/adaptation.csv.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
     """Fit on whole corpora; temperature and typical logits come from speakers left out in inner folds.
 
     Args:
-        target: the first corpus is the target, as in the recipe: others count for less, and how speakers differ is
-            learnt from its own; otherwise all count alike.
+        target: how speakers differ is learnt from those of the first corpus, the target as in the recipe, not from all.
+            The first counts for the most in any case.
     """
     numbers = np.repeat(np.arange(len(corpora)), [len(one.emotions) for one in corpora])
     everything = Spoken(
@@ -103,7 +103,6 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
     known = np.isin(everything.emotions, labels)
     everything, numbers = everything.at(known), numbers[known]
     classes = np.array([labels.index(emotion) for emotion in everything.emotions])
-    settings = settings if target else settings.model_copy(update={"others": 1.0})
 
     def fitted(learnt: np.ndarray) -> Member:
         tables = dict(zip(settings.inputs(FEATURES), everything.states))
