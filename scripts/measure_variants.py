@@ -1,0 +1,140 @@
+"""What quantising an ensemble changes on recordings that it never heard: every fold of finished studies.
+
+uv run --all-extras python scripts/measure_variants.py STUDY [STUDY ...]
+
+Each STUDY is a folder that `tembr study` wrote. Of each fold its members are joined with equal weights, exported and
+quantised, calibrated on the fold's training part, and all variants answer the fold's test part. Writes
+docs/results/classic_variants.csv and .md: for each protocol a row a variant, over all folds of all studies.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tembr.ensemble.joined import Ensemble, join
+from tembr.ensemble.members import StudyMember, StudyProtocol, finished_members, read_protocol, study_settings
+from tembr.ensemble.weighted import WeightedEnsemble
+from tembr.evaluate.frames import write_frame
+from tembr.evaluate.metrics import score
+from tembr.evaluate.results import PROTOCOLS
+from tembr.experiment.recordings import usable_corpus
+from tembr.experiment.settings import StudySettings
+from tembr.export.graph import sample_rate_of, waveform_graph
+from tembr.export.measure import FULL
+from tembr.export.optimize import optimize
+from tembr.export.quantize import CALIBRATION, variants
+from tembr.export.recordings import read_waveforms
+from tembr.export.runtime import latencies, make_feed, open_session, posteriors
+from tembr.files import atomic_write
+from tembr.models import load_member
+from tembr.progress import Progress
+from tembr.splits import Fold
+
+OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "classic_variants.csv"
+SEED = 42
+
+
+def main(studies: Sequence[Path], out: Path = OUT) -> None:
+    answers = pd.concat([frame for study in studies for frame in study_answers(study)], ignore_index=True)
+    table = pd.DataFrame(rows_of(answers))
+    write_frame(table, out, "%.6g")
+    with atomic_write(out.with_suffix(".md")) as temporary:
+        temporary.write_text(markdown(table), encoding="utf-8")
+    print(markdown(table), end="")
+
+
+def study_answers(study: Path) -> Iterator[pd.DataFrame]:
+    """What every variant says to every test recording of a study, fold by fold, see `fold_answers`."""
+    settings = study_settings(study)
+    utterances = usable_corpus(settings.corpus, settings.features.window, Progress()).utterances
+    for name in settings.protocols:
+        protocol = read_protocol(settings, study, name)
+        members = list(finished_members(protocol).values())
+        for number, fold in enumerate(protocol.folds):
+            print(f"{study.name} · {name} · {fold.name}", flush=True)
+            ensemble = fold_ensemble(settings, protocol, members, number)
+            frame = fold_answers(ensemble, fold, utterances)
+            yield frame.assign(protocol=name, fold=f"{study.resolve().name} {fold.name}")
+
+
+def fold_ensemble(
+    settings: StudySettings, protocol: StudyProtocol, members: Sequence[StudyMember], number: int
+) -> Ensemble:
+    """Members of a fold with equal weights."""
+    loaded = [
+        load_member(settings.members[one.name], settings.features, protocol.labels, one.weights[number])
+        for one in members
+    ]
+    return join(loaded, WeightedEnsemble({one.name: 1 / len(members) for one in members}, 1.0))
+
+
+def fold_answers(ensemble: Ensemble, fold: Fold, utterances: Sequence) -> pd.DataFrame:
+    """A row for each variant and test recording: truth, variant, bytes, milliseconds and posteriors."""
+
+    def feeds(places: np.ndarray) -> list:
+        heard = read_waveforms([utterances[place] for place in places], sample_rate_of(ensemble))
+        return [make_feed([one], "waveform", ensemble.distinct_inputs) for one in heard]
+
+    drawn = np.random.default_rng(SEED).permutation(fold.train)[:CALIBRATION]
+    calibration, scored = feeds(np.sort(drawn)), feeds(fold.test)
+    graph = optimize(waveform_graph(ensemble), scored[:8], rounds=2)
+    models = {FULL: graph.model}
+    models |= {one.name: one.make(graph.portable, calibration) for one in variants("static", graph.portable)}
+    sessions = [open_session(model) for model in models.values()]
+    truth = [utterances[place].emotion for place in fold.test]
+    frames = []
+    for (name, model), session, time in zip(models.items(), sessions, latencies(sessions, scored[0])):
+        found = pd.DataFrame(posteriors(session, scored), columns=[f"p_{label}" for label in ensemble.labels])
+        facts = {"variant": name, "bytes": model.ByteSize(), "milliseconds": time.median, "emotion": truth}
+        frames.append(found.assign(**facts, place=fold.test))
+    return pd.concat(frames, ignore_index=True)
+
+
+def rows_of(answers: pd.DataFrame) -> Iterator[dict]:
+    """A row for each protocol and variant: size and time are means over folds."""
+    columns = [name for name in answers if name.startswith("p_")]
+    labels = tuple(name.removeprefix("p_") for name in columns)
+    for protocol, own in answers.groupby("protocol", sort=False):
+        full = own[own["variant"] == FULL][columns].to_numpy()
+        for variant, rows in own.groupby("variant", sort=False):
+            found, truth = rows[columns].to_numpy(), rows["emotion"].map(labels.index).to_numpy()
+            scores = score(truth, found, labels)
+            yield {
+                "protocol": protocol,
+                "variant": variant,
+                "folds": rows["fold"].nunique(),
+                "n": len(rows),
+                "bytes": rows.groupby("fold")["bytes"].first().mean(),
+                "milliseconds": rows.groupby("fold")["milliseconds"].first().mean(),
+                "agreement": (found.argmax(1) == full.argmax(1)).mean(),
+                "difference": np.abs(found - full).max(),
+                "accuracy": scores.accuracy.value,
+                "uar": scores.uar.value,
+            }
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A Markdown table for each protocol."""
+    parts = []
+    for protocol, rows in table.groupby("protocol", sort=False):
+        lines = ["| variant | MB | ms | agrees with fp32 | largest difference | accuracy | UAR |", "| --- " * 7 + "|"]
+        for row in rows.itertuples():
+            size = f"{row.bytes / 1e6:.2f} | {row.milliseconds:.2f} | {row.agreement:.1%} | {row.difference:.2g}"
+            lines.append(f"| {row.variant} | {size} | {row.accuracy:.1%} | {row.uar:.1%} |")
+        folds, count = rows.iloc[0][["folds", "n"]]
+        title = f"{PROTOCOLS[protocol].capitalize()}, {count:,} recordings never heard, fold by fold ({folds}):"
+        parts.append(f"{title}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="+", type=Path, metavar="STUDY")
+    parser.add_argument("--table", type=Path, default=OUT, help="CSV; Markdown beside it")
+    given = parser.parse_args()
+    main(given.study, given.table)

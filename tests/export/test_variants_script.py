@@ -1,0 +1,63 @@
+"""scripts/measure_variants.py: a fold of networks that nobody trained, and its table from answers made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tembr.corpora import load_corpus
+from tembr.splits import SplitSettings, make_folds
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_variants.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = spec_from_file_location("measure_variants", SCRIPT)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def answers(variant: str, chances: list[list[float]], fold: str = "a", size: int = 1_000_000) -> pd.DataFrame:
+    frame = pd.DataFrame(chances, columns=["p_anger", "p_fear"])
+    facts = {"variant": variant, "bytes": size, "milliseconds": 2.0, "emotion": ["anger", "fear"]}
+    return frame.assign(**facts, protocol="random", fold=fold)
+
+
+def test_variants_are_compared_with_single_precision_over_all_folds(script):
+    right, wrong = [[0.9, 0.1], [0.2, 0.8]], [[0.9, 0.1], [0.7, 0.3]]
+    first = answers("fp32", right), answers("int8", wrong, size=250_000)
+    second = answers("fp32", wrong, "b", 3_000_000), answers("int8", wrong, "b", 250_000)
+    full, less = script.rows_of(pd.concat([*first, *second], ignore_index=True))
+    assert (full["variant"], full["folds"], full["n"], full["bytes"]) == ("fp32", 2, 4, 2_000_000)
+    assert (full["agreement"], full["difference"], full["accuracy"], full["uar"]) == (1, 0, 0.75, 0.75)
+    assert (less["variant"], less["agreement"], less["accuracy"]) == ("int8", 0.75, 0.5)
+    assert less["difference"] == pytest.approx(0.5) and less["bytes"] == 250_000
+
+
+def test_the_table_for_people_has_a_row_a_variant(script):
+    table = pd.DataFrame(script.rows_of(answers("fp32", [[0.9, 0.1], [0.2, 0.8]])))
+    text = script.markdown(table)
+    assert text.startswith("Random split, 2 recordings never heard, fold by fold (1):\n\n| variant | MB |")
+    assert text.endswith("\n| fp32 | 1.00 | 2.00 | 100.0% | 0 | 100.0% | 100.0% |\n")
+
+
+def test_every_variant_answers_the_test_part_of_a_fold(script, ensemble, monkeypatch):
+    monkeypatch.setattr(script, "CALIBRATION", 4)
+    corpus = load_corpus("demo")
+    (fold,) = make_folds(corpus, "random", SplitSettings())
+    fold = replace(fold, test=fold.test[:5])
+    frame = script.fold_answers(ensemble.load(), fold, corpus.utterances)
+    assert {"fp32", "weights-int8", "static-uint8"} <= set(frame["variant"])
+    assert frame.groupby("variant").size().eq(5).all()
+    assert frame["emotion"][:5].tolist() == [corpus.utterances[place].emotion for place in fold.test]
+    columns = [name for name in frame if name.startswith("p_")]
+    np.testing.assert_allclose(frame[columns].sum(1), 1, atol=1e-4)
+    apart = frame[frame["variant"] == "weights-fp16"][columns].to_numpy() - frame[columns].to_numpy()[:5]
+    assert np.abs(apart).max() < 0.02
