@@ -3,7 +3,7 @@
 uv run --all-extras python scripts/measure_adaptation.py CORPORA [ENCODER]
 
 CORPORA holds nemo, ravdess, emodb and ased, ENCODER is a name on the hub or a folder. A frozen encoder (the member of
-the recipe `default`, on clean recordings) learns from the others, of which the first counts for the most, from nEMO
+the recipe `default`, on clean recordings) learns from the others, of which the first counts most, from nEMO
 alone, or as the recipe has it from nEMO's other speakers and the three other corpora; enrolments of each scored speaker
 are drawn at random, of one emotion only, of two, or of one sentence, and all other recordings are scored, without and
 with adaptation. Writes docs/results/default/adaptation.csv.
@@ -93,7 +93,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
 
     Args:
         target: how speakers differ is learnt from those of the first corpus, the target as in the recipe, not from all.
-            The first counts for the most in any case.
+            The first counts most in any case.
     """
     numbers = np.repeat(np.arange(len(corpora)), [len(one.emotions) for one in corpora])
     everything = Spoken(
@@ -118,12 +118,12 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
     for group in np.array_split(names, min(INNER, len(names))):
         own = np.isin(everything.speakers, group)
         heldout[own] = answer(fitted(~own), everything.at(own))[0]
-    heldout, known = heldout[told], (classes[told], everything.speakers[told])
-    temperature = fit_temperature(heldout, *known)
-    typical = typical_logits(log_softmax(heldout / temperature, axis=1), *known)
-    embeddings = np.concatenate([layer[told, :, 0] for layer in everything.states], axis=1)
+    heldout, truth = heldout[told], (classes[told], everything.speakers[told])
+    temperature = fit_temperature(heldout, *truth)
+    typical = typical_logits(log_softmax(heldout / temperature, axis=1), *truth)
+    embeddings = everything.states[0][told, :, 0]  # of the lowest layer, as the member has them
     sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
-    space = fit_speaker_space(embeddings, *known, numbers[told], *sizes)
+    space = fit_speaker_space(embeddings, *truth, numbers[told], *sizes)
     member = fitted(np.ones(len(classes), bool))
     return Taught(member, temperature, space, knowledge_of(space, typical, SETTINGS))
 

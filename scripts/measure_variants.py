@@ -22,7 +22,7 @@ from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import score
 from tembr.evaluate.results import PROTOCOLS
-from tembr.experiment.recordings import usable_corpus
+from tembr.experiment.recordings import same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings
 from tembr.export.graph import sample_rate_of, waveform_graph
 from tembr.export.measure import FULL
@@ -51,15 +51,17 @@ def main(studies: Sequence[Path], out: Path = OUT) -> None:
 def study_answers(study: Path) -> Iterator[pd.DataFrame]:
     """What every variant says to every test recording of a study, fold by fold, see `fold_answers`."""
     settings = study_settings(study)
-    utterances = usable_corpus(settings.corpus, settings.features.window, Progress()).utterances
+    corpus = usable_corpus(settings.corpus, settings.features.window, Progress())
     for name in settings.protocols:
         protocol = read_protocol(settings, study, name)
+        if not same_recordings(corpus, protocol.utterances):
+            raise SystemExit(f"{study}: the recordings are no longer those this study was made with")
         members = list(finished_members(protocol).values())
         for number, fold in enumerate(protocol.folds):
             print(f"{study.name} · {name} · {fold.name}", flush=True)
             ensemble = fold_ensemble(settings, protocol, members, number)
-            frame = fold_answers(ensemble, fold, utterances)
-            yield frame.assign(protocol=name, fold=f"{study.resolve().name} {fold.name}")
+            frame = fold_answers(ensemble, fold, corpus.utterances)
+            yield frame.assign(protocol=name, fold=f"{study.resolve()} {fold.name}")
 
 
 def fold_ensemble(
@@ -82,7 +84,7 @@ def fold_answers(ensemble: Ensemble, fold: Fold, utterances: Sequence) -> pd.Dat
 
     drawn = np.random.default_rng(SEED).permutation(fold.train)[:CALIBRATION]
     calibration, scored = feeds(np.sort(drawn)), feeds(fold.test)
-    graph = optimize(waveform_graph(ensemble), scored[:8], rounds=2)
+    graph = optimize(waveform_graph(ensemble), calibration[:8], rounds=2)
     models = {FULL: graph.model}
     models |= {one.name: one.make(graph.portable, calibration) for one in variants("static", graph.portable)}
     sessions = [open_session(model) for model in models.values()]

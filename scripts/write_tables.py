@@ -39,6 +39,7 @@ POLISH = {
 WRITTEN = {
     "augmentation": "augmentation", "augmentation speakers": "augmentation_speakers",
     "joining": "classic_joining", "joining eleven": "classic_joining_eleven",
+    "variants": "classic_variants",
     "joining speakers": "classic_joining_speakers", "joining speakers eleven": "classic_joining_speakers_eleven",
 }  # fmt: skip
 """Marker in docs/results/classic.md → table that a command wrote as Markdown."""
@@ -146,6 +147,14 @@ def steps_table() -> str:
     return "\n".join([*lines, f"| adapted to 30 recordings | {_percent(adapted)} |"])
 
 
+def padding_table() -> str:
+    """Recordings at their own length and filled up to 30 s, from `scripts/measure_padding.py`."""
+    lines = ["| every third recording of nEMO | UAR, an unseen speaker | ms a recording |", "| --- | ---: | ---: |"]
+    for row in rows_of("padding"):
+        lines.append(f"| {row['way']} | {float(row['uar']):.1%} | {float(row['milliseconds']):.0f} |")
+    return "\n".join(lines)
+
+
 def finetuning_table() -> str:
     """Layers of the encoder frozen, trained, and both joined, from `scripts/measure_finetuning.py`."""
     ways = {"frozen": "frozen", "tuned": "fine-tuned", "both": "both joined"}
@@ -197,7 +206,7 @@ def blocks() -> dict[str, dict[str, str]]:
     made["docs/results/unseen.md"] = {
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
-        "others": others_table(), "finetuning": finetuning_table(),
+        "others": others_table(), "finetuning": finetuning_table(), "padding": padding_table(),
         "steps": steps_table(), "goals": goals_table(), "small": tables["small"],
         "small speakers": speakers_table("small"),
         "small variants": variants_table(BUNDLES / "small" / "quantized" / "quantization.md"),

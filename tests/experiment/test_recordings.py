@@ -92,6 +92,7 @@ def test_speakers_of_two_corpora_and_copies_are_told_apart_and_the_unnamed_are_a
 def test_a_copy_is_learnt_from_where_its_original_is(mixed, train, learnt):
     data = mixed.data(np.array(train), np.array([2]), Path("fold"))
     assert data.train.tolist() == learnt and data.validation.tolist() == [2]
+    assert data.copies.tolist() == [5, 6]
 
 
 @pytest.mark.parametrize(

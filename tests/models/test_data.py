@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,11 @@ def test_emotions_are_learnt_from_train_and_validation_but_for_those_the_target_
 
 def test_the_targets_own_are_those_without_other_corpora(fold):
     assert fold.target.tolist() == [0, 1, 2]
+
+
+def test_copies_are_told_from_what_they_are_copies_of(fold):
+    assert not fold.copied.any()
+    assert replace(fold, copies=np.array([5, 2])).copied.tolist() == [False, False, True, False, False, True]
 
 
 def test_the_mean_over_time_is_of_each_bin():

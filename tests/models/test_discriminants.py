@@ -1,4 +1,4 @@
-"""Discriminants to which voices and corpora count alike, where the numbers are known."""
+"""Discriminants to which all speakers of a corpus count alike, where the numbers are known."""
 
 from __future__ import annotations
 
@@ -16,17 +16,12 @@ def clouds(count: int = 300, size: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(3 * count, size)) @ rng.normal(size=(size, size)) + classes[:, None], classes
 
 
-def answers(found, values: np.ndarray) -> np.ndarray:
-    standardised = np.clip((values - found.mean) / found.deviation, -FURTHEST, FURTHEST)
-    return standardised @ found.weights.T + found.biases
-
-
 def test_with_equal_shares_they_are_the_discriminants_of_scikit_learn():
     values, classes = clouds()
     found = fit_discriminants(values, classes, np.ones(len(values)), 0.0)
     standardised = np.clip((values - found.mean) / found.deviation, -FURTHEST, FURTHEST)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", priors=[1 / 3] * 3).fit(standardised, classes)
-    ours = answers(found, values)
+    ours = found.logits(values)
     expected = standardised @ theirs.coef_.T + theirs.intercept_
     np.testing.assert_allclose(ours - ours[:, :1], expected - expected[:, :1], rtol=1e-3, atol=1e-3)
 
@@ -45,8 +40,14 @@ def test_wholly_shrunk_no_value_says_anything_of_another():
     values, classes = clouds()
     found = fit_discriminants(values, classes, np.ones(len(values)), 1.0)
     means = np.stack([((values - found.mean) / found.deviation)[classes == k].mean(0) for k in range(3)])
-    ratio = found.weights / means
+    ratio = found.weights / (means - means.mean(0))
     np.testing.assert_allclose(ratio, np.broadcast_to(ratio[0], ratio.shape), rtol=0.05)
+
+
+def test_the_best_answer_is_never_below_zero_however_little_was_recorded():
+    values, classes = clouds(10, size=40)
+    found = fit_discriminants(values[::10], classes[::10], np.ones(3), 0.0)
+    assert (found.logits(values).max(1) >= 0).all()
 
 
 def test_classes_that_were_not_met_are_left_out():

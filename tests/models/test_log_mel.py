@@ -12,13 +12,15 @@ from tembr.models.data import FoldData
 from tembr.models.encoder import PooledHead
 from tembr.models.finetuned import FinetunedSettings
 
-SETTINGS = FinetunedSettings(name="x", encoder="folder/whisper-tiny", layers=(1, 3), shrinkage=0.5, window=4.0)
+SETTINGS = FinetunedSettings(
+    name="x", encoder="folder/whisper-tiny", layers=(1, 3), shrinkage=0.5, window=4.0, others=0.5, copies=0.3
+)
 
 
-def test_the_frozen_encoder_has_its_layers_and_its_classifier():
+def test_the_frozen_encoder_has_its_layers_and_its_heads():
     frozen = SETTINGS.frozen_encoder
     assert (frozen.kind, frozen.encoder, frozen.layers) == ("encoder", "folder/whisper-tiny", (1, 3))
-    assert (frozen.shrinkage, frozen.window) == (0.5, 4.0)
+    assert (frozen.shrinkage, frozen.window, frozen.others, frozen.copies) == (0.5, 4.0, 0.5, 0.3)
 
 
 @pytest.mark.parametrize("name", ["openai/whisper-tiny", "folder/whisper-tiny/"])

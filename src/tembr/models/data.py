@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +43,12 @@ class FoldData:
     train: np.ndarray
     validation: np.ndarray
     folder: Path
-    copies: Sequence[int] = ()
+    copies: np.ndarray = field(default_factory=lambda: np.empty(0, int))
 
     @property
     def copied(self) -> np.ndarray:
         """Which recordings are copies of others, `(n,)` bool."""
-        return np.isin(np.arange(len(self.classes)), np.asarray(self.copies, dtype=int))
+        return np.isin(np.arange(len(self.classes)), self.copies)
 
     @property
     def labelled(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Linear discriminants to which voices and corpora count alike, however much of each was recorded.
+"""Linear discriminants to which all speakers of a corpus count alike, and corpora for what they are said to.
 
 A new voice differs from those learnt from as these differ from each other. Where every recording counts once, the
 covariance is that of the voices that said most; where a speaker's recordings of an emotion count together, what tells
@@ -24,7 +24,8 @@ class Discriminants(NamedTuple):
     Attributes:
         mean, deviation: `(size,)`, of values.
         classes: `(k,)` int, rising: those that were met.
-        weights, biases: `(k, size)` and `(k,)` of these, for standardised values, clipped at `FURTHEST`.
+        weights, biases: `(k, size)` and `(k,)` of these, for standardised values, clipped at `FURTHEST`; each of mean 0
+            over classes, so that the best logit is never below 0.
     """
 
     mean: np.ndarray
@@ -32,6 +33,11 @@ class Discriminants(NamedTuple):
     classes: np.ndarray
     weights: np.ndarray
     biases: np.ndarray
+
+    def logits(self, values: np.ndarray) -> np.ndarray:
+        """`(n, size)` → `(n, k)`."""
+        standardised = np.clip((values - self.mean) / self.deviation, -FURTHEST, FURTHEST)
+        return standardised @ self.weights.T + self.biases
 
 
 def fit_discriminants(values: np.ndarray, classes: np.ndarray, shares: np.ndarray, shrinkage: float) -> Discriminants:
@@ -53,13 +59,16 @@ def fit_discriminants(values: np.ndarray, classes: np.ndarray, shares: np.ndarra
     covariance = apart.T @ apart
     covariance = (1 - shrinkage) * covariance + np.diag(shrinkage * np.diag(covariance) + FLOOR**2)
     weights = np.linalg.solve(covariance, means.T).T
-    return Discriminants(mean, deviation, met, weights, -0.5 * (weights * means).sum(1))
+    biases = -0.5 * (weights * means).sum(1)
+    return Discriminants(mean, deviation, met, weights - weights.mean(0), biases - biases.mean())
 
 
 def fair_shares(
     classes: np.ndarray, speakers: np.ndarray, groups: np.ndarray, importance: dict[int, float]
 ) -> np.ndarray:
-    """What each of n recordings counts, where all recordings of an emotion by a speaker of a group count for the same.
+    """What each of n recordings counts, so that a speaker's recordings of an emotion count as any other's of the group.
+
+    Recordings without a name are voices of their own: name all speakers of a corpus, or none.
 
     Args:
         classes, speakers, groups: `(n,)`; a group is a corpus, or copies of one.

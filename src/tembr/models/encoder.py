@@ -26,15 +26,18 @@ class EncoderSettings(MemberSettings):
     """Mean over time of the states of some layers, linear discriminants on each, and the mean of what these say.
 
     Which layer knows most depends on the corpus; together they know more than the best one of any. All corpora teach
-    what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`).
+    what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). What a
+    speaker is adapted by are the states of the lowest of the layers alone.
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
         layers: whose states, counted from 1; later ones are never computed.
         window: seconds taken of a recording; 0 is all, 30 s at most.
         shrinkage: of the discriminants' covariance towards its diagonal, 0 to 1.
-        others: what each corpus beside the target counts for, of which that is 1; 0 learns from the target alone.
-        copies: what copies of a corpus through degradations count for, of which the recordings themselves are 1.
+        others: what each corpus beside the target counts for in all, however few its recordings, of which the target is
+            1; 0 learns from the target alone.
+        copies: what copies through degradations count for, where the study makes such, of which the recordings
+            themselves are 1.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -65,7 +68,7 @@ class EncoderSettings(MemberSettings):
         return tuple(encoder_input(self.encoder, layer, self.window) for layer in self.layers)
 
     def embedding_of(self, features: FeatureSettings) -> tuple[Input, ...]:
-        return self.inputs(features)
+        return self.inputs(features)[:1]
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
         return PooledHeads(len(self.layers), load_encoder(self.encoder).hidden, labels)
@@ -88,7 +91,7 @@ class EncoderSettings(MemberSettings):
 
 
 class PooledHeads(nn.Module):
-    """Pooled states of some layers → the mean of their heads' logits; the embedding is all the states in a row.
+    """Pooled states of some layers → the mean of their heads' logits; the embedding is the first layer's states.
 
     Args:
         layers: how many.
@@ -101,10 +104,10 @@ class PooledHeads(nn.Module):
         self.heads = nn.ModuleList(PooledHead(size, labels) for _ in range(layers))
 
     def forward(self, *states: torch.Tensor) -> Outputs:
-        """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, layers · size)`."""
+        """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, size)`."""
         pooled = [one[..., 0] for one in states]
         logits = torch.stack([head(one) for head, one in zip(self.heads, pooled, strict=True)])
-        return logits.mean(0), torch.cat(pooled, dim=-1)
+        return logits.mean(0), pooled[0]
 
 
 class PooledHead(nn.Module):

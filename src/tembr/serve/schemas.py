@@ -43,7 +43,7 @@ class Answered(BaseModel):
     """Which bundle answered."""
 
     bundle: Annotated[str, Field(examples=["tembr default"])]
-    version: Annotated[str, Field(examples=["3.2.0"])]
+    version: Annotated[str, Field(examples=["3.3.0"])]
 
 
 class Answers(Answered):
