@@ -64,7 +64,7 @@ def test_the_lowest_layers_stay_as_they_are(encoder, tmp_path, frozen, changed):
 
 
 def test_wholly_pretrained_it_answers_as_the_kind_encoder(encoder, tmp_path):
-    settings = settings_of(encoder, pretrained=1.0)
+    settings = settings_of(encoder, {"precision": "32"}, pretrained=1.0)
     member = fitted(settings, tmp_path)
     assert changed_blocks(settings, member) == [False, False]
     frozen = settings.frozen_encoder

@@ -191,7 +191,7 @@ def _trainer(settings: TrainSettings, folder: Path, callbacks: list[lightning.Ca
         return lightning.Trainer(
             accelerator=settings.device,
             devices=1,
-            precision=_precision(settings),
+            precision=precision_of(settings),
             max_epochs=settings.epochs,
             callbacks=callbacks,
             plugins=[SafetensorsIO()],
@@ -211,7 +211,8 @@ def device_of(settings: TrainSettings) -> torch.device:
     return torch.device("cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _precision(settings: TrainSettings) -> str:
+def precision_of(settings: TrainSettings) -> str:
+    """Lightning's name of the precision that a network is trained in."""
     names = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
     if settings.precision != "auto":
         return names[settings.precision]

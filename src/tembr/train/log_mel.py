@@ -14,7 +14,7 @@ from tembr.augment.representations import equalize, warp
 from tembr.features.layers import HOP_LENGTH, WhisperLayers, frame_mask, halved
 from tembr.features.store import FeatureTable
 from tembr.train.data import EpochSampler
-from tembr.train.fit import device_of
+from tembr.train.fit import device_of, precision_of
 from tembr.train.settings import TrainSettings
 
 DECIBELS = 40.0
@@ -55,7 +55,7 @@ def pooled_states(
     train: TrainSettings,
     on_batch: Callable[[int, int], None],
 ) -> np.ndarray:
-    """Means over time of a teacher's states, all layers' in a row, `(n, size)` float32, on the trainer's device."""
+    """Means over time of a teacher's states, all layers' in a row, `(n, size)` float32, as the trainer computes."""
     device = device_of(train)
     teacher.to(device)
     order = np.argsort([table[int(index)].shape[-1] for index in indices], kind="stable")
@@ -63,8 +63,9 @@ def pooled_states(
     for start in range(0, len(order), train.batch_size):
         values = [torch.from_numpy(np.array(table[int(index)])) for index in indices[order[start:][: train.batch_size]]]
         log_mel, frames = (one.to(device) for one in together(values))
-        states = torch.cat(teacher.from_log_mel(log_mel, frames), dim=-1)
-        found.append(mean_over_time(states, halved(frames)).cpu())
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision_of(train) == "bf16-mixed"):
+            states = torch.cat(teacher.from_log_mel(log_mel, frames), dim=-1)
+        found.append(mean_over_time(states.float(), halved(frames)).cpu())
         on_batch(min(start + train.batch_size, len(order)), len(order))
     return torch.cat(found).numpy()[np.argsort(order)]
 
