@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +10,8 @@ import pytest
 from tembr.ensemble import EnsembleFolder
 from tembr.ensemble.folder import EnsembleFacts
 from tembr.experiment.settings import load_settings
+from tests.scripts import loaded
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_joining.py"
 TRUTH = ["anger", "fear"] * 10
 WRONG = {"weighted": 2, "uniform weights": 8, "rms": 9}
 """Recordings of the twenty that each gets wrong, the first ones."""
@@ -20,10 +19,8 @@ WRONG = {"weighted": 2, "uniform weights": 8, "rms": 9}
 
 @pytest.fixture(scope="module")
 def script():
-    spec = spec_from_file_location("measure_joining", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with loaded("measure_joining") as module:
+        yield module
 
 
 def leave_ensemble(study: Path, wrong: dict[str, int] = WRONG, protocol: str = "random") -> Path:

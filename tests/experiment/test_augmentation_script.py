@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +9,17 @@ import pandas as pd
 import pytest
 
 from tembr.splits import make_folds
+from tests.scripts import loaded
 from tests.small_study import CORPUS, write_member, write_study
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_augmentation.py"
 STRENGTHS = {"none": 0.5, "standard": 1.0, "mixup": 1.0, "cutmix": 2.0, "generated": 30.0}
 """How far the truth stands out of what each study's network answers."""
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = spec_from_file_location("measure_augmentation", SCRIPT)
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with loaded("measure_augmentation") as module:
+        yield module
 
 
 @pytest.fixture

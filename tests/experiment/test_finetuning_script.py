@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tembr.errors import StoreError
+from tests.scripts import loaded
 from tests.small_study import write_study
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_finetuning.py"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = spec_from_file_location("measure_finetuning", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.ENROLMENT = 2
-    return module
+    with loaded("measure_finetuning") as module:
+        module.ENROLMENT = 2
+        yield module
 
 
 def logits(truth: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,16 +10,13 @@ import pytest
 
 from tembr.corpora import load_corpus
 from tembr.splits import SplitSettings, make_folds
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_variants.py"
+from tests.scripts import loaded
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = spec_from_file_location("measure_variants", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with loaded("measure_variants") as module:
+        yield module
 
 
 def answers(variant: str, chances: list[list[float]], fold: str = "a", size: int = 1_000_000) -> pd.DataFrame:

@@ -54,7 +54,9 @@ def fit(copied: tuple[int, ...] = (), **settings) -> PooledHeads:
     tables = {one: (number + 1) * states for number, one in enumerate(chosen.inputs(FEATURES))}
     parts = np.array([0, 1, 2, 5]), np.array([3])
     classes, corpora = np.array([0, 1, 2, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
-    data = FoldData(("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path(), copied)
+    data = FoldData(
+        ("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path(), np.array(copied, int)
+    )
     made = PooledHeads(len(chosen.layers), 2, 3)
     chosen.fit(made, data, 0, Progress())
     return made

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,16 +10,13 @@ from tembr.features.encoder import load_encoder
 from tembr.features.layers import WhisperLayers
 from tembr.models.encoder import EncoderSettings
 from tests.encoders import write_encoder
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_padding.py"
+from tests.scripts import loaded
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = spec_from_file_location("measure_padding", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with loaded("measure_padding") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

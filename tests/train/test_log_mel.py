@@ -70,9 +70,9 @@ def test_a_crop_of_seconds_has_a_hundred_frames_each():
 
 
 def test_another_voice_depends_on_its_generator_and_may_be_the_same_one():
-    values = torch.randn((2, 80, 30), generator=torch.Generator().manual_seed(0))
+    values = torch.rand((2, 80, 30), generator=torch.Generator().manual_seed(0))
     own = DistilledSettings(name="x", warp=0.0, equalize=0.0)
-    torch.testing.assert_close(another_voice(values, own, torch.Generator()), values, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(another_voice(values, own, torch.Generator()), values, atol=1e-5, rtol=1e-5)
     varied = DistilledSettings(name="x")
     first, again, other = (another_voice(values, varied, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again) and (first - other).abs().max() > 0.01
