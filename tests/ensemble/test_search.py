@@ -8,6 +8,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState
 
 from tembr.ensemble.part import Part
 from tembr.ensemble.search import Found, search, search_name
@@ -105,6 +106,31 @@ def test_first_trials_lost_to_a_kill_are_tried_again(tmp_path):
         search(("a", "b"), part, chosen, storage, name, killed)
     alone = [t.params.get("weight a") for t in find(part, url, trials=3).trials]
     assert sorted(alone) == [0.0, 1.0, 1.0]
+
+
+class Overtaken(InMemoryStorage):
+    """Another process was given trial 2 too, as an SQLite file may do, and finishes it at one step of this one's."""
+
+    def __init__(self, step: str):
+        super().__init__()
+        setattr(self, step, self.finished_before(getattr(self, step)))
+
+    def finished_before(self, proceed):
+        def step(trial_id, *given, **named):
+            state = self.get_trial(trial_id).state
+            if trial_id == 2 and state is TrialState.RUNNING:
+                InMemoryStorage.set_trial_state_values(self, trial_id, TrialState.COMPLETE, [9.0])
+            return proceed(trial_id, *given, **named)
+
+        return step
+
+
+@pytest.mark.parametrize("step", ["set_trial_param", "set_trial_user_attr", "set_trial_state_values"])
+def test_a_trial_that_another_process_finished_first_is_left_to_it(step):
+    names, settings, tried = ("a", "b"), EnsembleSettings(trials=8), []
+    found = search(names, draw(2.0, 1.0), settings, Overtaken(step), "shared", tried.append)
+    assert [trial.value == 9.0 for trial in found.trials] == [number == 2 for number in range(8)]
+    assert [trial.number for trial in tried] == [0, 1, 3, 4, 5, 6, 7]
 
 
 def test_other_data_members_or_settings_are_another_search():

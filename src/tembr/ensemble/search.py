@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -74,7 +76,8 @@ def search(
         while (done := len(finished(study))) < settings.trials:
             if seconds is not None and done >= len(first) and time.monotonic() - started > seconds:
                 break
-            on_trial(_try(study, names, part, settings))
+            with suppress(UpdateFinishedTrialError):  # of an SQLite file two processes can be given one waiting trial
+                on_trial(_try(study, names, part, settings))
         trials = tuple(finished(study))
     best = min(trials, key=lambda trial: trial.value)
     found = weigh(*_proposed(best.params, names), part, settings.l1)
@@ -150,4 +153,4 @@ def _try(study: optuna.Study, names: Sequence[str], part: Part, settings: Ensemb
     trial.suggest_float("temperature", *TEMPERATURES, log=True)
     tried = weigh(*_proposed(trial.params, names), part, settings.l1)
     trial.set_user_attr("nll", tried.nll)
-    return study.tell(trial, tried.objective)
+    return study.tell(trial, tried.objective, skip_if_finished=True)
