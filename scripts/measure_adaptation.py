@@ -179,7 +179,8 @@ def rows(target: str, learnt: str, labels: list[str], measured: dict) -> list[di
 
 
 def main(corpora: Path, encoder: str) -> None:
-    settings = load_settings("default").members["whisper"].model_copy(update={"encoder": encoder})
+    member = load_settings("default").members["whisper"]
+    settings = member.model_copy(update={"encoder": encoder, "channels": ()})
     spoken = {name: read(name, corpora / name, settings) for name in NAMES}
     shared = {name: [e for e in EMOTIONS if e in spoken[name].emotions] for name in NAMES}
     nemo, made = spoken["nemo"], []

@@ -2,7 +2,7 @@
 
 uv run --all-extras python scripts/measure_finetuning.py FROZEN TUNED
 
-FROZEN is a study of the recipe `default` without copies under the protocol `speaker`, TUNED one of the recipe
+FROZEN is a study of the recipe `default` without channels under the protocol `speaker`, TUNED one of the recipe
 `finetuned`; of the latter the finished folds count. Members of one study are joined by the mean of their posteriors, as
 are both studies. Adapted: without the mean logits of 30 recordings of the speaker, drawn without a look at labels,
 which are not scored. Writes docs/results/default/finetuning.csv: UAR of each speaker, and the mean.

@@ -17,6 +17,7 @@ from tembr.ensemble.adapted import (
     fit_strength,
     fit_temperature,
     knowledge_of,
+    space_of,
 )
 from tembr.ensemble.heldout import FoldParts
 from tembr.ensemble.projection import Projection, SpeakerSpace
@@ -155,3 +156,27 @@ def test_embeddings_of_the_members_stand_side_by_side():
     members = [SimpleNamespace(answer=lambda tables, i, k=k: (None, np.full((len(i), k), k))) for k in (1, 2)]
     joined = embedded(members, SimpleNamespace(tables={}), np.arange(3))
     assert joined.tolist() == [[1, 2, 2]] * 3
+
+
+@pytest.mark.parametrize("copies", [[], [4, 5, 6, 7, 8, 9]])
+def test_copies_are_further_voices_and_count_as_much_as_the_recordings(monkeypatch, copies):
+    seen = {}
+
+    def fit_speaker_space(embeddings, classes, speakers, groups, labels, dimensions, shrinkage, shares):
+        seen.update(embeddings=embeddings, speakers=speakers, groups=groups, shares=shares)
+
+    monkeypatch.setattr("tembr.ensemble.adapted.fit_speaker_space", fit_speaker_space)
+    channels = np.array(["phone", "phone", "phone", "room", "room", "room"])[: len(copies)]
+    recordings = SimpleNamespace(
+        copies_of=lambda learnt: (np.array(copies, int), channels),
+        classes=np.zeros(10, int),
+        speakers=np.array([f"s{k}" for k in range(10)]),
+        labels=("a", "b"),
+        tables={},
+    )
+    member = SimpleNamespace(answer=lambda tables, indices: (None, indices[:, None].astype(np.float32)))
+    space_of([member], recordings, np.array([0, 1, 2]), EnsembleSettings())
+    assert seen["embeddings"][:, 0].tolist() == [0, 1, 2, *copies]
+    assert seen["speakers"].tolist() == [f"s{k}" for k in (0, 1, 2, *copies)]
+    assert seen["groups"].tolist() == ["", "", "", *channels]
+    assert seen["shares"].tolist() == [1, 1, 1] + [0.5] * len(copies)

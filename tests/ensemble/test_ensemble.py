@@ -264,7 +264,7 @@ def test_a_network_that_memorised_its_training_part_gets_no_weight(study, tmp_pa
     splits = pd.read_csv(study.folder / "splits.csv")
     train, held = (np.flatnonzero((splits["part"] == "train") == part) for part in (True, False))
     labels = np.random.default_rng(0).integers(0, 6, len(recordings.target))
-    data = replace(recordings.data(train, np.empty(0, int), tmp_path), classes=labels)
+    data = replace(recordings.data(changed.members["chroma"], train, np.empty(0, int), tmp_path), classes=labels)
     member = fit_member(changed.members["chroma"], changed.features, data, 42, Progress())
 
     def weight(indices: np.ndarray) -> float:

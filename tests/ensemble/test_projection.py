@@ -101,11 +101,23 @@ def test_every_corpus_has_a_centre_and_speakers_vary_about_their_own():
     assert apart(two) == pytest.approx(20, rel=0.3)
 
 
-def test_copies_through_a_degradation_have_a_centre_of_their_own():
+def test_what_counts_twice_is_as_if_it_were_there_twice():
+    """Half of the speakers, whose emotions are further apart."""
     values, classes, speakers, corpora = made_up()
-    space = fit_speaker_space(values, classes, speakers, corpora, LABELS, 4, 0.0)
-    moved = values + np.array([0, 0, 9, 0], np.float32)
-    more = space.with_centres(moved, classes, speakers, np.full(len(classes), "phone"))
-    assert more.centres.shape == (2, 4) and np.array_equal(more.centres[0], space.centres[0])
-    expected = np.abs(space.project(moved) - space.project(values)).mean(0)
-    np.testing.assert_allclose(np.abs(more.centres[1] - more.centres[0]), expected, atol=1e-4)
+    values[speakers < 20] *= 2
+    shares = np.where(speakers < 20, 2.0, 1.0)
+    again = np.flatnonzero(speakers < 20)
+    doubled = [np.concatenate([one, one[again]]) for one in (values, classes, corpora)]
+    names = np.concatenate([speakers, speakers[again] + SPEAKERS])
+    counted = fit_speaker_space(values, classes, speakers, corpora, LABELS, 2, 0.0, shares)
+    there = fit_speaker_space(*doubled[:2], names, doubled[2], LABELS, 2, 0.0)
+    plain = fit_speaker_space(values, classes, speakers, corpora, LABELS, 2, 0.0)
+    np.testing.assert_allclose(np.abs(counted.means), np.abs(there.means), rtol=1e-2, atol=1e-3)
+    assert np.abs(np.abs(plain.means) - np.abs(there.means)).max() > 0.05
+
+
+def test_each_corpus_is_named_in_any_way():
+    values, classes, speakers, _ = made_up()
+    named = np.where(speakers < 20, "", "phone")
+    space = fit_speaker_space(values, classes, speakers, named, LABELS, 4, 0.0)
+    assert space.centres.shape == (2, 4)

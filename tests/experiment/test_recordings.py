@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from tembr.experiment import recordings as module
 from tembr.experiment.recordings import Recordings, load_recordings, parts_of, same_recordings, usable_corpus
 from tembr.experiment.settings import CorpusSettings, load_settings
 from tembr.features.settings import FeatureSettings
+from tembr.models.baselines import MajoritySettings
 from tembr.progress import Progress
 from tembr.splits import make_folds
 from tests.small_study import CORPUS
@@ -25,7 +27,13 @@ from tests.small_study import CORPUS
 class Copy(Utterance):
     """Of a recording, through a telephone."""
 
-    degradation = "~telephone"
+    degradation = "phone"
+
+
+class Hears(SimpleNamespace):
+    """A member that learns from copies through these degradations."""
+
+    copied_through: tuple[str, ...]
 
 
 def utterance(name: str, emotion: str, speaker: str = "A", kind: type[Utterance] = Utterance) -> Utterance:
@@ -84,15 +92,21 @@ def test_an_emotion_beside_the_targets_has_no_class(mixed):
 
 
 def test_speakers_of_two_corpora_and_copies_are_told_apart_and_the_unnamed_are_alone(mixed):
-    names = ["nemo/A", "nemo/A", "nemo/c", "emodb/A", "emodb/A", "nemo/A~telephone", "emodb/A~telephone"]
+    names = ["nemo/A", "nemo/A", "nemo/c", "emodb/A", "emodb/A", "nemo/Aphone", "emodb/Aphone"]
     assert mixed.speakers.tolist() == names
 
 
 @pytest.mark.parametrize(("train", "learnt"), [([0], [0, 3, 4, 6]), ([1, 2], [1, 2, 3, 4, 5, 6])])
 def test_a_copy_is_learnt_from_where_its_original_is(mixed, train, learnt):
-    data = mixed.data(np.array(train), np.array([2]), Path("fold"))
+    data = mixed.data(Hears(copied_through=("phone",)), np.array(train), np.array([2]), Path("fold"))
     assert data.train.tolist() == learnt and data.validation.tolist() == [2]
-    assert data.copies.tolist() == [5, 6]
+    assert data.channels.tolist() == ["", "", "", "", "", "phone", "phone"]
+
+
+@pytest.mark.parametrize("through", [(), ("room",)])
+def test_a_member_learns_from_copies_that_it_asks_for(mixed, through):
+    data = mixed.data(Hears(copied_through=through), np.array([1, 2]), np.array([]), Path("fold"))
+    assert data.train.tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +152,13 @@ def test_recordings_that_are_one_file_are_said_and_kept(corpus, caplog):
 
 
 def test_the_target_comes_first_and_its_copies_last(corpus, monkeypatch):
-    monkeypatch.setattr(copies, "make_copies", lambda corpora: ([1, 15], [corpora[0].utterances[1]] * 2))
-    loaded = load(["majority"], copies=True)
+    def make_copies(corpora, through):
+        assert through == ("room", "phone")
+        return [1, 15], [corpora[0].utterances[1]] * 2
+
+    monkeypatch.setattr(copies, "make_copies", make_copies)
+    monkeypatch.setattr(MajoritySettings, "copied_through", ("room", "phone"))
+    loaded = load(["majority"])
     assert len(loaded.utterances) == 26 and loaded.originals.tolist() == [*range(24), 1, 15]
     assert loaded.corpora.tolist() == [0] * 12 + [1] * 12 + [0, 1]
     assert set(Store.starts[-1]) == {12, 24, 25}  # no shard of two corpora, nor of originals and copies
@@ -151,5 +170,5 @@ def test_every_input_of_every_member_is_computed_for_all_recordings(corpus):
 
 
 def test_copies_are_found_where_their_originals_are(mixed):
-    assert [one.tolist() for one in mixed.copies_of(np.array([0, 1]))] == [[5], ["~telephone"]]
+    assert [one.tolist() for one in mixed.copies_of(np.array([0, 1]))] == [[5], ["phone"]]
     assert [one.tolist() for one in mixed.copies_of(np.array([0, 2]))] == [[], []]

@@ -35,7 +35,7 @@ def space(tmp_path, text: str, **options):
         ('train.network = { choices = ["resnet18", "mobilenet_v3_small"] }', ...),
         ('members.mfcc.train.network = { choices = ["resnet18", "resnet34"] }', ...),
         ('"pictures.per_recording" = { choices = ["cmn", "cmvn"] }', CategoricalDistribution(("cmn", "cmvn"))),
-        ("copies = { choices = [true, false] }", CategoricalDistribution((True, False))),
+        ("augment.enabled = { choices = [true, false] }", CategoricalDistribution((True, False))),
     ],
 )
 def test_any_setting_of_a_study_is_drawn_from_what_is_written(tmp_path, written, drawn):

@@ -33,7 +33,7 @@ from tests.models.conftest import FEATURES
 
 QUICK = {
     "network": {"representation": "chroma", "train": {"epochs": 1, "network": "resnet18_quarter", "device": "cpu"}},
-    "encoder": {"layers": [1, 2], "window": 1.0},
+    "encoder": {"layers": [1, 2], "window": 1.0, "channels": ["phone"]},
     "distilled": {"layers": [1, 2], "window": 1.0, "blocks": 1, "rank": 8, "train": {"epochs": 1, "device": "cpu"}},
     "finetuned": {"layers": [1, 2], "window": 1.0, "train": {"epochs": 1, "device": "cpu"}},
     "discriminants": {"representation": "mfcc"},
@@ -61,7 +61,8 @@ def data(settings, demo, tmp_path_factory) -> FoldData:
     index, corpora = np.arange(180), np.zeros(180, int)
     parts = index[index % 3 == 0], index[index % 3 == 1]
     folder = tmp_path_factory.mktemp("fold")
-    return FoldData(demo.labels, FEATURES, tables, demo.classes, demo.speakers, corpora, *parts, folder)
+    channels = np.where(index % 2, "phone", "")
+    return FoldData(demo.labels, FEATURES, tables, demo.classes, demo.speakers, corpora, *parts, folder, channels)
 
 
 @pytest.fixture(scope="session")

@@ -42,9 +42,10 @@ def test_the_targets_own_are_those_without_other_corpora(fold):
     assert fold.target.tolist() == [0, 1, 2]
 
 
-def test_copies_are_told_from_what_they_are_copies_of(fold):
-    assert not fold.copied.any()
-    assert replace(fold, copies=np.array([5, 2])).copied.tolist() == [False, False, True, False, False, True]
+def test_recordings_are_as_they_are_unless_it_is_said_what_they_came_through(fold):
+    assert fold.through(np.array([5, 2])).tolist() == ["", ""]
+    channels = np.array(["", "", "phone", "", "", "room"])
+    assert replace(fold, channels=channels).through(np.array([5, 1])).tolist() == ["room", ""]
 
 
 def test_the_mean_over_time_is_of_each_bin():

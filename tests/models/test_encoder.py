@@ -47,7 +47,7 @@ def taught(monkeypatch) -> list[SimpleNamespace]:
     return seen
 
 
-def fit(copied: tuple[int, ...] = (), **settings) -> PooledHeads:
+def fit(came_through: tuple[str, ...] = ("",) * 6, **settings) -> PooledHeads:
     """On five recordings of the target and one of another corpus, of which one state is far out."""
     chosen = EncoderSettings(name="x", **settings)
     states = np.array([[0, 0], [2, 0], [0, 4], [2, 4], [1, 2], [7, 2]], np.float32)[:, :, None]
@@ -55,9 +55,9 @@ def fit(copied: tuple[int, ...] = (), **settings) -> PooledHeads:
     parts = np.array([0, 1, 2, 5]), np.array([3])
     classes, corpora = np.array([0, 1, 2, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
     data = FoldData(
-        ("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path(), np.array(copied, int)
+        ("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path(), np.array(came_through)
     )
-    made = PooledHeads(len(chosen.layers), 2, 3)
+    made = PooledHeads(len(chosen.layers), 2, 3, len(chosen.channels))
     chosen.fit(made, data, 0, Progress())
     return made
 
@@ -94,22 +94,55 @@ def test_another_corpus_counts_for_as_much_as_is_asked(taught):
 
 
 def test_without_others_the_target_alone_is_learnt_from(taught):
-    (made,) = fit(others=0).heads
+    (made,) = fit(others=0).heads[0]
     assert taught[0].classes.tolist() == [0, 1, 2, 0]
     assert made.mean.tolist() == [1, 2] and made.deviation.tolist() == pytest.approx([1 + FLOOR, 2 + FLOOR])
 
 
-@pytest.mark.parametrize(("others", "share"), [(0.2, 0.5), (0.4, 0.25)])
-def test_copies_count_for_a_share_of_what_their_corpus_does(taught, others, share):
-    fit((1, 5), others=others, copies=share)
-    shares = dict(zip(taught[0].values[:, 0].tolist(), taught[0].shares.tolist()))
-    assert taught[0].shares.sum() == pytest.approx(1 + share + others * share)
-    assert shares[7] == pytest.approx(others * share)
+CHANNELS = ("", "", "phone", "room", "", "phone")
+"""Of what it is fitted on; the last is of the other corpus."""
 
 
-def test_without_copies_the_recordings_themselves_are_learnt_from(taught):
-    fit((1, 5), copies=0)
-    assert taught[0].classes.tolist() == [0, 2, 0]
+def test_heads_of_a_channel_learn_from_recordings_and_their_copies_through_it(taught):
+    fit(CHANNELS, channels=("phone", "room"))
+    plain, phone, room, _ = ([int(c) for c in one.values[:, 0]] for one in by_channel(taught))
+    assert (plain, phone, room) == ([0, 2], [0, 2, 0, 7], [0, 2, 2])
+
+
+def test_copies_count_as_what_they_are_copies_of(taught):
+    fit(CHANNELS, channels=("phone", "room"), others=0.25)
+    assert by_channel(taught)[1].shares.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.25])
+
+
+def test_the_channel_is_told_from_the_lowest_layer(taught):
+    made = fit(CHANNELS, channels=("phone", "room"), layers=(1, 2))
+    told = taught[3]
+    assert told.classes.tolist() == [0, 0, 1, 1, 2] and told.values[:, 0].tolist() == [0, 2, 0, 7, 2]
+    assert made.channel.mean.tolist() == pytest.approx(told.values.mean(0).tolist())
+
+
+def by_channel(taught: list[SimpleNamespace]) -> list[SimpleNamespace]:
+    """The fittings of the first layer: without a channel, of each channel, and of what tells them."""
+    return taught[:4]
+
+
+def test_what_a_recording_came_through_answers_it():
+    made = PooledHeads(1, 2, 3, 2)
+    for heads, answer in zip(made.heads, ([1.0, 0, 0], [0.0, 1, 0], [0.0, 0, 1])):
+        heads[0].take(found(np.zeros((3, 2)), answer, [0, 1, 2], [0, 0], [1, 1]))
+    made.channel.take(found([[0.0, 0], [6, 0], [0, 6]], [9.0, 0, 0], [0, 1, 2], [0, 0], [1, 1]))
+    said = made(torch.tensor([[[0.0], [0]], [[5.0], [0]], [[0.0], [5]], [[3.0], [0]]]))[0]
+    assert said[:3].tolist() == [pytest.approx(row, abs=1e-3) for row in np.eye(3).tolist()]
+    shares = np.exp([9, 18, 0]) / np.exp([9, 18, 0]).sum()
+    assert said[3].tolist() == pytest.approx(shares.tolist(), abs=1e-6)
+
+
+def test_without_channels_nothing_is_told_apart():
+    assert PooledHeads(1, 2, 3).channel is None
+
+
+def test_a_channel_named_twice_has_heads_once():
+    assert EncoderSettings(name="x", channels=("room", "phone", "room")).copied_through == ("room", "phone")
 
 
 def test_what_was_learnt_is_what_it_answers(taught):
@@ -119,15 +152,15 @@ def test_what_was_learnt_is_what_it_answers(taught):
 def test_every_layer_has_a_head_of_its_own_and_their_mean_is_the_answer():
     made = PooledHeads(2, 2, 3)
     plain = np.zeros(2), np.ones(2)
-    made.heads[0].take(found([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 0], [0, 1, 2], *plain))
-    made.heads[1].take(found([[2.0, 0], [0, 2], [0, 0]], [0.0, 0, 4], [0, 1, 2], *plain))
+    made.heads[0][0].take(found([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 0], [0, 1, 2], *plain))
+    made.heads[0][1].take(found([[2.0, 0], [0, 2], [0, 0]], [0.0, 0, 4], [0, 1, 2], *plain))
     logits, embedding = made(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[[3.0], [4.0]]]))
     assert logits.tolist() == [[(1 + 6) / 2, (2 + 8) / 2, (3 + 4) / 2]]
     assert embedding.tolist() == [[1, 2]]
 
 
 def test_each_head_learns_from_its_own_layer(taught):
-    first, second = fit(layers=(1, 2), others=0).heads
+    first, second = fit(layers=(1, 2), others=0).heads[0]
     assert first.mean.tolist() == [1, 2] and second.mean.tolist() == [2, 4]
 
 
@@ -153,7 +186,7 @@ def test_several_layers_are_described():
         {"window": 31},
         {"shrinkage": 1.5},
         {"others": -1},
-        {"copies": -1},
+        {"channels": ["radio"]},
     ],
 )
 def test_a_setting_out_of_range_is_refused(setting):

@@ -13,14 +13,14 @@ from tembr.models.encoder import PooledHead
 from tembr.models.finetuned import FinetunedSettings
 
 SETTINGS = FinetunedSettings(
-    name="x", encoder="folder/whisper-tiny", layers=(1, 3), shrinkage=0.5, window=4.0, others=0.5, copies=0.3
+    name="x", encoder="folder/whisper-tiny", layers=(1, 3), shrinkage=0.5, window=4.0, others=0.5
 )
 
 
 def test_the_frozen_encoder_has_its_layers_and_its_heads():
     frozen = SETTINGS.frozen_encoder
     assert (frozen.kind, frozen.encoder, frozen.layers) == ("encoder", "folder/whisper-tiny", (1, 3))
-    assert (frozen.shrinkage, frozen.window, frozen.others, frozen.copies) == (0.5, 4.0, 0.5, 0.3)
+    assert (frozen.shrinkage, frozen.window, frozen.others) == (0.5, 4.0, 0.5)
 
 
 @pytest.mark.parametrize("name", ["openai/whisper-tiny", "folder/whisper-tiny/"])

@@ -1,14 +1,12 @@
-"""Copies of recordings as they would sound elsewhere, to learn from: one of each, through one degradation.
+"""Copies of recordings as they would sound elsewhere, to learn from.
 
-Which degradation depends on a recording's name alone. Seeds, rooms and voices are others than those that
+Seeds, rooms and voices are others than those that
 `tembr evaluate --degrade` measures with, and the voices of a babble come from the last of the corpora, never from the
 target unless it is the only one.
 """
 
 from __future__ import annotations
 
-import os
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -16,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from tembr.corpora.corpus import Corpus, Utterance
-from tembr.degrade.effects import DEGRADATIONS, Effect, prepare
+from tembr.degrade.effects import Effect, prepare
 from tembr.files import digest
 
 FORMAT = 1
@@ -75,16 +73,16 @@ class Copy(Utterance):
         return self.source.effect(self.through, sample_rate)(self, super().read(sample_rate))
 
 
-def make_copies(corpora: Sequence[Corpus]) -> tuple[np.ndarray, list[Copy]]:
-    """One copy of every recording of `corpora`, the target first.
+def make_copies(corpora: Sequence[Corpus], through: Sequence[str]) -> tuple[np.ndarray, list[Copy]]:
+    """A copy of every recording of `corpora`, the target first, through each of the degradations named.
 
     Returns:
-        which recording of all each is a copy of, `(n,)`; the copies.
+        which recording of all each is a copy of, `(n,)`; the copies, those through one degradation together.
     """
-    source, kinds = Source(corpora[-1]), tuple(DEGRADATIONS)
+    source = Source(corpora[-1])
     everyone = [utterance for corpus in corpora for utterance in corpus.utterances]
-    copies = [degraded(u, kinds[zlib.crc32(os.fsencode(u.key)) % len(kinds)], source) for u in everyone]
-    return np.arange(len(everyone)), copies
+    copies = [degraded(utterance, name, source) for name in through for utterance in everyone]
+    return np.tile(np.arange(len(everyone)), len(through)), copies
 
 
 def degraded(utterance: Utterance, through: str, source: Source) -> Copy:

@@ -211,21 +211,23 @@ def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndar
 def space_of(
     members: Sequence[Member], recordings: Recordings, learnt: np.ndarray, settings: EnsembleSettings
 ) -> SpeakerSpace:
-    """The speaker space of the target's recordings at `learnt`; their copies say where a degradation moves voices."""
-    space = fit_speaker_space(
-        embedded(members, recordings, learnt),
-        recordings.classes[learnt],
-        recordings.speakers[learnt],
-        recordings.corpora[learnt],
+    """The speaker space of the target's recordings at `learnt` and of all their copies, which count as much as these.
+
+    A voice through a telephone or the like is one of its own.
+    """
+    copies, channels = recordings.copies_of(learnt)
+    places, groups = np.concatenate([learnt, copies]), np.concatenate([np.full(len(learnt), ""), channels])
+    shares = np.concatenate([np.ones(len(learnt)), np.full(len(copies), len(learnt) / max(len(copies), 1))])
+    return fit_speaker_space(
+        embedded(members, recordings, places),
+        recordings.classes[places],
+        recordings.speakers[places],
+        groups,
         len(recordings.labels),
         settings.dimensions,
         settings.shrinkage,
+        shares,
     )
-    places, degradations = recordings.copies_of(learnt)
-    if not len(places):
-        return space
-    copies = embedded(members, recordings, places)
-    return space.with_centres(copies, recordings.classes[places], recordings.speakers[places], degradations)
 
 
 def _typical(heldout: Answers, without: Sequence[str] = ()) -> np.ndarray:

@@ -7,7 +7,7 @@ learnt from the target corpus alone: corpora act and record them differently.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -63,13 +63,6 @@ class SpeakerSpace:
         with torch.inference_mode():
             return self.projection(torch.from_numpy(embeddings)).double().numpy()
 
-    def with_centres(
-        self, embeddings: np.ndarray, classes: np.ndarray, speakers: np.ndarray, groups: np.ndarray
-    ) -> SpeakerSpace:
-        """The same with a further centre for each of `groups`, `(n,)` names; other arguments as `fit_speaker_space`."""
-        more, _ = _centres(self.project(embeddings), classes, speakers, groups)
-        return replace(self, centres=np.vstack([self.centres, more]))
-
     def known(self, share: float, prior: float) -> TwoCovariance:
         """As adapting takes it; see `TwoCovariance`."""
         return TwoCovariance(self.means, self.spread, self.centres, self.centre_spread, share, prior)
@@ -83,22 +76,33 @@ def fit_speaker_space(
     labels: int,
     dimensions: int,
     shrinkage: float,
+    shares: np.ndarray | None = None,
 ) -> SpeakerSpace:
     """Estimate a speaker space from the means of every speaker and emotion, speakers alike however much they said.
 
     Args:
         embeddings: joined ones of recordings to learn from, `(n, size)`.
         classes: `(n,)` int, 0 to labels - 1.
-        speakers, corpora: `(n,)`, names and numbers; no speaker is in two corpora.
+        speakers, corpora: `(n,)`, names or numbers; no speaker is in two corpora. A speaker through a degradation is
+            another one, of another corpus.
         dimensions: kept, those along which emotions and speakers' ways of showing them differ most.
         shrinkage: share of each covariance's diagonal that is added to it, so that it can be inverted.
+        shares: `(n,)`, what each recording counts, the same for all of a speaker; all alike by default.
     """
-    mean, deviation = embeddings.mean(0), embeddings.std(0) + FLOOR
+    shares = np.ones(len(embeddings)) if shares is None else shares
+    mean = np.average(embeddings, 0, shares).astype(np.float32)
+    deviation = np.sqrt(np.average((embeddings - mean) ** 2, 0, shares)).astype(np.float32) + FLOOR
     values = np.clip((embeddings.astype(np.float64) - mean) / deviation, -FURTHEST, FURTHEST)
-    within, effects = _moments(values, classes, speakers, labels)
-    average = np.array([np.mean(some, axis=0) if some else np.zeros(values.shape[1]) for some in effects])
-    own = np.vstack([np.array(some) - np.mean(some, axis=0) for some in effects if some])
-    directions, spread = _directions(_shrunk(np.cov(within.T), shrinkage), _shrunk(np.cov(own.T), shrinkage))
+    within, counts, effects = _moments(values, classes, speakers, labels, shares)
+    average, own = np.zeros((labels, values.shape[1])), []
+    for label, (some, weights) in enumerate(effects):
+        if len(some):
+            average[label] = np.average(some, 0, weights)
+            own.append((some - average[label], weights))
+    own_covariance = np.cov(np.vstack([some for some, _ in own]).T, aweights=np.concatenate([w for _, w in own]))
+    directions, spread = _directions(
+        _shrunk(np.cov(within.T, aweights=counts), shrinkage), _shrunk(own_covariance, shrinkage)
+    )
     means = average @ directions
     kept = np.argsort(-(means.var(0) + spread))[:dimensions]
     projection = Projection(values.shape[1], len(kept))
@@ -127,18 +131,21 @@ def _centre(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.mean([values[classes == k].mean(0) for k in np.unique(classes)], axis=0)
 
 
-def _moments(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray, labels: int):
-    """What recordings are apart from their speaker's mean of the emotion, `(n, size)`; of each emotion, of each
-    speaker, how far that mean is from the speaker's centre."""
-    left, effects = [], [[] for _ in range(labels)]
+def _moments(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray, labels: int, shares: np.ndarray):
+    """What recordings are apart from their speaker's mean of the emotion, `(n, size)`, and what each counts, `(n,)`; of
+    each emotion, of each speaker, how far that mean is from the speaker's centre, `(k, size)` and `(k,)` likewise."""
+    left, counts, effects, weights = [], [], [[] for _ in range(labels)], [[] for _ in range(labels)]
     for speaker in np.unique(speakers):
         own = speakers == speaker
         means = {k: values[own & (classes == k)].mean(0) for k in np.unique(classes[own])}
         centre = np.mean(list(means.values()), axis=0)
         for k, mean in means.items():
             left.append(values[own & (classes == k)] - mean)
+            counts.append(shares[own & (classes == k)])
             effects[k].append(mean - centre)
-    return np.vstack(left), effects
+            weights[k].append(shares[own][0])
+    found = [(np.array(some), np.array(of)) for some, of in zip(effects, weights)]
+    return np.vstack(left), np.concatenate(counts), found
 
 
 def _shrunk(covariance: np.ndarray, share: float) -> np.ndarray:

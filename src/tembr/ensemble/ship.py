@@ -200,7 +200,7 @@ def _refit(study: StudySettings, member: StudyMember, recordings: Recordings, fo
         return place / WEIGHTS
     everything = np.arange(len(recordings.target))
     progress.say(f"{member.name}: fitting on all {len(everything)} recordings")
-    data = recordings.data(everything, np.empty(0, int), place)
+    data = recordings.data(settings, everything, np.empty(0, int), place)
     fitted: Member = fit_member(settings, study.features, data, study.seed, progress)
     fitted.save(place)
     discard_checkpoints(place)

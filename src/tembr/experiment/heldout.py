@@ -72,7 +72,7 @@ def inner_logits(
     """
     answers = []
     for number, part in enumerate(fold.inner, start=1):
-        data = recordings.data(part.train, np.empty(0, int), folder / INNER / str(number))
+        data = recordings.data(member, part.train, np.empty(0, int), folder / INNER / str(number))
         inner = fit_member(member, recordings.features, data, seed, replace(progress, row=lambda row: None))
         answers.append(inner.answer(recordings.tables, part.heldout)[0])
         progress.count(f"{member.name} · inner folds", number, len(fold.inner))

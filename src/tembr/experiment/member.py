@@ -83,7 +83,7 @@ class MemberRun:
         return outcome
 
     def _fitted(self, parts: tuple[np.ndarray, np.ndarray], place: Path, progress: Progress) -> Member:
-        data = self.recordings.data(*parts, place)
+        data = self.recordings.data(self.member, *parts, place)
         fitted = fit_member(self.member, self.recordings.features, data, self.settings.seed, progress)
         fitted.save(place)
         return fitted

@@ -69,16 +69,23 @@ class Recordings:
 
     def copies_of(self, learnt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places of the copies of the target's recordings at `learnt`, and through which degradation each is."""
-        degradations = np.array([u.degradation for u in self.utterances])
-        places = np.flatnonzero(np.isin(self.originals, learnt) & (degradations != ""))
-        return places, degradations[places]
+        channels = self.channels
+        places = np.flatnonzero(np.isin(self.originals, learnt) & (channels != ""))
+        return places, channels[places]
 
-    def data(self, train: np.ndarray, validation: np.ndarray, folder: Path) -> FoldData:
+    @property
+    def channels(self) -> np.ndarray:
+        """`(n,)` text, the degradation of a copy, '' for recordings as they are."""
+        return np.array([u.degradation for u in self.utterances])
+
+    def data(self, member: MemberSettings, train: np.ndarray, validation: np.ndarray, folder: Path) -> FoldData:
         """What a member is fitted on: `train` and `validation` of the target, with what is learnt from besides.
 
-        A copy is learnt from where its original is.
+        A copy through a degradation that the member asks for is learnt from where its original is.
         """
+        channels = self.channels
         learnt = np.isin(self.originals, train) | (self.corpora > 0)
+        learnt &= np.isin(channels, ["", *member.copied_through])
         return FoldData(
             self.labels,
             self.features,
@@ -89,7 +96,7 @@ class Recordings:
             np.flatnonzero(learnt),
             validation,
             folder,
-            np.flatnonzero(self.originals != np.arange(len(self.originals))),
+            channels,
         )
 
 
@@ -110,16 +117,21 @@ def load_recordings(
     utterances = [u for one in everything for u in one.utterances]
     corpora = np.repeat(np.arange(len(everything)), [len(one) for one in everything])
     originals = np.arange(len(utterances))
-    if settings.copies:
+    if through := copied_through(members):
         from tembr.degrade.copies import make_copies
 
-        copied, copies = make_copies(everything)
+        copied, copies = make_copies(everything, through)
         utterances, originals = utterances + copies, np.concatenate([originals, copied])
     inputs = [one for member in members for one in (*member.inputs(settings.features), *_training(member, settings))]
     starts = np.flatnonzero(np.diff(corpora[originals])) + 1
     starts = [*starts.tolist(), len(corpora)]  # copies begin where the recordings end
     tables = FeatureStore().prepare(utterances, inputs, partial(progress.count, "recordings analysed"), starts)
     return Recordings(target, auxiliary, tuple(utterances), originals, corpora[originals], settings.features, tables)
+
+
+def copied_through(members: Sequence[MemberSettings]) -> tuple[str, ...]:
+    """Degradations through which copies are learnt from by one of the members."""
+    return tuple(dict.fromkeys(name for member in members for name in member.copied_through))
 
 
 def usable_corpus(chosen: CorpusSettings, window: float, progress: Progress) -> Corpus:

@@ -79,8 +79,6 @@ class StudySettings(BaseModel):
         protocols: the first one's results lie in the study's folder itself, further ones' in folders of theirs.
         corpus: the target, whose recordings are scored.
         auxiliary: name → corpus that is only learnt from.
-        copies: a copy of every recording that is learnt from is learnt from too, through a telephone, MP3, other
-            voices, a room or another microphone, see `tembr.degrade.copies`.
         seed: of every fitting.
         pictures, augment, train: defaults of the members that have such a group.
     """
@@ -91,7 +89,6 @@ class StudySettings(BaseModel):
     protocols: tuple[Protocol, ...] = ("random", "speaker")
     corpus: CorpusSettings = CorpusSettings()
     auxiliary: dict[str, AuxiliarySettings] = {}
-    copies: bool = False
     seed: int = Field(42, ge=0)
     features: FeatureSettings = FeatureSettings()
     pictures: PictureSettings = PictureSettings()

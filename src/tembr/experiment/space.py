@@ -267,7 +267,7 @@ def _possible(space: Space, key: str, value: Any) -> StudySettings:
 
 def _fitted(settings: StudySettings) -> tuple:
     """All that a fitting depends on."""
-    return settings.members, settings.features, settings.copies
+    return settings.members, settings.features
 
 
 def longest(space: Space) -> int:

@@ -21,7 +21,7 @@ from tembr.errors import ConfigError
 from tembr.experiment.distributions import draw
 from tembr.experiment.heldout import inner_logits
 from tembr.experiment.measures import MEASURES, Judged
-from tembr.experiment.recordings import Recordings, load_recordings, parts_of
+from tembr.experiment.recordings import Recordings, copied_through, load_recordings, parts_of
 from tembr.experiment.settings import StudySettings
 from tembr.experiment.space import Space
 from tembr.models import MemberSettings, fit_member
@@ -103,7 +103,7 @@ class Objective:
         """As the trial before, where nothing of them was drawn anew."""
         members = list(settings.members.values())
         inputs = [one for m in members for one in (*m.inputs(settings.features), *m.training_inputs(settings.features))]
-        key = settings.features, settings.copies, tuple(inputs)
+        key = settings.features, copied_through(members), tuple(inputs)
         if key not in self._kept:
             self._kept.clear()
             self._kept[key] = load_recordings(settings, members, self.progress, self.target)
@@ -115,7 +115,7 @@ class Objective:
         progress, place = replace(self.progress, row=watched), folder / member.name
         if member.uses_validation:
             train, heldout = parts_of(member, self.fold)
-            data = recordings.data(train, heldout, place)
+            data = recordings.data(member, train, heldout, place)
             fitted = fit_member(member, recordings.features, data, settings.seed, progress)
             logits = fitted.answer(recordings.tables, heldout)[0]
         else:

@@ -53,6 +53,11 @@ class MemberSettings(BaseModel):
     """Whether its module has an embedding to adapt by."""
 
     @property
+    def copied_through(self) -> tuple[str, ...]:
+        """Degradations through which copies of what it learns from are learnt from too, see `tembr.degrade.copies`."""
+        return ()
+
+    @property
     def uses_validation(self) -> bool:
         """Whether fitting looks at the validation part, to stop early; other members learn from it too."""
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ class FoldData:
         train: `(k,)` indices of recordings to learn from: target, auxiliary corpora and copies.
         validation: `(m,)` indices, target alone; for early stopping, or to learn from as well. May be empty.
         folder: for checkpoints of a training.
-        copies: `(c,)` indices of copies of other recordings through a degradation.
+        channels: `(n,)` text, the degradation of a copy, '' for recordings as they are; by default all are.
     """
 
     labels: tuple[str, ...]
@@ -43,12 +43,11 @@ class FoldData:
     train: np.ndarray
     validation: np.ndarray
     folder: Path
-    copies: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    channels: np.ndarray | None = None
 
-    @property
-    def copied(self) -> np.ndarray:
-        """Which recordings are copies of others, `(n,)` bool."""
-        return np.isin(np.arange(len(self.classes)), self.copies)
+    def through(self, indices: np.ndarray) -> np.ndarray:
+        """Channels of the recordings at `indices`."""
+        return np.full(len(indices), "") if self.channels is None else self.channels[indices]
 
     @property
     def labelled(self) -> np.ndarray:

@@ -71,7 +71,7 @@ def fair_shares(
     Recordings without a name are voices of their own: name all speakers of a corpus, or none.
 
     Args:
-        classes, speakers, groups: `(n,)`; a group is a corpus, or copies of one.
+        classes, speakers, groups: `(n,)`; a group is a corpus.
         importance: group → what it counts for in all; nothing where it is not named.
 
     >>> fair_shares(np.array([0, 0, 1, 0]), np.array(["a", "a", "a", "b"]), np.array([0, 0, 0, 1]), {0: 1.0, 1: 0.2})

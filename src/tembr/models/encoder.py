@@ -20,14 +20,19 @@ from tembr.progress import Progress
 
 NEVER = -1e4  # logit of an emotion that was not met
 
+Channel = Literal["phone", "mp3", "noise", "room", "microphone"]
+"""A degradation of `tembr.degrade.effects`."""
+
 
 @register
 class EncoderSettings(MemberSettings):
     """Mean over time of the states of some layers, linear discriminants on each, and the mean of what these say.
 
     Which layer knows most depends on the corpus; together they know more than the best one of any. All corpora teach
-    what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). What a
-    speaker is adapted by are the states of the lowest of the layers alone.
+    what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). Speech that came
+    through a telephone or the like is answered by heads of its own, which learnt from copies as they would sound there,
+    too; from the lowest of the layers it is told which channel a recording came through. What a speaker is adapted by
+    are the states of that layer alone.
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
@@ -36,8 +41,8 @@ class EncoderSettings(MemberSettings):
         shrinkage: of the discriminants' covariance towards its diagonal, 0 to 1.
         others: what each corpus beside the target counts for in all, however few its recordings, of which the target is
             1; 0 learns from the target alone.
-        copies: what copies through degradations count for, where the study makes such, of which the recordings
-            themselves are 1.
+        channels: degradations that have heads of their own; these learn from recordings as they are and from their
+            copies alike.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -46,7 +51,7 @@ class EncoderSettings(MemberSettings):
     window: float = Field(10.0, ge=0, le=30)
     shrinkage: float = Field(0.05, ge=0, le=1)
     others: float = Field(0.2, ge=0)
-    copies: float = Field(0.1, ge=0)
+    channels: tuple[Channel, ...] = ()
 
     embeds: ClassVar[bool] = True
 
@@ -56,6 +61,15 @@ class EncoderSettings(MemberSettings):
         if list(layers) != sorted(set(layers)):
             raise ValueError("name each once, the lowest first")
         return layers
+
+    @field_validator("channels")
+    @classmethod
+    def _once(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(channels))
+
+    @property
+    def copied_through(self) -> tuple[str, ...]:
+        return self.channels
 
     def describe(self) -> str:
         layers = f"layer{'s' * (len(self.layers) > 1)} {', '.join(map(str, self.layers))}"
@@ -71,43 +85,63 @@ class EncoderSettings(MemberSettings):
         return self.inputs(features)[:1]
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
-        return PooledHeads(len(self.layers), load_encoder(self.encoder).hidden, labels)
+        return PooledHeads(len(self.layers), load_encoder(self.encoder).hidden, labels, len(self.channels))
 
     def fit(self, module: PooledHeads, data: FoldData, seed: int, progress: Progress) -> list[dict]:
         started = time.perf_counter()
         learnt = data.labelled
-        for head, taken in zip(module.heads, self.inputs(data.features), strict=True):
-            self.fit_head(head, np.stack([data.tables[taken][int(index)][:, 0] for index in learnt]), learnt, data)
+        channels = data.through(learnt)
+        for number, taken in enumerate(self.inputs(data.features)):
+            pooled = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt])
+            for heads, channel in zip(module.heads, ("", *self.channels), strict=True):
+                heard = np.isin(channels, ["", channel])
+                self.fit_head(heads[number], pooled[heard], data.classes[learnt[heard]], learnt[heard], data)
+            if module.channel is not None and not number:
+                self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
         return [{"seconds": time.perf_counter() - started}]
 
-    def fit_head(self, head: PooledHead, pooled: np.ndarray, learnt: np.ndarray, data: FoldData) -> None:
-        """Fit the head of one layer on pooled states `(n, size)` of the labelled recordings at `learnt`, `(n,)`."""
-        corpora, copied = data.corpora[learnt], data.copied[learnt]
-        importance = {2 * corpus: self.others if corpus else 1.0 for corpus in np.unique(corpora).tolist()}
-        importance |= {group + 1: self.copies * whole for group, whole in importance.items()}
-        shares = fair_shares(data.classes[learnt], data.speakers[learnt], 2 * corpora + copied, importance)
+    def fit_head(
+        self, head: PooledHead, pooled: np.ndarray, classes: np.ndarray, learnt: np.ndarray, data: FoldData
+    ) -> None:
+        """Fit a head on pooled states `(n, size)` and classes `(n,)` of the recordings at `learnt`, `(n,)`."""
+        corpora = data.corpora[learnt]
+        importance = {corpus: self.others if corpus else 1.0 for corpus in np.unique(corpora).tolist()}
+        shares = fair_shares(classes, data.speakers[learnt], corpora, importance)
         counting = shares > 0
-        head.take(fit_discriminants(pooled[counting], data.classes[learnt[counting]], shares[counting], self.shrinkage))
+        head.take(fit_discriminants(pooled[counting], classes[counting], shares[counting], self.shrinkage))
+
+
+def _numbers(names: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
+    """Places of `names`, `(n,)`, in `known`, `(n,)` int."""
+    return np.array([known.index(name) for name in names])
 
 
 class PooledHeads(nn.Module):
     """Pooled states of some layers → the mean of their heads' logits; the embedding is the first layer's states.
 
+    Each channel has its own heads; what they say counts as much as a recording is likely to have come through it.
+
     Args:
         layers: how many.
         size: of the pooled states of each.
         labels: outputs.
+        channels: how many, beside none.
     """
 
-    def __init__(self, layers: int, size: int, labels: int):
+    def __init__(self, layers: int, size: int, labels: int, channels: int = 0):
         super().__init__()
-        self.heads = nn.ModuleList(PooledHead(size, labels) for _ in range(layers))
+        of_each = [nn.ModuleList(PooledHead(size, labels) for _ in range(layers)) for _ in range(1 + channels)]
+        self.heads = nn.ModuleList(of_each)
+        self.channel = PooledHead(size, 1 + channels) if channels else None
 
     def forward(self, *states: torch.Tensor) -> Outputs:
         """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, size)`."""
         pooled = [one[..., 0] for one in states]
-        logits = torch.stack([head(one) for head, one in zip(self.heads, pooled, strict=True)])
-        return logits.mean(0), pooled[0]
+        said = [torch.stack([h(one) for h, one in zip(heads, pooled, strict=True)]).mean(0) for heads in self.heads]
+        if self.channel is None:
+            return said[0], pooled[0]
+        shares = self.channel(pooled[0]).softmax(-1)
+        return (shares[..., None] * torch.stack(said, dim=1)).sum(1), pooled[0]
 
 
 class PooledHead(nn.Module):

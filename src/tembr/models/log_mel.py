@@ -21,8 +21,7 @@ class LogMelSettings(MemberSettings):
     """Settings of such a kind.
 
     Attributes:
-        encoder, layers, window, shrinkage, others, copies: of the pretrained encoder and its heads, see
-            `EncoderSettings`.
+        encoder, layers, window, shrinkage, others: of the pretrained encoder and its heads, see `EncoderSettings`.
         crop: seconds of a recording heard at once in training.
         warp: share by which the frequency axis is stretched or squeezed at most: another throat.
         equalize: dB, deviation of a random smooth change of the spectrum: another microphone.
@@ -34,7 +33,6 @@ class LogMelSettings(MemberSettings):
     window: float = Field(10.0, ge=0, le=30)
     shrinkage: float = Field(0.05, ge=0, le=1)
     others: float = Field(0.2, ge=0)
-    copies: float = Field(0.1, ge=0)
     crop: float = Field(2.56, ge=0.1, le=30)
     warp: float = Field(0.1, ge=0, lt=0.5)
     equalize: float = Field(2.0, ge=0, le=40)
@@ -43,7 +41,7 @@ class LogMelSettings(MemberSettings):
     @property
     def frozen_encoder(self) -> EncoderSettings:
         """The encoder as it was pretrained, as a member of its own."""
-        shared = ("name", "encoder", "layers", "window", "shrinkage", "others", "copies")
+        shared = ("name", "encoder", "layers", "window", "shrinkage", "others")
         return EncoderSettings(**{field: getattr(self, field) for field in shared})
 
     @property
@@ -66,4 +64,4 @@ class LogMelSettings(MemberSettings):
         """
         labelled = data.classes[learnt] >= 0
         for head, states in zip(heads, np.split(pooled[labelled], len(self.layers), axis=1), strict=True):
-            self.frozen_encoder.fit_head(head, states, learnt[labelled], data)
+            self.frozen_encoder.fit_head(head, states, data.classes[learnt[labelled]], learnt[labelled], data)
