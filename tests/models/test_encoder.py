@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from tembr.degrade.effects import DEGRADATIONS
 from tembr.features.encoder import EncoderInput
 from tembr.features.settings import FeatureSettings
 from tembr.models import encoder as module
 from tembr.models.data import FoldData
 from tembr.models.discriminants import FLOOR, Discriminants
-from tembr.models.encoder import NEVER, EncoderSettings, PooledHead, PooledHeads
+from tembr.models.encoder import NEVER, Channel, EncoderSettings, PooledHead, PooledHeads
 from tembr.progress import Progress
 
 FEATURES = FeatureSettings()
@@ -139,6 +141,10 @@ def test_what_a_recording_came_through_answers_it():
 
 def test_without_channels_nothing_is_told_apart():
     assert PooledHeads(1, 2, 3).channel is None
+
+
+def test_every_degradation_is_a_channel():
+    assert get_args(Channel) == tuple(DEGRADATIONS)
 
 
 def test_a_channel_named_twice_has_heads_once():
