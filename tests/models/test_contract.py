@@ -62,7 +62,9 @@ def data(settings, demo, tmp_path_factory) -> FoldData:
     parts = index[index % 3 == 0], index[index % 3 == 1]
     folder = tmp_path_factory.mktemp("fold")
     channels = np.where(index % 2, "phone", "")
-    return FoldData(demo.labels, FEATURES, tables, demo.classes, demo.speakers, corpora, *parts, folder, channels)
+    originals = np.where(index % 2, np.where(index < 3, index + 3, index - 3), index)
+    known = demo.classes, demo.speakers, corpora, *parts, folder, channels, originals
+    return FoldData(demo.labels, FEATURES, tables, *known)
 
 
 @pytest.fixture(scope="session")

@@ -56,9 +56,8 @@ def fit(came_through: tuple[str, ...] = ("",) * 6, **settings) -> PooledHeads:
     tables = {one: (number + 1) * states for number, one in enumerate(chosen.inputs(FEATURES))}
     parts = np.array([0, 1, 2, 5]), np.array([3])
     classes, corpora = np.array([0, 1, 2, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
-    data = FoldData(
-        ("a", "b", "c"), FEATURES, tables, classes, classes.astype(str), corpora, *parts, Path(), np.array(came_through)
-    )
+    known = classes, classes.astype(str), corpora, *parts, Path(), np.array(came_through), ORIGINALS
+    data = FoldData(("a", "b", "c"), FEATURES, tables, *known)
     made = PooledHeads(len(chosen.layers), 2, 3, len(chosen.channels))
     chosen.fit(made, data, 0, Progress())
     return made
@@ -104,6 +103,9 @@ def test_without_others_the_target_alone_is_learnt_from(taught):
 CHANNELS = ("", "", "phone", "room", "", "phone")
 """Of what it is fitted on; the last is of the other corpus."""
 
+ORIGINALS = np.array([0, 1, 0, 1, 4, 1])
+"""Of which each is a copy."""
+
 
 def test_heads_of_a_channel_learn_from_recordings_and_their_copies_through_it(taught):
     fit(CHANNELS, channels=("phone", "room"))
@@ -137,6 +139,38 @@ def test_what_a_recording_came_through_answers_it():
     assert said[:3].tolist() == [pytest.approx(row, abs=1e-3) for row in np.eye(3).tolist()]
     shares = np.exp([9, 18, 0]) / np.exp([9, 18, 0]).sum()
     assert said[3].tolist() == pytest.approx(shares.tolist(), abs=1e-6)
+
+
+def test_the_embedding_is_as_without_the_channel():
+    made = PooledHeads(1, 2, 3, 1)
+    made.channel.take(found([[0.0, 0], [9, 0]], [9.0, 0], [0, 1], [0, 0], [1, 1]))
+    through = np.random.default_rng(0).normal((5.0, 0.0), size=(50, 2))
+    made.compensations[0].fit(through, 2 * through - np.array([10.0, 0.0]))
+    embedding = made(torch.tensor([[[-1.0], [3]], [[5.0], [0.5]]]))[1]
+    assert embedding[0].tolist() == pytest.approx([-1, 3], abs=1e-3)
+    assert embedding[1].tolist() == pytest.approx([0, 1], abs=0.05)
+
+
+def test_as_it_is_heard_the_embedding_keeps_the_channel_and_the_answers_stay():
+    made, states = PooledHeads(1, 2, 3, 1), torch.tensor([[[5.0], [0.5]]])
+    made.channel.take(found([[0.0, 0], [9, 0]], [9.0, 0], [0, 1], [0, 0], [1, 1]))
+    logits, embedding = made.as_heard()(states)
+    assert embedding.tolist() == [[5, 0.5]] and torch.equal(logits, made(states)[0])
+    assert not torch.equal(made(states)[1], embedding)
+
+
+def test_copies_tell_what_a_channel_does_to_states(taught):
+    made = fit(CHANNELS, channels=("phone", "room"))
+    assert made.compensations[0].mean.tolist() == pytest.approx([3.5, 3])  # of the recordings 2 and 5
+    assert made.compensations[0].widen.bias.tolist() == pytest.approx([1, 0])  # of 0 and 1, which these are of
+    assert made.compensations[1].widen.bias.tolist() == pytest.approx([2, 0])
+
+
+def test_what_adapting_takes_depends_on_what_was_learnt_where_channels_are_compensated_for(taught):
+    one, other = (EncoderSettings(name=name, layers=(2, 3)) for name in ("x", "y"))
+    assert one.embedding_of(FEATURES) == other.embedding_of(FEATURES)
+    through = one.model_copy(update={"channels": ("phone",)})
+    assert through.embedding_of(FEATURES) == through
 
 
 def test_without_channels_nothing_is_told_apart():

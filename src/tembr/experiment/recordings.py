@@ -97,6 +97,7 @@ class Recordings:
             validation,
             folder,
             channels,
+            self.originals,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -165,6 +165,13 @@ class Member:
     def inputs(self) -> tuple[Input, ...]:
         """What it takes, in order."""
         return self.settings.inputs(self.features)
+
+    def as_heard(self) -> Member:
+        """The same member, whose embedding does not make up for a telephone and the like.
+
+        Only a module that does has a method `as_heard`.
+        """
+        return replace(self, module=self.module.as_heard()) if hasattr(self.module, "as_heard") else self
 
     @property
     def parameters(self) -> int:

@@ -32,6 +32,7 @@ class FoldData:
         validation: `(m,)` indices, target alone; for early stopping, or to learn from as well. May be empty.
         folder: for checkpoints of a training.
         channels: `(n,)` text, the degradation of a copy, '' for recordings as they are; by default all are.
+        originals: `(n,)` int, of which each is a copy: of itself where it is none.
     """
 
     labels: tuple[str, ...]
@@ -44,6 +45,7 @@ class FoldData:
     validation: np.ndarray
     folder: Path
     channels: np.ndarray | None = None
+    originals: np.ndarray | None = None
 
     def through(self, indices: np.ndarray) -> np.ndarray:
         """Channels of the recordings at `indices`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
+from collections.abc import Hashable
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +16,7 @@ from tembr.features.encoder import encoder_input, load_encoder
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
+from tembr.models.compensation import Compensation
 from tembr.models.data import FoldData
 from tembr.models.discriminants import FURTHEST, Discriminants, fair_shares, fit_discriminants
 from tembr.progress import Progress
@@ -32,7 +35,7 @@ class EncoderSettings(MemberSettings):
     what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). Speech that came
     through a telephone or the like is answered by heads of its own, which learnt from copies as they would sound there,
     too; from the lowest of the layers it is told which channel a recording came through. What a speaker is adapted by
-    are the states of that layer alone.
+    are the states of that layer alone, as they would be without the channel (`tembr.models.compensation`).
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
@@ -41,8 +44,8 @@ class EncoderSettings(MemberSettings):
         shrinkage: of the discriminants' covariance towards its diagonal, 0 to 1.
         others: what each corpus beside the target counts for in all, however few its recordings, of which the target is
             1; 0 learns from the target alone.
-        channels: degradations that have heads of their own; these learn from recordings as they are and from their
-            copies alike.
+        channels: degradations that have heads of their own, which learn from recordings as they are and from their
+            copies alike, and are compensated for where a speaker is adapted to.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -81,8 +84,8 @@ class EncoderSettings(MemberSettings):
     def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
         return tuple(encoder_input(self.encoder, layer, self.window) for layer in self.layers)
 
-    def embedding_of(self, features: FeatureSettings) -> tuple[Input, ...]:
-        return self.inputs(features)[:1]
+    def embedding_of(self, features: FeatureSettings) -> Hashable:
+        return self if self.channels else self.inputs(features)[:1]
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
         return PooledHeads(len(self.layers), load_encoder(self.encoder).hidden, labels, len(self.channels))
@@ -96,8 +99,9 @@ class EncoderSettings(MemberSettings):
             for heads, channel in zip(module.heads, ("", *self.channels), strict=True):
                 heard = np.isin(channels, ["", channel])
                 self.fit_head(heads[number], pooled[heard], data.classes[learnt[heard]], learnt[heard], data)
-            if module.channel is not None and not number:
+            if self.channels and not number:
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
+                self._compensate(module, pooled, learnt, data)
         return [{"seconds": time.perf_counter() - started}]
 
     def fit_head(
@@ -110,6 +114,13 @@ class EncoderSettings(MemberSettings):
         counting = shares > 0
         head.take(fit_discriminants(pooled[counting], classes[counting], shares[counting], self.shrinkage))
 
+    def _compensate(self, module: PooledHeads, pooled: np.ndarray, learnt: np.ndarray, data: FoldData) -> None:
+        places = {index: place for place, index in enumerate(learnt.tolist())}
+        channels, originals = data.through(learnt), data.originals[learnt]
+        for compensation, channel in zip(module.compensations, self.channels, strict=True):
+            copies = np.flatnonzero(channels == channel)
+            compensation.fit(pooled[copies], pooled[[places[index] for index in originals[copies].tolist()]])
+
 
 def _numbers(names: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
     """Places of `names`, `(n,)`, in `known`, `(n,)` int."""
@@ -119,7 +130,8 @@ def _numbers(names: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
 class PooledHeads(nn.Module):
     """Pooled states of some layers → the mean of their heads' logits; the embedding is the first layer's states.
 
-    Each channel has its own heads; what they say counts as much as a recording is likely to have come through it.
+    Each channel has its own heads; what they say counts as much as a recording is likely to have come through it, and
+    so does the embedding as it would be without.
 
     Args:
         layers: how many.
@@ -133,6 +145,14 @@ class PooledHeads(nn.Module):
         of_each = [nn.ModuleList(PooledHead(size, labels) for _ in range(layers)) for _ in range(1 + channels)]
         self.heads = nn.ModuleList(of_each)
         self.channel = PooledHead(size, 1 + channels) if channels else None
+        self.compensations = nn.ModuleList(Compensation(size) for _ in range(channels))
+        self.compensating = True
+
+    def as_heard(self) -> PooledHeads:
+        """The same, with the embedding as it is through a channel."""
+        made = copy.copy(self)
+        made.compensating = False
+        return made
 
     def forward(self, *states: torch.Tensor) -> Outputs:
         """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, size)`."""
@@ -140,8 +160,12 @@ class PooledHeads(nn.Module):
         said = [torch.stack([h(one) for h, one in zip(heads, pooled, strict=True)]).mean(0) for heads in self.heads]
         if self.channel is None:
             return said[0], pooled[0]
-        shares = self.channel(pooled[0]).softmax(-1)
-        return (shares[..., None] * torch.stack(said, dim=1)).sum(1), pooled[0]
+        shares = self.channel(pooled[0]).softmax(-1)[..., None]
+        logits = (shares * torch.stack(said, dim=1)).sum(1)
+        if not self.compensating:
+            return logits, pooled[0]
+        heard = torch.stack([pooled[0], *(compensate(pooled[0]) for compensate in self.compensations)], dim=1)
+        return logits, (shares * heard).sum(1)
 
 
 class PooledHead(nn.Module):
