@@ -221,3 +221,10 @@ def test_networks_trained_on_all_recordings_are_not_measured_on_unseen_ones(ense
     refitted = replace(ensemble, facts=replace(ensemble.facts, trained_on="all 180 recordings of demo"))
     assert find_recordings(ensemble, None, Progress()).unseen
     assert not find_recordings(refitted, None, Progress()).unseen
+
+
+@pytest.mark.parametrize(
+    ("inputs", "bits", "size"), [(512, 8, 256), (256, 8, 256), (65, 8, 128), (64, 8, 64), (10, 8, 16), (512, 4, 64)]
+)
+def test_a_block_is_no_longer_than_a_narrow_layer_needs(inputs, bits, size):
+    assert quantize._block_size(inputs, bits) == size

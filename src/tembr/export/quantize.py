@@ -134,18 +134,30 @@ def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, bits: Literal[
 
     root.handlers[:] = handlers
     root.setLevel(level)
-    config = module.DefaultWeightOnlyQuantConfig(
-        block_size=BLOCKS[bits], is_symmetric=True, accuracy_level=4, bits=bits
-    )
-    names = [layer.name for layer in network_layers(model)]
+    weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    sizes = {layer.name: _block_size(weights[layer.input[1]][0], bits) for layer in network_layers(model)}
 
     def quantized(given: onnx.ModelProto, path: str) -> None:
-        quantizer = module.MatMulNBitsQuantizer(given, nodes_to_include=names, algo_config=config)
-        quantizer.process()
-        onnx.save(quantizer.model.model, path)
+        for size in sorted(set(sizes.values())):
+            config = module.DefaultWeightOnlyQuantConfig(
+                block_size=size, is_symmetric=True, accuracy_level=4, bits=bits
+            )
+            names = [name for name, own in sizes.items() if own == size]
+            others = [node.name for node in given.graph.node if node.name not in names]
+            quantizer = module.MatMulNBitsQuantizer(
+                given, nodes_to_include=names, nodes_to_exclude=others, algo_config=config
+            )
+            quantizer.process()
+            given = quantizer.model.model
+        onnx.save(given, path)
 
     module.logger.setLevel(logging.ERROR)
     return exact_halves(_through_file(quantized, model))
+
+
+def _block_size(inputs: int, bits: int) -> int:
+    """Of a layer with so many inputs: the last block of a column is filled up, so a narrow layer has smaller ones."""
+    return min(BLOCKS[bits], max(16, 1 << (inputs - 1).bit_length()))
 
 
 def exact_halves(model: onnx.ModelProto) -> onnx.ModelProto:
