@@ -174,9 +174,9 @@ def test_copies_are_further_voices_and_count_as_much_as_the_recordings(monkeypat
         labels=("a", "b"),
         tables={},
     )
-    heard = SimpleNamespace(answer=lambda tables, indices: (None, 10 * indices[:, None].astype(np.float32)))
+    through = SimpleNamespace(answer=lambda tables, indices: (None, 10 * indices[:, None].astype(np.float32)))
     answer = lambda tables, indices: (None, indices[:, None].astype(np.float32))  # noqa: E731
-    member = SimpleNamespace(answer=answer, as_heard=lambda: heard)
+    member = SimpleNamespace(answer=answer, uncompensated=lambda: through)
     space_of([member], recordings, np.array([0, 1, 2]), EnsembleSettings())
     assert seen["embeddings"][:, 0].tolist() == [0, 1, 2, *(10 * copy for copy in copies)]
     assert seen["speakers"].tolist() == [f"s{k}" for k in (0, 1, 2, *copies)]

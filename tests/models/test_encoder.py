@@ -151,10 +151,10 @@ def test_the_embedding_is_as_without_the_channel():
     assert embedding[1].tolist() == pytest.approx([0, 1], abs=0.05)
 
 
-def test_as_it_is_heard_the_embedding_keeps_the_channel_and_the_answers_stay():
+def test_uncompensated_the_embedding_keeps_the_channel_and_the_answers_stay():
     made, states = PooledHeads(1, 2, 3, 1), torch.tensor([[[5.0], [0.5]]])
     made.channel.take(found([[0.0, 0], [9, 0]], [9.0, 0], [0, 1], [0, 0], [1, 1]))
-    logits, embedding = made.as_heard()(states)
+    logits, embedding = made.uncompensated()(states)
     assert embedding.tolist() == [[5, 0.5]] and torch.equal(logits, made(states)[0])
     assert not torch.equal(made(states)[1], embedding)
 

@@ -213,16 +213,16 @@ def space_of(
 ) -> SpeakerSpace:
     """The speaker space of the target's recordings at `learnt` and of all their copies, which count as much as these.
 
-    A voice through a telephone or the like, as it is heard there, is one of its own: more voices to tell from how these
-    differ. Who is adapted to is compared with the recordings themselves, as members that make up for a channel hear it.
+    A voice through a telephone or the like, not compensated for, is one of its own: more voices to learn from how these
+    differ.
     """
     copies, channels = recordings.copies_of(learnt)
     places, groups = np.concatenate([learnt, copies]), np.concatenate([np.full(len(learnt), ""), channels])
     shares = np.concatenate([np.ones(len(learnt)), np.full(len(copies), len(learnt) / max(len(copies), 1))])
     embeddings = embedded(members, recordings, learnt)
     if len(copies):
-        heard = embedded([member.as_heard() for member in members], recordings, copies)
-        embeddings = np.concatenate([embeddings, heard])
+        of_copies = embedded([member.uncompensated() for member in members], recordings, copies)
+        embeddings = np.concatenate([embeddings, of_copies])
     return fit_speaker_space(
         embeddings,
         recordings.classes[places],

@@ -166,12 +166,12 @@ class Member:
         """What it takes, in order."""
         return self.settings.inputs(self.features)
 
-    def as_heard(self) -> Member:
+    def uncompensated(self) -> Member:
         """The same member, whose embedding does not make up for a telephone and the like.
 
-        Only a module that does has a method `as_heard`.
+        Only a module that does has a method `uncompensated`.
         """
-        return replace(self, module=self.module.as_heard()) if hasattr(self.module, "as_heard") else self
+        return replace(self, module=self.module.uncompensated()) if hasattr(self.module, "uncompensated") else self
 
     @property
     def parameters(self) -> int:

@@ -15,7 +15,7 @@ from tembr.models.discriminants import FLOOR, FURTHEST
 
 RANK = 64
 RIDGE = 0.004
-"""Of a state's variance, added to it so that the map is told from few recordings too."""
+"""Of a state's variance, added to it so that few recordings determine the map too."""
 
 
 class Compensation(nn.Module):
@@ -38,7 +38,7 @@ class Compensation(nn.Module):
         return self.widen(self.narrow(standardised[:, None]))[:, 0]  # products in a graph, as the encoder's are
 
     def fit(self, through: np.ndarray, without: np.ndarray) -> None:
-        """Learn from recordings heard both ways, `(n, size)` each."""
+        """Learn from pooled states of recordings through the channel and without, `(n, size)` each."""
         through, without = through.astype(np.float64), without.astype(np.float64)
         mean, deviation, wanted = through.mean(0), through.std(0) + FLOOR, without.mean(0)
         standardised = np.clip((through - mean) / deviation, -FURTHEST, FURTHEST)

@@ -34,7 +34,7 @@ class EncoderSettings(MemberSettings):
     Which layer knows most depends on the corpus; together they know more than the best one of any. All corpora teach
     what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). Speech that came
     through a telephone or the like is answered by heads of its own, which learnt from copies as they would sound there,
-    too; from the lowest of the layers it is told which channel a recording came through. What a speaker is adapted by
+    too; the lowest of the layers says which channel a recording came through. What a speaker is adapted by
     are the states of that layer alone, as they would be without the channel (`tembr.models.compensation`).
 
     Attributes:
@@ -97,8 +97,8 @@ class EncoderSettings(MemberSettings):
         for number, taken in enumerate(self.inputs(data.features)):
             pooled = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt])
             for heads, channel in zip(module.heads, ("", *self.channels), strict=True):
-                heard = np.isin(channels, ["", channel])
-                self.fit_head(heads[number], pooled[heard], data.classes[learnt[heard]], learnt[heard], data)
+                own = np.isin(channels, ["", channel])
+                self.fit_head(heads[number], pooled[own], data.classes[learnt[own]], learnt[own], data)
             if self.channels and not number:
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
                 self._compensate(module, pooled, learnt, data)
@@ -148,7 +148,7 @@ class PooledHeads(nn.Module):
         self.compensations = nn.ModuleList(Compensation(size) for _ in range(channels))
         self.compensating = True
 
-    def as_heard(self) -> PooledHeads:
+    def uncompensated(self) -> PooledHeads:
         """The same, with the embedding as it is through a channel."""
         made = copy.copy(self)
         made.compensating = False
@@ -164,8 +164,8 @@ class PooledHeads(nn.Module):
         logits = (shares * torch.stack(said, dim=1)).sum(1)
         if not self.compensating:
             return logits, pooled[0]
-        heard = torch.stack([pooled[0], *(compensate(pooled[0]) for compensate in self.compensations)], dim=1)
-        return logits, (shares * heard).sum(1)
+        compensated = torch.stack([pooled[0], *(one(pooled[0]) for one in self.compensations)], dim=1)
+        return logits, (shares * compensated).sum(1)
 
 
 class PooledHead(nn.Module):
