@@ -34,12 +34,11 @@ from tests.models.conftest import FEATURES
 QUICK = {
     "network": {"representation": "chroma", "train": {"epochs": 1, "network": "resnet18_quarter", "device": "cpu"}},
     "encoder": {"layers": [1, 2], "window": 1.0, "channels": ["phone"]},
-    "distilled": {"layers": [1, 2], "window": 1.0, "blocks": 1, "rank": 8, "train": {"epochs": 1, "device": "cpu"}},
     "finetuned": {"layers": [1, 2], "window": 1.0, "train": {"epochs": 1, "device": "cpu"}},
     "discriminants": {"representation": "mfcc"},
 }
 
-ENCODERS = ("distilled", "encoder", "finetuned")
+ENCODERS = ("encoder", "finetuned")
 """Kinds that take a pretrained encoder."""
 
 

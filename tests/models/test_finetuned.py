@@ -12,9 +12,12 @@ from pydantic import ValidationError
 
 from tembr.corpora import load_corpus
 from tembr.errors import ConfigError
+from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureStore
 from tembr.models import fit_member, member_settings
 from tembr.models.data import FoldData
+from tembr.models.encoder import PooledHead
+from tembr.models.finetuned import FinetunedSettings
 from tembr.progress import Progress
 from tests.encoders import write_encoder
 from tests.models.conftest import FEATURES
@@ -156,3 +159,32 @@ def test_settings_out_of_range_are_refused(encoder, change):
 
 def test_it_is_described_by_the_layers_that_are_trained(encoder):
     assert settings_of(encoder, layers=[2]).describe().endswith(", layers 2 to 2 fine-tuned")
+
+
+SETTINGS = FinetunedSettings(
+    name="x", encoder="folder/whisper-tiny", layers=(1, 3), shrinkage=0.5, window=4.0, others=0.5
+)
+
+
+def test_the_frozen_encoder_has_its_layers_and_its_heads():
+    frozen = SETTINGS.frozen_encoder
+    assert (frozen.kind, frozen.encoder, frozen.layers) == ("encoder", "folder/whisper-tiny", (1, 3))
+    assert (frozen.shrinkage, frozen.window, frozen.others) == (0.5, 4.0, 0.5)
+
+
+@pytest.mark.parametrize("name", ["openai/whisper-tiny", "folder/whisper-tiny/"])
+def test_an_encoder_is_named_without_owner_or_folder(name):
+    assert SETTINGS.model_copy(update={"encoder": name}).encoder_name == "whisper-tiny"
+
+
+def test_each_head_is_fitted_on_its_own_layer_and_recordings_with_a_label():
+    """Two layers of two numbers each; the last ten of thirty recordings have no label."""
+    pooled = np.random.default_rng(0).normal(size=(30, 4)) + np.repeat([0, 5], [20, 10])[:, None]
+    learnt, classes = np.arange(100, 130), np.tile([0, 1], 65)
+    classes[120:] = -1
+    one, parts = np.zeros(130, int), (learnt, learnt[:0])
+    data = FoldData(("a", "b"), FeatureSettings(), {}, classes, one.astype(str), one, *parts, Path())
+    heads = [PooledHead(2, 2) for _ in range(2)]
+    SETTINGS.fit_heads(heads, pooled, learnt, data)
+    for head, values in zip(heads, [pooled[:20, :2], pooled[:20, 2:]], strict=True):
+        np.testing.assert_allclose(head.mean.numpy(), values.mean(0), rtol=1e-5)

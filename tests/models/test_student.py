@@ -1,86 +1,92 @@
-"""The student's frames, and that neighbours in a batch do not change them."""
+"""A narrow encoder that begins as the nearest to a wide one's first layers."""
 
 from __future__ import annotations
-
-import copy
 
 import numpy as np
 import pytest
 import torch
 
+from tembr.corpora import load_corpus
 from tests.encoders import whisper_base, write_encoder
 
 pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
 
 from tembr.features.encoder import load_encoder
-from tembr.features.layers import mean_of_pairs
-from tembr.models.student import StudentEncoder, sinusoids
+from tembr.features.layers import WhisperLayers
+from tembr.models.student import begin, most_telling, narrow_whisper, solve, whisper_state
+
+
+def layers_of(folder: str, *wanted: int) -> WhisperLayers:
+    encoder = load_encoder(folder)
+    return WhisperLayers(encoder.model, encoder.extractor, wanted, 32_000).eval()
+
+
+def student_of(folder: str, layers: int, hidden: int, feedforward: int) -> WhisperLayers:
+    torch.manual_seed(0)
+    encoder = load_encoder(folder)
+    narrow = narrow_whisper(encoder.model, layers, hidden, feedforward)
+    return WhisperLayers(narrow, encoder.extractor, range(1, layers + 1), 32_000).eval()
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory) -> torch.nn.Module:
-    return load_encoder(write_encoder("Whisper", tmp_path_factory.mktemp("whisper"))).model
-
-
-def student(encoder: torch.nn.Module, **changes) -> StudentEncoder:
-    torch.manual_seed(0)
-    sizes = {"blocks": 2, "feedforward": 24, "rank": 5, "size": 32} | changes
-    return StudentEncoder(copy.deepcopy(encoder), **sizes).eval()
+def tiny(tmp_path_factory) -> str:
+    return write_encoder("Whisper", tmp_path_factory.mktemp("whisper"))
 
 
 @torch.inference_mode()
-def test_four_frames_of_the_spectrogram_are_one_state(encoder):
-    states = student(encoder)(torch.randn(2, 80, 43))
-    assert states.shape == (2, 11, 5)
+def test_of_the_same_size_it_is_the_encoder(tiny):
+    student, log_mel = student_of(tiny, 2, 16, 24), torch.randn(40, 80, 60)
+    teacher = layers_of(tiny, 1, 2)
+    begin(student, teacher, log_mel)
+    for found, given in zip(student.from_log_mel(log_mel), teacher.from_log_mel(log_mel), strict=True):
+        assert (found - given).square().mean() < 0.01 * given.var()
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("length", [12, 13, 14, 15, 41])
-def test_a_recording_in_a_batch_is_as_if_it_were_alone(encoder, length):
-    longest, made = 48, student(encoder)
-    log_mel = torch.randn(2, 80, longest)
-    beside = made(log_mel, torch.tensor([longest, length]))[1]
-    alone = made(log_mel[1:, :, :length])[0]
-    assert torch.allclose(beside[: len(alone)], alone, atol=1e-5)
+def test_half_of_the_real_one_says_most_of_what_it_says():
+    folder = str(whisper_base())
+    student, teacher = student_of(folder, 1, 256, 512), layers_of(folder, 1)
+    speech = [u.read(16_000)[:24_000] for u in load_corpus("demo").utterances[:120:2]]
+    log_mel = teacher.log_mel(torch.from_numpy(np.stack([one for one in speech if len(one) == 24_000])))
+    untaught = distance(student, teacher, log_mel)
+    begin(student, teacher, log_mel[::2])
+    assert distance(student, teacher, log_mel) < 0.7 * untaught
+
+
+def distance(student: WhisperLayers, teacher: WhisperLayers, log_mel: torch.Tensor) -> float:
+    """What a linear layer, fitted on every other recording, does not tell of each channel from the student's states."""
+    found, given = (one.from_log_mel(log_mel)[-1] for one in (student, teacher))
+    readout = torch.nn.Linear(found.shape[-1], given.shape[-1])
+    solve(readout, found[::2], given[::2])
+    off = (readout(found[1::2]) - given[1::2]).flatten(0, 1)
+    return float((off.var(0) / given[1::2].flatten(0, 1).var(0)).mean())
 
 
 @torch.inference_mode()
-def test_it_begins_as_the_encoder(encoder):
-    made = student(encoder)
-    assert torch.equal(made.blocks[1].query.weight, encoder.layers[1].self_attn.q_proj.weight)
-    assert torch.equal(made.convolutions[0].linear.bias, encoder.conv1.bias)
+def test_as_a_file_it_is_the_same_again(tiny):
+    encoder = load_encoder(tiny)
+    narrow = narrow_whisper(encoder.model, 2, 8, 12)
+    student = WhisperLayers(narrow, encoder.extractor, (2,), 16_000).eval()
+    begin(student, layers_of(tiny, 2), torch.randn(40, 80, 60))
+    state = {name.removeprefix("encoder."): values.clone() for name, values in whisper_state(narrow, student).items()}
+    narrow.load_state_dict(state)
+    again = WhisperLayers(narrow, encoder.extractor, (2,), 16_000).eval()
+    log_mel = torch.randn(2, 80, 30)
+    assert torch.equal(again.from_log_mel(log_mel)[0], student.from_log_mel(log_mel)[0])
+    assert narrow.config.encoder_attention_heads == 1  # of eight channels, as the given ones
 
 
-def test_the_widest_units_stay(encoder):
-    given = copy.deepcopy(encoder)
-    with torch.no_grad():
-        given.layers[0].fc1.weight[:20] *= 1e-3
-    block = student(given, blocks=1, feedforward=4).blocks[0]
-    assert torch.equal(block.expand.weight, given.layers[0].fc1.weight[20:])
-    assert torch.equal(block.contract.weight, given.layers[0].fc2.weight[:, 20:])
+def test_what_the_others_tell_is_left_out():
+    own = torch.randn(1, 500, 3, generator=torch.Generator().manual_seed(0))
+    values = torch.cat([own[..., :1] + own[..., 1:2], own, 5 * own[..., 2:]], dim=-1)
+    kept = most_telling(values, 3).tolist()
+    assert len({0, 1, 2} & set(kept)) == 2 and len({3, 4} & set(kept)) == 1
 
 
-def test_what_it_learns_is_its_own_and_all_of_it(encoder):
-    for parameter in encoder.parameters():
-        parameter.requires_grad_(True)
-    made = student(encoder)
-    made(torch.randn(1, 80, 40)).sum().backward()
-    assert all(parameter.grad is not None for name, parameter in made.named_parameters() if "widen" not in name)
-    assert encoder.conv1.weight.grad is None
-
-
-def test_positions_are_whispers():
-    position, channel = np.arange(7)[:, None], np.arange(8)
-    turns = position * np.exp(-np.log(10_000) / 7 * channel)
-    expected = np.concatenate([np.sin(turns), np.cos(turns)], axis=1)
-    assert np.allclose(sinusoids(7, 16, torch.device("cpu")), expected, atol=1e-6)
-
-
-def test_pairs_are_averaged_and_an_odd_last_frame_is_left_out():
-    states = torch.tensor([[[1.0], [3.0], [5.0], [9.0], [100.0]]])
-    assert mean_of_pairs(states).flatten().tolist() == [2, 7]
-
-
-def test_the_real_encoders_positions_are_these():
-    own = load_encoder(str(whisper_base())).model.embed_positions.weight[:500]
-    assert torch.allclose(sinusoids(500, own.shape[1], own.device), own, atol=2e-3)  # stored in half precision
+def test_a_layer_without_a_bias_is_solved_on_what_is_centred():
+    given = torch.randn(50, 4) + 3
+    wanted = given @ torch.randn(4, 2) + 7
+    layer = torch.nn.Linear(4, 2, bias=False).requires_grad_(False)
+    solve(layer, given, wanted)
+    off = layer(given) - wanted
+    assert (off - off.mean(0)).abs().max() < 0.05

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tembr.models.distilled import DistilledSettings
+from tembr.models.finetuned import FinetunedSettings
 from tembr.train.log_mel import Crops, CropSampler, another_voice, mean_over_time, pooled_states, together
 from tembr.train.settings import TrainSettings
 from tests.train.test_distillation import Layers
@@ -71,9 +71,9 @@ def test_a_crop_of_seconds_has_a_hundred_frames_each():
 
 def test_another_voice_depends_on_its_generator_and_may_be_the_same_one():
     values = torch.rand((2, 80, 30), generator=torch.Generator().manual_seed(0))
-    own = DistilledSettings(name="x", warp=0.0, equalize=0.0)
+    own = FinetunedSettings(name="x", warp=0.0, equalize=0.0)
     torch.testing.assert_close(another_voice(values, own, torch.Generator()), values, atol=1e-5, rtol=1e-5)
-    varied = DistilledSettings(name="x")
+    varied = FinetunedSettings(name="x")
     first, again, other = (another_voice(values, varied, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again) and (first - other).abs().max() > 0.01
 

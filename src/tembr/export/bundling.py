@@ -24,7 +24,6 @@ from tembr.export.card import model_card
 from tembr.export.facts import gather_facts, metadata, self_test_answer
 from tembr.export.graph import features_graph, nobody, sample_rate_of, waveform_graph, with_defaults
 from tembr.export.measure import FULL, Measured, best, measure
-from tembr.export.notices import NOTICE, notice_text
 from tembr.export.onnx import write_metadata
 from tembr.export.optimize import Optimized, optimize
 from tembr.export.quantize import CALIBRATION, Variant, variants
@@ -33,6 +32,7 @@ from tembr.export.report import write_report
 from tembr.export.runtime import Feed, make_feed
 from tembr.export.settings import ExportSettings
 from tembr.export.verify import Verification, verify_graph
+from tembr.features.notices import NOTICE, notice_text
 from tembr.files import write_bytes
 from tembr.outputs import require_own_folder
 from tembr.progress import Progress

@@ -11,12 +11,12 @@ from tembr.bundle import Facts, self_test_waveform
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.joined import Ensemble
 from tembr.export.graph import feature_shapes, sample_rate_of, window_of
-from tembr.export.notices import notices
 from tembr.export.onnx import WAVEFORM
 from tembr.export.recordings import ExportRecordings
 from tembr.export.runtime import make_feed, open_session, posteriors
 from tembr.export.settings import ExportSettings
 from tembr.features.inputs import Input
+from tembr.features.notices import notices
 
 MEASURES = ("n", "folds", "accuracy", "uar", "macro_f1", "ece", "uar_per_fold", "prediction_sets")
 

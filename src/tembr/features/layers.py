@@ -119,11 +119,6 @@ def halved(frames: torch.Tensor) -> torch.Tensor:
     return (frames + 1) // 2
 
 
-def mean_of_pairs(states: torch.Tensor) -> torch.Tensor:
-    """Mean of every two neighbours: `(batch, frames, hidden)` → `(batch, frames // 2, hidden)`."""
-    return (states[:, : states.shape[1] - 1 : 2] + states[:, 1::2]) / 2
-
-
 class FrameConvolution(nn.Module):
     """A convolution over three frames as a linear layer: `(batch, frames, channels)` → `(batch, frames', outputs)`."""
 
@@ -136,10 +131,18 @@ class FrameConvolution(nn.Module):
         self.linear.bias.data = convolution.bias.detach().clone()
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.neighbours(frames))
+
+    def neighbours(self, frames: torch.Tensor) -> torch.Tensor:
+        """Every frame taken with the ones before and after: `(batch, frames', 3 · channels)`."""
         padded = F.pad(frames, (0, 0, 1, 1))
         count = padded.shape[1]
-        neighbours = [padded[:, first : count - 2 + first : self.stride] for first in range(3)]
-        return self.linear(torch.cat(neighbours, dim=-1))
+        return torch.cat([padded[:, first : count - 2 + first : self.stride] for first in range(3)], dim=-1)
+
+    def weights(self) -> torch.Tensor:
+        """As a convolution has them: `(outputs, channels, 3)`."""
+        outputs, size = self.linear.weight.shape
+        return self.linear.weight.detach().view(outputs, 3, size // 3).permute(0, 2, 1)
 
 
 class AttentionBlock(nn.Module):
@@ -156,15 +159,17 @@ class AttentionBlock(nn.Module):
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """`(batch, frames, hidden)`, the same shape; frames outside `mask`, `(batch, frames)` bool, are not heeded."""
-        batch, frames, hidden = states.shape
-        normed = self.attention_norm(states)
+        states = states + self.output(self.mixed(self.attention_norm(states), mask))
+        return states + self.contract(F.gelu(self.expand(self.feedforward_norm(states))))
+
+    def mixed(self, normed: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """What each frame gathers from all, every head's in a row: `(batch, frames, hidden)`, the same shape."""
+        batch, frames, hidden = normed.shape
         split = (batch, frames, self.heads, hidden // self.heads)
         query, key, value = (f(normed).view(split).transpose(1, 2) for f in (self.query, self.key, self.value))
         heeded = None if mask is None else mask[:, None, None]
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=heeded)
-        mixed = mixed.transpose(1, 2).reshape(batch, frames, hidden)
-        states = states + self.output(mixed)
-        return states + self.contract(F.gelu(self.expand(self.feedforward_norm(states))))
+        return mixed.transpose(1, 2).reshape(batch, frames, hidden)
 
 
 class WaveformLayers(nn.Module):

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
 
 from tembr.errors import ConfigError
-from tembr.features.encoder import load_encoder
+from tembr.features.encoder import load_encoder, log_mel_input
+from tembr.features.inputs import Input
 from tembr.features.layers import WhisperLayers
 from tembr.features.settings import FeatureSettings
-from tembr.models.base import Outputs, register
+from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData
-from tembr.models.encoder import PooledHead
-from tembr.models.log_mel import LogMelSettings
+from tembr.models.encoder import EncoderSettings, PooledHead
 from tembr.progress import Progress
+from tembr.train.settings import TrainSettings
 
 
 @register
-class FinetunedSettings(LogMelSettings):
+class FinetunedSettings(MemberSettings):
     """Layers of an encoder trained with a linear head on each, then moved back towards what they were.
 
     Heads begin as those of the kind `encoder` on the pretrained states. Once the layers are trained, their weights are
@@ -31,29 +34,58 @@ class FinetunedSettings(LogMelSettings):
     of weights, precision and device count.
 
     Attributes:
+        encoder, layers, window, shrinkage, others: of the pretrained encoder and its heads, see `EncoderSettings`.
         frozen: so many of the lowest layers stay as they are, and the convolutions below.
         decay: a layer learns at this share of the rate of the one above (layer-wise decay).
         pretrained: share of the pretrained weights in the outcome: 0 as trained, 1 as before.
+        crop: seconds of a recording heard at once in training.
+        warp: share by which the frequency axis is stretched or squeezed at most: another throat.
+        equalize: dB, deviation of a random smooth change of the spectrum: another microphone.
         time_mask, row_mask: of a spectrogram, the longest stretch that is hidden, as a share (SpecAugment).
+        train: epochs, batches, learning rate and device.
     """
 
     kind: Literal["finetuned"] = "finetuned"
+    encoder: str = "openai/whisper-base"
+    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((2, 3, 4), min_length=1)
+    window: float = Field(10.0, ge=0, le=30)
+    shrinkage: float = Field(0.05, ge=0, le=1)
+    others: float = Field(0.2, ge=0)
     frozen: int = Field(1, ge=0, le=31)
     decay: float = Field(0.7, gt=0, le=1)
     pretrained: float = Field(0.5, ge=0, le=1)
+    crop: float = Field(2.56, ge=0.1, le=30)
+    warp: float = Field(0.1, ge=0, lt=0.5)
+    equalize: float = Field(2.0, ge=0, le=40)
     time_mask: float = Field(0.15, ge=0, lt=1)
     row_mask: float = Field(0.15, ge=0, lt=1)
+    train: TrainSettings = TrainSettings()
+
+    @property
+    def frozen_encoder(self) -> EncoderSettings:
+        """The encoder as it was pretrained, as a member of its own."""
+        shared = ("name", "encoder", "layers", "window", "shrinkage", "others")
+        return EncoderSettings(**{field: getattr(self, field) for field in shared})
+
+    @property
+    def encoder_name(self) -> str:
+        """Without folder or owner."""
+        return self.encoder.rstrip("/").rpartition("/")[2]
 
     def describe(self) -> str:
         return f"{self.encoder_name}, layers {self.frozen + 1} to {max(self.layers)} fine-tuned"
 
     def check(self, features: FeatureSettings) -> None:
-        super().check(features)
+        self.frozen_encoder.check(features)
+        self.inputs(features)
         if self.frozen >= max(self.layers):
             raise ConfigError(
                 f"{self.name}: frozen = {self.frozen} leaves none of the first {max(self.layers)} layers to train; "
                 "choose less, or the kind encoder"
             )
+
+    def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
+        return (log_mel_input(self.encoder, self.window),)
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
         encoder = load_encoder(self.encoder)
@@ -87,6 +119,16 @@ class FinetunedSettings(LogMelSettings):
         self.fit_heads(module.heads, pooled, learnt, data)
         module.to(next(module.encoder.parameters()).device)
         return rows
+
+    def fit_heads(self, heads: Sequence[PooledHead], pooled: np.ndarray, learnt: np.ndarray, data: FoldData) -> None:
+        """Fit the heads of all layers on those of the recordings at `learnt`, `(n,)`, that have a label.
+
+        Args:
+            pooled: states of the recordings at `learnt`, all layers' in a row, `(n, layers · hidden)`.
+        """
+        labelled = data.classes[learnt] >= 0
+        for head, states in zip(heads, np.split(pooled[labelled], len(self.layers), axis=1), strict=True):
+            self.frozen_encoder.fit_head(head, states, data.classes[learnt[labelled]], learnt[labelled], data)
 
 
 def _between(trained: dict[str, torch.Tensor], before: dict[str, torch.Tensor], share: float) -> dict:

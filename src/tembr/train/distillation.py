@@ -1,4 +1,4 @@
-"""Teach a student by a frozen encoder: what Lightning trains."""
+"""Teach a narrow encoder what a wide one says: what Lightning trains."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
-from tembr.features.layers import WhisperLayers, frame_mask, halved, mean_of_pairs
+from tembr.features.layers import WhisperLayers, frame_mask, halved
 from tembr.features.store import FeatureTable
 from tembr.train.fit import run, state_of
 from tembr.train.log_mel import Batch, Crops, CropSampler, Lessons, another_voice, mean_over_time, together
 from tembr.train.module import one_cycle
 
-FRAMES, POOLED, LOGITS, SOFT = 0.3, 3.0, 0.25, 1.0
-"""Weights of the errors: of frames, of their mean over time, of the heads' logits, and of softened probabilities."""
+FRAMES = 0.3
+"""What the error of single frames counts, of which that of their mean over time is 1."""
 
-TEMPERATURE = 2.0
+SHRINKAGE = 0.05
+"""Of the covariance of pooled states towards its diagonal."""
 
 
 def distill(
     settings: Lessons,
-    module: nn.Module,
+    student: WhisperLayers,
+    readout: nn.Linear,
     teacher: WhisperLayers,
+    scales: tuple[torch.Tensor, torch.Tensor],
     table: FeatureTable,
     indices: np.ndarray,
     seed: int,
@@ -35,10 +37,10 @@ def distill(
     on_epoch: Callable[[dict], None],
     on_step: Callable[[int, int, int], None],
 ) -> list[dict]:
-    """Train the student of a module in place for all epochs; continues from the last finished one.
+    """Train a student in place for all epochs; continues from the last finished one.
 
     Args:
-        settings, module, teacher: as `Distillation` takes them.
+        settings, student, readout, teacher, scales: as `Distillation` takes them.
         table: log-mel spectrograms of all recordings, `(bands, frames)` each.
         indices: of the recordings it learns from.
         folder, on_epoch, on_step: as `tembr.train.fit.fit` takes them.
@@ -51,9 +53,33 @@ def distill(
     crops = Crops.of(table, indices, settings.crop)
     sampler = CropSampler(len(crops), seed)
     loader = DataLoader(crops, train.batch_size, sampler=sampler, collate_fn=together)
-    rows = run(Distillation(settings, module, teacher, seed), loader, None, train, folder, on_epoch, on_step)
-    module.load_state_dict(state_of(folder / "last.ckpt", "module"))
+    module = Distillation(settings, student, readout, teacher, scales, seed)
+    rows = run(module, loader, None, train, folder, on_epoch, on_step)
+    student.load_state_dict(state_of(folder / "last.ckpt", "student"))
     return rows
+
+
+def scales_of(pooled: np.ndarray, speakers: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Units that errors are measured in: what moves within a speaker's recordings.
+
+    Emotions differ in directions in which states hardly vary; an error there is as bad as elsewhere, for linear
+    discriminants weigh them alike.
+
+    Args:
+        pooled: the teacher's states, `(n, size)`.
+        speakers: `(n,)` text.
+
+    Returns:
+        the deviation of each channel, `(size,)`, and the inverse root of the covariance, `(size, size)`.
+    """
+    _, voices = np.unique(speakers, return_inverse=True)
+    means = np.stack([pooled[voices == voice].mean(0) for voice in range(voices.max() + 1)])
+    covariance = np.cov((pooled - means[voices]).T.astype(np.float64))
+    deviation = np.sqrt(np.diag(covariance)) + 1e-3
+    shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.diag(deviation**2)
+    values, directions = np.linalg.eigh(shrunk)
+    whitening = (directions / np.sqrt(values)) @ directions.T
+    return torch.from_numpy(deviation).float(), torch.from_numpy(whitening).float()
 
 
 class Distillation(lightning.LightningModule):
@@ -63,20 +89,33 @@ class Distillation(lightning.LightningModule):
 
     Args:
         settings: how it is taught.
-        module: of it, `student` is trained, whose `widen` gives imitated states in the unit of `mean` and `deviation`
-            (of pooled states); `answers` are the heads' logits on pooled states.
-        teacher: gives the states to imitate; not part of a checkpoint.
+        student: its last layer is taught, all of it is trained.
+        readout: from the student's states to the teacher's; trained besides.
+        teacher: gives the states of one layer to imitate; not part of a checkpoint.
+        scales: units of errors, see `scales_of`.
         seed: of all that is random.
     """
 
-    def __init__(self, settings: Lessons, module: nn.Module, teacher: WhisperLayers, seed: int):
+    def __init__(
+        self,
+        settings: Lessons,
+        student: WhisperLayers,
+        readout: nn.Linear,
+        teacher: WhisperLayers,
+        scales: tuple[torch.Tensor, torch.Tensor],
+        seed: int,
+    ):
         super().__init__()
-        self.module, self.seed, self.settings = module, seed, settings
+        self.student, self.readout, self.settings, self.seed = student, readout, settings, seed
+        for name, values in zip(("deviation", "whitening"), scales, strict=True):
+            self.register_buffer(name, values, persistent=False)
+        student.requires_grad_(True)
         self._teacher = (teacher,)
 
     def configure_optimizers(self):
         train = self.settings.train
-        return torch.optim.AdamW(self.module.student.parameters(), train.learning_rate, weight_decay=train.weight_decay)
+        trained = [*self.student.parameters(), *self.readout.parameters()]
+        return torch.optim.AdamW(trained, train.learning_rate, weight_decay=train.weight_decay)
 
     def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None) -> None:
         self.clip_gradients(optimizer, gradient_clip_val=1.0, gradient_clip_algorithm="norm")
@@ -95,8 +134,8 @@ class Distillation(lightning.LightningModule):
         generator = torch.Generator(self.device).manual_seed(seed)
         with torch.no_grad():
             log_mel = another_voice(log_mel, self.settings, generator)
-            states = torch.cat(self._teacher[0].from_log_mel(log_mel, frames), dim=-1).float()
-        loss = self.error(self.module.student(log_mel, frames), states, frames)
+            states = self._teacher[0].from_log_mel(log_mel, frames)[0].float()
+        loss = self.error(self.student.from_log_mel(log_mel, frames)[0].float(), states, frames)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(frames))
         return loss
 
@@ -104,29 +143,13 @@ class Distillation(lightning.LightningModule):
         """How far a student is off.
 
         Args:
-            found: its states, `(batch, frames // 4, rank)`.
+            found: its states, `(batch, ceil(frames / 2), hidden)`.
             states: the teacher's, `(batch, ceil(frames / 2), size)`.
             frames: `(batch,)` int, of the spectrograms.
         """
-        module = self.module
-        pairs = halved(frames) // 2
-        mask = frame_mask(pairs, found.shape[1])[..., None].float()
-        wanted = mean_over_time(states, halved(frames))
-        given = module.student.widen(mean_over_time(found.float(), pairs)).float()
-        standard = (mean_of_pairs(states) - module.mean) / module.deviation
-        apart = (module.student.widen(found).float() - standard).square() * mask
-        frame = apart.sum() / mask.sum() / apart.shape[-1]
-        pooled = (given - (wanted - module.mean) / module.deviation).square().mean()
-        said, taught = (centred(module.answers(p)) for p in (given * module.deviation + module.mean, wanted))
-        soft = F.kl_div(
-            (said.mean(0) / TEMPERATURE).log_softmax(-1),
-            (taught.mean(0) / TEMPERATURE).log_softmax(-1),
-            log_target=True,
-            reduction="batchmean",
-        )
-        return FRAMES * frame + POOLED * pooled + LOGITS * (said - taught).square().mean() + SOFT * soft
-
-
-def centred(logits: torch.Tensor) -> torch.Tensor:
-    """Logits without what they have in common, which says nothing."""
-    return logits - logits.mean(-1, keepdim=True)
+        count = halved(frames)
+        mask = frame_mask(count, found.shape[1])[..., None].float()
+        apart = ((self.readout(found).float() - states) / self.deviation).square() * mask
+        frame = apart.sum() / mask.sum() / states.shape[-1]
+        off = self.readout(mean_over_time(found, count)).float() - mean_over_time(states, count)
+        return FRAMES * frame + (off @ self.whitening).square().mean()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tembr.export.notices import notice_text, notices
 from tembr.features.encoder import EncoderInput
 from tembr.features.inputs import RepresentationInput
+from tembr.features.notices import notice_text, notices
 from tembr.features.settings import FeatureSettings
 
 MFCC = RepresentationInput("mfcc", FeatureSettings())
