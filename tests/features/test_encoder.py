@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from tembr.errors import ConfigError
-from tembr.features.encoder import EncoderInput, LogMelInput, encoder_input, load_encoder, log_mel_input
+from tembr.features.encoder import EncoderInput, encoder_input, load_encoder
 from tembr.features.inputs import together
 from tembr.features.layers import WhisperLayers
+from tembr.features.log_mel import LogMelInput, log_mel_input
 from tests.encoders import KINDS, NORMALIZED, whisper_base, write_encoder
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")

@@ -34,7 +34,13 @@ from tests.models.conftest import FEATURES
 QUICK = {
     "network": {"representation": "chroma", "train": {"epochs": 1, "network": "resnet18_quarter", "device": "cpu"}},
     "encoder": {"layers": [1, 2], "window": 1.0, "channels": ["phone"]},
-    "finetuned": {"layers": [1, 2], "window": 1.0, "train": {"epochs": 1, "device": "cpu"}},
+    "finetuned": {
+        "layers": [1, 2],
+        "window": 1.0,
+        "pooling": "attention",
+        "mixture": True,
+        "train": {"epochs": 1, "device": "cpu"},
+    },
     "discriminants": {"representation": "mfcc"},
 }
 

@@ -41,7 +41,8 @@ def settings_of(encoder: str, train: dict | None = None, **changes):
 
 def data_of(settings, folder: Path) -> FoldData:
     corpus = load_corpus("demo")
-    tables = FeatureStore().prepare(corpus.utterances, settings.inputs(FEATURES))
+    inputs = [*settings.inputs(FEATURES), *settings.training_inputs(FEATURES)]
+    tables = FeatureStore().prepare(corpus.utterances, inputs)
     classes = np.array([corpus.labels.index(u.emotion) for u in corpus.utterances])
     speakers = np.array([u.speaker for u in corpus.utterances])
     parts = np.arange(0, 96, 2), np.empty(0, int)
@@ -134,6 +135,64 @@ def test_another_member_with_the_same_encoder_finds_it_as_it_was(encoder, tmp_pa
     fitted(settings, tmp_path)
     after = settings.build(FEATURES, 6).encoder.state_dict()
     assert all(torch.equal(values, after[name]) for name, values in before.items())
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_adapters_are_added_to_the_weights_of_the_layers_that_are_trained(encoder, tmp_path, frozen):
+    pytest.importorskip("peft", reason="peft is not installed (extra encoders)")
+    settings = settings_of(encoder, lora=2, frozen=frozen, pretrained=0.0)
+    member, before = fitted(settings, tmp_path), settings.build(FEATURES, 6)
+    assert list(member.module.state_dict()) == list(before.state_dict())  # no adapter is left
+    for number, (old, new) in enumerate(zip(before.encoder.blocks, member.module.encoder.blocks, strict=True)):
+        ranks = [torch.linalg.matrix_rank(getattr(new, part).weight - getattr(old, part).weight, atol=1e-6)
+                 for part in ("query", "key", "value", "output", "expand", "contract")]  # fmt: skip
+        assert [int(rank) for rank in ranks] == ([0] if number < frozen else [2]) * 6
+        assert torch.equal(old.feedforward_norm.weight, new.feedforward_norm.weight)
+
+
+def test_a_training_of_adapters_that_was_stopped_ends_as_one_that_was_not(encoder, tmp_path):
+    pytest.importorskip("peft", reason="peft is not installed (extra encoders)")
+    settings = settings_of(encoder, lora=2)
+
+    def stop(row: dict) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(settings, tmp_path / "stopped", Progress(row=stop))
+    resumed, whole = (fitted(settings, tmp_path / name).module.state_dict() for name in ("stopped", "whole"))
+    assert all(torch.equal(values, whole[name]) for name, values in resumed.items())
+
+
+@pytest.mark.parametrize("changes", [{"pooling": "attention"}, {"mixture": True}])
+def test_where_all_layers_are_frozen_pooling_alone_is_learnt(encoder, tmp_path, changes):
+    settings = settings_of(encoder, frozen=2, **changes)
+    member = fitted(settings, tmp_path)
+    assert changed_blocks(settings, member) == [False, False]
+    assert all(values.abs().max() > 1e-4 for values in member.module.pooling.parameters())
+    assert len(member.module.heads) == (1 if "mixture" in changes else 2)
+
+
+@pytest.mark.parametrize("frozen", [1, 2])
+def test_states_from_the_cache_are_those_that_would_be_computed(encoder, tmp_path, frozen):
+    """Heads are fitted on them: wholly pretrained in the end, they are the same."""
+    options = {"pretrained": 1.0, "pooling": "attention", "frozen": frozen, "shrinkage": 0.5}
+    states = []
+    for stored in (False, True):
+        settings = settings_of(encoder, {"precision": "32", "learning_rate": 1e-9}, stored=stored, **options)
+        assert len(settings.training_inputs(FEATURES)) == stored
+        states.append(fitted(settings, tmp_path / str(stored)).module.heads.state_dict())
+    for name, values in states[0].items():
+        torch.testing.assert_close(values, states[1][name], atol=2e-3, rtol=2e-3)
+
+
+def test_with_states_from_the_cache_layers_above_are_trained(encoder, tmp_path):
+    settings = settings_of(encoder, stored=True, pretrained=0.0)
+    assert changed_blocks(settings, fitted(settings, tmp_path)) == [False, True]
+
+
+def test_states_of_no_frozen_layer_cannot_be_taken_from_the_cache(encoder):
+    with pytest.raises(ConfigError, match="stored = true takes states of a frozen layer; set frozen to 1 at least"):
+        settings_of(encoder, stored=True, frozen=0).check(FEATURES)
 
 
 def test_layers_that_leave_nothing_to_train_are_refused(encoder):

@@ -13,6 +13,7 @@ from tembr.models.encoder import PooledHead
 from tembr.models.finetuned import FinetunedSettings
 from tembr.train.finetuning import Examples, Finetuning, known_classes, labelled_together
 from tembr.train.log_mel import Crops
+from tembr.train.pooling import Pooling
 
 TABLE = [np.full((2, frames), frames, np.float32) for frames in (4, 6, 8)]
 SETTINGS = FinetunedSettings(
@@ -35,7 +36,7 @@ class Encoder(nn.Module):
 def finetuning(settings=SETTINGS, known=((True, True, True),), epoch: int = 0) -> Finetuning:
     torch.manual_seed(0)
     heads = nn.ModuleList(PooledHead(1, 3) for _ in range(2))
-    module = Finetuning(settings, Encoder(), heads, torch.tensor(known), 0)
+    module = Finetuning(settings, Encoder(), Pooling(2, 1), heads, torch.tensor(known), 0)
     module._trainer = SimpleNamespace(current_epoch=epoch, global_step=5, max_epochs=5, num_training_batches=10)
     module.log = lambda *given, **options: None
     return module

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tembr.models.finetuned import FinetunedSettings
-from tembr.train.log_mel import Crops, CropSampler, another_voice, mean_over_time, pooled_states, together
+from tembr.train.log_mel import Crops, CropSampler, another_voice, pooled_states, together
+from tembr.train.pooling import Pooling, mean_over_time
 from tembr.train.settings import TrainSettings
 from tests.train.test_distillation import Layers
 
@@ -45,7 +46,7 @@ def test_the_mean_over_time_leaves_out_what_is_no_recording():
 
 def test_pooled_states_are_in_the_order_asked_for():
     train = TrainSettings(batch_size=2, device="cpu")
-    found = pooled_states(Layers(), TABLE, np.array([2, 0, 1]), train, lambda done, total: None)
+    found = pooled_states(Layers(), TABLE, np.array([2, 0, 1]), train, lambda done, total: None, Pooling(1, 2))
     means = [np.arange(0, length, 2).mean() for length in (30, 5, 9)]
     assert np.allclose(found[:, 0], means) and np.allclose(found[:, 1], np.negative(means))
 
@@ -61,7 +62,7 @@ def test_states_are_computed_as_the_trainer_computes_and_averaged_in_single_prec
             return [product[:, ::2]]
 
     train = TrainSettings(precision=precision, device="cpu")
-    found = pooled_states(Product(), TABLE, np.array([0]), train, lambda done, total: None)
+    found = pooled_states(Product(), TABLE, np.array([0]), train, lambda done, total: None, Pooling(1, 2))
     assert seen == [dtype] and found.dtype == np.float32
 
 
@@ -91,5 +92,5 @@ def test_a_model_is_not_moved_in_inference_mode():
             modes.append(torch.is_inference_mode_enabled())
             return super().from_log_mel(log_mel, frames)
 
-    pooled_states(Noting(), TABLE, np.array([0]), TrainSettings(device="cpu"), lambda done, total: None)
+    pooled_states(Noting(), TABLE, np.array([0]), TrainSettings(device="cpu"), lambda done, total: None, Pooling(1, 2))
     assert modes == [False, False]

@@ -16,8 +16,9 @@ from torch import nn
 
 from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError, CorpusError
-from tembr.features.encoder import Encoder, load_encoder, log_mel_input
+from tembr.features.encoder import Encoder, load_encoder
 from tembr.features.layers import HOP_LENGTH, WhisperLayers
+from tembr.features.log_mel import log_mel_input
 from tembr.features.notices import KNOWN, MIT
 from tembr.features.store import FeatureStore, FeatureTable
 from tembr.files import atomic_write
@@ -126,6 +127,7 @@ def distill_encoder(
     from tembr.train.distillation import distill, scales_of
     from tembr.train.history import discard_checkpoints
     from tembr.train.log_mel import pooled_states
+    from tembr.train.pooling import Pooling
 
     progress = progress or Progress()
     taken = log_mel_input(settings.encoder, settings.window)
@@ -148,7 +150,8 @@ def distill_encoder(
         first = _first(table, settings)
         begin(student, teacher, first)
         readout = _readout(student, teacher, first)
-        pooled = pooled_states(teacher, table, indices, settings.train, partial(progress.count, "teacher"))
+        mean = Pooling(1, encoder.hidden)
+        pooled = pooled_states(teacher, table, indices, settings.train, partial(progress.count, "teacher"), mean)
 
         def on_step(epoch: int, done: int, total: int) -> None:
             progress.count(f"epoch {epoch}", done, total)

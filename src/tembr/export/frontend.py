@@ -13,10 +13,11 @@ from torch import nn
 from tembr.errors import ConfigError
 from tembr.export.dft import PowerSpectrum
 from tembr.features.analysis import Analysis, constants
-from tembr.features.encoder import EncoderInput, LogMelInput, encoder_states
+from tembr.features.encoder import EncoderInput, encoder_states
 from tembr.features.extract import find
 from tembr.features.inputs import WAVEFORM, Input, RepresentationInput, together
 from tembr.features.layers import HOP_LENGTH, N_FFT, LogMel
+from tembr.features.log_mel import LogMelInput
 from tembr.features.settings import FeatureSettings
 from tembr.features.stft import apply_filters, banded, pad_centred
 from tembr.features.temporal import ramp_padded

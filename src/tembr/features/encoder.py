@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import nn
 from tembr.errors import ConfigError
 from tembr.extras import needed
 from tembr.features.inputs import Input
-from tembr.features.layers import HOP_LENGTH, EncoderStates, LogMel, WaveformLayers, WhisperLayers
+from tembr.features.layers import HOP_LENGTH, EncoderStates, WaveformLayers, WhisperLayers
 
 KINDS = ("wavlm", "hubert", "wav2vec2", "wav2vec2-conformer", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
 """Types of models that are encoders of speech here."""
@@ -102,7 +102,7 @@ class EncoderInput(Input):
     @torch.inference_mode()
     def compute(cls, inputs: Sequence[Self], waveforms: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        module = encoder_states(inputs).eval().to(device)
+        module = cls._module(inputs).eval().to(device)
         shortest = round(SHORTEST * inputs[0].rate)
         found: list[list[np.ndarray]] = [[] for _ in inputs]
         for waveform in waveforms:
@@ -111,82 +111,37 @@ class EncoderInput(Input):
                 values.append(states[0].cpu().numpy())
         return found
 
+    @classmethod
+    def _module(cls, inputs: Sequence[Self]) -> nn.Module:
+        return encoder_states(inputs)
+
 
 @dataclass(frozen=True)
-class LogMelInput(Input):
-    """The log-mel spectrogram that a Whisper encoder takes, of a recording at its own length.
-
-    Attributes:
-        encoder: name on the Hugging Face hub, or a folder.
-        window: seconds that are taken of a recording; 0 is all of it, 30 s at most.
-        bands: of the spectrogram.
-        rate: Hz the encoder takes.
-    """
-
-    encoder: str
-    window: float
-    bands: int
-    rate: int
+class FrameStatesInput(EncoderInput):
+    """The same by the frame: what the layers above are computed from. For training; no graph begins there."""
 
     @property
     def name(self) -> str:
-        return f"log_mel.{self.bands}"
-
-    @property
-    def sample_rate(self) -> int:
-        return self.rate
-
-    @property
-    def bins(self) -> int:
-        return self.bands
+        return f"{super().name}.frames"
 
     @property
     def frames(self) -> int:
-        return self.samples // HOP_LENGTH
-
-    @property
-    def samples(self) -> int:
-        """Of a waveform that are taken at most."""
-        return round(self.window_seconds * self.rate)
-
-    @property
-    def window_seconds(self) -> float:
-        return min(self.window or LONGEST, LONGEST)
+        return round(self.window_seconds * self.rate) // (2 * HOP_LENGTH)
 
     def facts(self) -> dict[str, Any]:
-        return {"transform": "whisper", "window": self.window, "bands": self.bands, "sample_rate": self.rate}
-
-    def module(self) -> LogMel:
-        """`(batch, samples)` → `(batch, bands, frames)`."""
-        filters = load_encoder(self.encoder).extractor.mel_filters.T
-        return LogMel(torch.from_numpy(filters.astype(np.float32)).contiguous())
+        return super().facts() | {"pooling": "none"}
 
     @classmethod
-    @torch.inference_mode()
-    def compute(cls, inputs: Sequence[Self], waveforms: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        shortest = round(SHORTEST * inputs[0].rate)
-        padded = [np.pad(waveform, (0, max(0, shortest - len(waveform)))) for waveform in waveforms]
-        return [
-            [module(torch.from_numpy(waveform)[None, : one.samples])[0].numpy() for waveform in padded]
-            for one, module in ((one, one.module()) for one in inputs)
-        ]
-
-
-def log_mel_input(encoder: str, window: float) -> LogMelInput:
-    """What `encoder` takes of a waveform.
-
-    Raises:
-        ConfigError: it cannot be loaded, or takes samples.
-    """
-    loaded = load_encoder(encoder)
-    if loaded.kind != "whisper":
-        raise ConfigError(f"encoder {encoder}: takes samples; choose a Whisper, which takes a log-mel spectrogram")
-    return LogMelInput(encoder, window, loaded.model.config.num_mel_bins, loaded.sample_rate)
+    def _module(cls, inputs: Sequence[Self]) -> nn.Module:
+        return load_encoder(inputs[0].encoder).states([one.layer for one in inputs], inputs[0].window, pooled=False)
 
 
 def encoder_states(inputs: Sequence[EncoderInput]) -> EncoderStates:
     """Inputs with one `shared` as a module: `(batch, samples)` → `(batch, hidden, 1)` of each."""
     return load_encoder(inputs[0].encoder).states([one.layer for one in inputs], inputs[0].window)
+
+
+Of = TypeVar("Of", bound=EncoderInput)
 
 
 def encoder_input(encoder: str, layer: int, window: float) -> EncoderInput:
@@ -195,10 +150,19 @@ def encoder_input(encoder: str, layer: int, window: float) -> EncoderInput:
     Raises:
         ConfigError: it cannot be loaded, or has fewer layers.
     """
+    return _of_layer(EncoderInput, encoder, layer, window)
+
+
+def frame_states_input(encoder: str, layer: int, window: float) -> FrameStatesInput:
+    """The same by the frame."""
+    return _of_layer(FrameStatesInput, encoder, layer, window)
+
+
+def _of_layer(kind: type[Of], encoder: str, layer: int, window: float) -> Of:
     loaded = load_encoder(encoder)
     if layer > loaded.layers:
         raise ConfigError(f"encoder {encoder}: it has {loaded.layers} layers, not {layer}; choose lower ones")
-    return EncoderInput(encoder, layer, window, loaded.revision, loaded.hidden, loaded.sample_rate, loaded.kind)
+    return kind(encoder, layer, window, loaded.revision, loaded.hidden, loaded.sample_rate, loaded.kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,11 +195,11 @@ class Encoder:
     def sample_rate(self) -> int:
         return int(self.extractor.sampling_rate)
 
-    def states(self, layers: Sequence[int], window: float) -> EncoderStates:
-        """`(batch, samples)` → pooled states of some layers, see `EncoderStates`."""
+    def states(self, layers: Sequence[int], window: float, pooled: bool = True) -> EncoderStates:
+        """`(batch, samples)` → states of some layers, see `EncoderStates`."""
         make = WhisperLayers if self.kind == "whisper" else WaveformLayers
         longest = round(min(window or LONGEST, LONGEST) * self.sample_rate)
-        return EncoderStates(make(self.model, self.extractor, layers, longest), longest)
+        return EncoderStates(make(self.model, self.extractor, layers, longest), longest, pooled)
 
 
 @lru_cache(maxsize=2)

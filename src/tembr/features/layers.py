@@ -16,20 +16,22 @@ N_FFT, HOP_LENGTH = 400, 160  # samples of Whisper's analysis, at 16 kHz
 
 
 class EncoderStates(nn.Module):
-    """Waveforms → mean over time of the states of some layers.
+    """Waveforms → mean over time of the states of some layers, or all frames of them.
 
     Args:
         layers: `(batch, samples)` → states `(batch, frames, hidden)` of each of these layers.
         longest: samples that are taken of a waveform.
+        pooled: whether their mean is taken.
     """
 
-    def __init__(self, layers: nn.Module, longest: int):
+    def __init__(self, layers: nn.Module, longest: int, pooled: bool = True):
         super().__init__()
-        self.layers, self.longest = layers, longest
+        self.layers, self.longest, self.pooled = layers, longest, pooled
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
-        """`(batch, samples)` → `(batch, hidden, 1)` of each layer."""
-        return [states.mean(1)[..., None] for states in self.layers(waveform[:, : self.longest])]
+        """`(batch, samples)` → `(batch, hidden, 1)` of each layer, or `(batch, hidden, frames)`."""
+        states = self.layers(waveform[:, : self.longest])
+        return [one.mean(1)[..., None] if self.pooled else one.transpose(1, 2) for one in states]
 
 
 class LogMel(nn.Module):
@@ -92,10 +94,19 @@ class WhisperLayers(nn.Module):
                 is given beyond means nothing. All by default.
         """
         states = convolved(self.convolutions, log_mel, frames)
-        mask = None if frames is None else frame_mask(halved(frames), states.shape[1])
         states = states + self.positions[: states.shape[1]]
-        found = {}
-        for number, block in enumerate(self.blocks, 1):
+        return self.above(0, states, None if frames is None else halved(frames))
+
+    def above(self, layer: int, states: torch.Tensor, frames: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """States of the layers wanted from those of a lower one, or the same: `(batch, frames, hidden)` each.
+
+        Args:
+            layer: whose states are given; 0: what the first layer takes.
+            frames: `(batch,)` int, how many belong to each recording; all by default.
+        """
+        mask = None if frames is None else frame_mask(frames, states.shape[1])
+        found = {layer: states}
+        for number, block in enumerate(self.blocks[layer:], layer + 1):
             states = found[number] = block(states, mask)
         return [found[number] for number in self.wanted]
 

@@ -12,14 +12,17 @@ from pydantic import Field
 from torch import nn
 
 from tembr.errors import ConfigError
-from tembr.features.encoder import load_encoder, log_mel_input
+from tembr.extras import needed
+from tembr.features.encoder import frame_states_input, load_encoder
 from tembr.features.inputs import Input
 from tembr.features.layers import WhisperLayers
+from tembr.features.log_mel import log_mel_input
 from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData
 from tembr.models.encoder import EncoderSettings, PooledHead
 from tembr.progress import Progress
+from tembr.train.pooling import Pooling
 from tembr.train.settings import TrainSettings
 
 
@@ -33,9 +36,18 @@ class FinetunedSettings(MemberSettings):
     Layers learn from all labelled recordings alike, along a cosine to its end; of `train` epochs, batches, rate, decay
     of weights, precision and device count.
 
+    Which frames and which layers count can be learnt besides (`tembr.train.pooling`); where all layers are frozen, that
+    alone is. States of a frozen layer may come from the cache, so that an epoch costs what is above it; then nothing
+    below is varied.
+
     Attributes:
         encoder, layers, window, shrinkage, others: of the pretrained encoder and its heads, see `EncoderSettings`.
         frozen: so many of the lowest layers stay as they are, and the convolutions below.
+        lora: rank of adapters that are trained in place of the layers' own weights (LoRA), 0 for none.
+        pooling: 'mean' over time, or 'attention': frames count for what is learnt of each.
+        mixture: one head on a learnt mixture of the layers, in place of one on each.
+        stored: states of the highest frozen layer that is of use are taken from the cache, without `warp`, `equalize`
+            and masks.
         decay: a layer learns at this share of the rate of the one above (layer-wise decay).
         pretrained: share of the pretrained weights in the outcome: 0 as trained, 1 as before.
         crop: seconds of a recording heard at once in training.
@@ -52,6 +64,10 @@ class FinetunedSettings(MemberSettings):
     shrinkage: float = Field(0.05, ge=0, le=1)
     others: float = Field(0.2, ge=0)
     frozen: int = Field(1, ge=0, le=31)
+    lora: int = Field(0, ge=0, le=512)
+    pooling: Literal["mean", "attention"] = "mean"
+    mixture: bool = False
+    stored: bool = False
     decay: float = Field(0.7, gt=0, le=1)
     pretrained: float = Field(0.5, ge=0, le=1)
     crop: float = Field(2.56, ge=0.1, le=30)
@@ -73,16 +89,34 @@ class FinetunedSettings(MemberSettings):
         return self.encoder.rstrip("/").rpartition("/")[2]
 
     def describe(self) -> str:
-        return f"{self.encoder_name}, layers {self.frozen + 1} to {max(self.layers)} fine-tuned"
+        trained = f"layers {self.frozen + 1} to {max(self.layers)}" if self.frozen < max(self.layers) else "pooling"
+        return f"{self.encoder_name}, {trained} fine-tuned" + f" by LoRA of rank {self.lora}" * bool(self.lora)
 
     def check(self, features: FeatureSettings) -> None:
         self.frozen_encoder.check(features)
         self.inputs(features)
-        if self.frozen >= max(self.layers):
+        if self.frozen >= max(self.layers) and not self._learns_pooling:
             raise ConfigError(
                 f"{self.name}: frozen = {self.frozen} leaves none of the first {max(self.layers)} layers to train; "
-                "choose less, or the kind encoder"
+                "choose less, pooling = attention, mixture = true, or the kind encoder"
             )
+        if self.stored and not self.frozen:
+            raise ConfigError(f"{self.name}: stored = true takes states of a frozen layer; set frozen to 1 at least")
+        if self.lora:
+            with needed("low-rank adapters", "encoders"):
+                import peft  # noqa: F401
+
+    @property
+    def _learns_pooling(self) -> bool:
+        return self.pooling == "attention" or self.mixture
+
+    def training_inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
+        return (frame_states_input(self.encoder, self._lowest, self.window),) if self.stored else ()
+
+    @property
+    def _lowest(self) -> int | None:
+        """The layer whose states are taken from the cache."""
+        return min(self.frozen, *self.layers) if self.stored else None
 
     def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
         return (log_mel_input(self.encoder, self.window),)
@@ -91,14 +125,16 @@ class FinetunedSettings(MemberSettings):
         encoder = load_encoder(self.encoder)
         model = copy.deepcopy(encoder.model).cpu()
         layers = WhisperLayers(model, encoder.extractor, self.layers, self.inputs(features)[0].samples)
-        heads = [PooledHead(encoder.hidden, labels) for _ in self.layers]
-        return FinetunedModule(layers, heads)
+        pooling = Pooling(len(self.layers), encoder.hidden, self.pooling == "attention", self.mixture)
+        heads = [PooledHead(encoder.hidden, labels) for _ in range(pooling.outputs)]
+        return FinetunedModule(layers, pooling, heads)
 
     def fit(self, module: FinetunedModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
         from tembr.train.finetuning import finetune  # Lightning takes seconds to import
         from tembr.train.log_mel import pooled_states
 
-        table, learnt = data.tables[self.inputs(data.features)[0]], data.labelled
+        taken = (*self.training_inputs(data.features), *self.inputs(data.features))[0]
+        table, learnt = data.tables[taken], data.labelled
 
         def on_pooled(done: int, total: int) -> None:
             progress.count(f"{self.name} · states", done, total)
@@ -106,17 +142,29 @@ class FinetunedSettings(MemberSettings):
         def on_step(epoch: int, done: int, total: int) -> None:
             progress.count(f"{self.name} · epoch {epoch}", done, total)
 
+        def fit_heads() -> None:
+            states = module.encoder, table, learnt, self.train, on_pooled, module.pooling, self._lowest
+            self.fit_heads(module.heads, pooled_states(*states), learnt, data)
+
         before = copy.deepcopy(module.encoder.state_dict())
-        pooled = pooled_states(module.encoder, table, learnt, self.train, on_pooled)
-        self.fit_heads(module.heads, pooled, learnt, data)
-        heads = copy.deepcopy(module.heads)
-        corpora = data.corpora
+        fit_heads()
         rows = finetune(
-            self, module.encoder, heads, table, learnt, data.classes, corpora, seed, data.folder, progress.row, on_step
+            self,
+            module.encoder,
+            module.pooling,
+            copy.deepcopy(module.heads),
+            table,
+            self._lowest,
+            learnt,
+            data.classes,
+            data.corpora,
+            seed,
+            data.folder,
+            progress.row,
+            on_step,
         )
         module.encoder.cpu().load_state_dict(_between(module.encoder.state_dict(), before, self.pretrained))
-        pooled = pooled_states(module.encoder, table, learnt, self.train, on_pooled)
-        self.fit_heads(module.heads, pooled, learnt, data)
+        fit_heads()
         module.to(next(module.encoder.parameters()).device)
         return rows
 
@@ -124,10 +172,10 @@ class FinetunedSettings(MemberSettings):
         """Fit the heads of all layers on those of the recordings at `learnt`, `(n,)`, that have a label.
 
         Args:
-            pooled: states of the recordings at `learnt`, all layers' in a row, `(n, layers · hidden)`.
+            pooled: states of the recordings at `learnt`, all heads' in a row, `(n, heads · hidden)`.
         """
         labelled = data.classes[learnt] >= 0
-        for head, states in zip(heads, np.split(pooled[labelled], len(self.layers), axis=1), strict=True):
+        for head, states in zip(heads, np.split(pooled[labelled], len(heads), axis=1), strict=True):
             self.frozen_encoder.fit_head(head, states, data.classes[learnt[labelled]], learnt[labelled], data)
 
 
@@ -143,15 +191,16 @@ class FinetunedModule(nn.Module):
 
     Args:
         encoder: gives the states.
-        heads: of every layer.
+        pooling: of them.
+        heads: on each of its outputs.
     """
 
-    def __init__(self, encoder: WhisperLayers, heads: list[PooledHead]):
+    def __init__(self, encoder: WhisperLayers, pooling: Pooling, heads: list[PooledHead]):
         super().__init__()
-        self.encoder, self.heads = encoder, nn.ModuleList(heads)
+        self.encoder, self.pooling, self.heads = encoder, pooling, nn.ModuleList(heads)
 
     def forward(self, log_mel: torch.Tensor) -> Outputs:
         """`(batch, bands, frames)` → `(batch, labels)`, None."""
-        pooled = [states.mean(1) for states in self.encoder.from_log_mel(log_mel)]
+        pooled = self.pooling(self.encoder.from_log_mel(log_mel))
         logits = [head(one) for head, one in zip(self.heads, pooled, strict=True)]
         return torch.stack(logits).mean(0), None

@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader
 from tembr.features.layers import WhisperLayers, frame_mask, halved
 from tembr.features.store import FeatureTable
 from tembr.train.fit import run, state_of
-from tembr.train.log_mel import Batch, Crops, CropSampler, Lessons, another_voice, mean_over_time, together
+from tembr.train.log_mel import Batch, Crops, CropSampler, Lessons, another_voice, together
 from tembr.train.module import one_cycle
+from tembr.train.pooling import mean_over_time
 
 FRAMES = 0.3
 """What the error of single frames counts, of which that of their mean over time is 1."""

@@ -14,20 +14,26 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from tembr.augment.representations import mask
-from tembr.features.layers import WhisperLayers, halved
+from tembr.extras import needed
+from tembr.features.layers import HOP_LENGTH, WhisperLayers
 from tembr.features.store import FeatureTable
 from tembr.train.fit import run, state_of
-from tembr.train.log_mel import Crops, CropSampler, Lessons, another_voice, mean_over_time, together
+from tembr.train.log_mel import Crops, CropSampler, Lessons, another_voice, encode, together
 from tembr.train.module import one_cycle
+from tembr.train.pooling import Pooling
 
 NEVER = -1e4
 """Logit of an emotion that a recording's corpus does not have."""
+
+PRODUCTS = ("query", "key", "value", "output", "expand", "contract")
+"""Linear layers of an `AttentionBlock`."""
 
 
 class Tuning(Lessons, Protocol):
     """How an encoder is fine-tuned, see `tembr.models.finetuned.FinetunedSettings`."""
 
     frozen: int
+    lora: int
     decay: float
     time_mask: float
     row_mask: float
@@ -36,8 +42,10 @@ class Tuning(Lessons, Protocol):
 def finetune(
     settings: Tuning,
     encoder: WhisperLayers,
+    pooling: Pooling,
     heads: nn.ModuleList,
     table: FeatureTable,
+    stored: int | None,
     indices: np.ndarray,
     classes: np.ndarray,
     corpora: np.ndarray,
@@ -46,11 +54,11 @@ def finetune(
     on_epoch: Callable[[dict], None],
     on_step: Callable[[int, int, int], None],
 ) -> list[dict]:
-    """Train an encoder and the heads on its layers in place for all epochs; continues from the last finished one.
+    """Train an encoder, its pooling and heads in place for all epochs; continues from the last finished one.
 
     Args:
-        settings, encoder, heads: as `Finetuning` takes them.
-        table: log-mel spectrograms of all recordings, `(bands, frames)` each.
+        settings, encoder, pooling, heads, stored: as `Finetuning` takes them.
+        table: of all recordings log-mel spectrograms, `(bands, frames)` each, or states of the layer `stored`.
         indices: of the recordings it learns from.
         classes: `(n,)` int of all recordings, 0 or more for those at `indices`.
         corpora: `(n,)` int, which corpus each belongs to: emotions that one does not have are no mistakes there.
@@ -61,15 +69,33 @@ def finetune(
     """
     lightning.seed_everything(seed, verbose=False)
     train = settings.train
-    examples = Examples(Crops.of(table, indices, settings.crop), classes, corpora)
+    hop = HOP_LENGTH if stored is None else 2 * HOP_LENGTH
+    examples = Examples(Crops.of(table, indices, settings.crop, hop), classes, corpora)
     sampler = CropSampler(len(examples), seed)
     loader = DataLoader(examples, train.batch_size, sampler=sampler, collate_fn=labelled_together)
     labels = heads[0].output.out_features
-    module = Finetuning(settings, encoder, heads, known_classes(classes[indices], corpora[indices], labels), seed)
+    adapters = adapted(encoder, settings) if settings.lora else None
+    known = known_classes(classes[indices], corpora[indices], labels)
+    module = Finetuning(settings, encoder, pooling, heads, known, seed, stored)
     rows = run(module, loader, None, train, folder, on_epoch, on_step)
-    for name, trained in (("encoder", encoder), ("heads", heads)):
+    for name, trained in (("encoder", encoder), ("pooling", pooling), ("heads", heads)):
         trained.load_state_dict(state_of(folder / "last.ckpt", name))
+    if adapters is not None:
+        adapters.merge_and_unload()
     return rows
+
+
+def adapted(encoder: WhisperLayers, settings: Tuning):
+    """Low-rank adapters on the products of the layers that are trained (LoRA, Hu et al., 2021), put in place.
+
+    Returns:
+        `peft`'s model around the encoder, whose `merge_and_unload` adds them to the weights.
+    """
+    with needed("low-rank adapters", "encoders"):
+        from peft import LoraConfig, LoraModel
+    products = [f"blocks.{n}.{part}" for n in range(settings.frozen, len(encoder.blocks)) for part in PRODUCTS]
+    config = LoraConfig(r=settings.lora, lora_alpha=2 * settings.lora, target_modules=products)
+    return LoraModel(encoder, config, "default")
 
 
 class Finetuning(lightning.LightningModule):
@@ -80,28 +106,42 @@ class Finetuning(lightning.LightningModule):
     Args:
         settings: how it is trained. Convolutions and the lowest `frozen` layers stay as they are; from the top layer
             down each learns at `decay` of the rate of the one above.
-        encoder: whose layers are trained, in place.
-        heads: on the means over time of the layers it gives; the mean of their logits answers.
+        encoder: whose layers are trained, in place; where it has adapters, these alone.
+        pooling: of the layers it gives.
+        heads: on what is pooled; the mean of their logits answers.
         known: `(corpora, labels)` bool, which emotions each corpus has.
         seed: of all that is random.
+        stored: the layer whose states are taken; None where spectrograms are, which alone are augmented.
     """
 
-    def __init__(self, settings: Tuning, encoder: WhisperLayers, heads: nn.ModuleList, known: torch.Tensor, seed: int):
+    def __init__(
+        self,
+        settings: Tuning,
+        encoder: WhisperLayers,
+        pooling: Pooling,
+        heads: nn.ModuleList,
+        known: torch.Tensor,
+        seed: int,
+        stored: int | None = None,
+    ):
         super().__init__()
-        self.settings, self.encoder, self.heads, self.seed = settings, encoder, heads, seed
+        self.settings, self.encoder, self.pooling, self.heads = settings, encoder, pooling, heads
+        self.seed, self.stored = seed, stored
         self.register_buffer("known", known, persistent=False)
         encoder.requires_grad_(False)
         for block in encoder.blocks[settings.frozen :]:
-            block.requires_grad_(True)
+            for name, values in block.named_parameters():
+                values.requires_grad_("lora_" in name or not settings.lora)
         for head in heads:
             head.output.requires_grad_(True)
 
     def configure_optimizers(self):
         train = self.settings.train
         blocks = reversed(self.encoder.blocks[self.settings.frozen :])
-        groups = [{"params": self.heads.parameters(), "share": 1.0}]
+        groups = [{"params": [*self.heads.parameters(), *self.pooling.parameters()], "share": 1.0}]
         groups += [
-            {"params": block.parameters(), "share": self.settings.decay**depth} for depth, block in enumerate(blocks)
+            {"params": [p for p in block.parameters() if p.requires_grad], "share": self.settings.decay**depth}
+            for depth, block in enumerate(blocks)
         ]
         return torch.optim.AdamW(groups, train.learning_rate, weight_decay=train.weight_decay)
 
@@ -114,24 +154,28 @@ class Finetuning(lightning.LightningModule):
             group["lr"] = group["share"] * self.settings.train.learning_rate * one_cycle(share)
 
     def training_step(self, batch: tuple[torch.Tensor, ...], index: int) -> torch.Tensor:
-        log_mel, frames, classes, corpora = batch
-        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + index
-        generator = torch.Generator(self.device).manual_seed(seed)
-        with torch.no_grad():
-            log_mel = another_voice(log_mel, self.settings, generator)
-            log_mel = mask(log_mel, round(self.settings.time_mask * log_mel.shape[2]), -1, generator)
-            log_mel = mask(log_mel, round(self.settings.row_mask * log_mel.shape[1]), -2, generator)
-        logits = self.logits(log_mel, frames).masked_fill(~self.known[corpora], NEVER)
+        values, frames, classes, corpora = batch
+        if self.stored is None:
+            values = self._augmented(values, index)
+        logits = self.logits(values, frames).masked_fill(~self.known[corpora], NEVER)
         loss = F.cross_entropy(logits, classes)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(classes))
         accuracy = (logits.argmax(1) == classes).float().mean()
         self.log("train_accuracy", accuracy, on_step=False, on_epoch=True, batch_size=len(classes))
         return loss
 
-    def logits(self, log_mel: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-        """Spectrograms `(batch, bands, frames)` of which `frames`, `(batch,)`, count → `(batch, labels)`, float32."""
-        states = self.encoder.from_log_mel(log_mel, frames)
-        pooled = [mean_over_time(one.float(), halved(frames)) for one in states]
+    @torch.no_grad()
+    def _augmented(self, log_mel: torch.Tensor, index: int) -> torch.Tensor:
+        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + index
+        generator = torch.Generator(self.device).manual_seed(seed)
+        log_mel = another_voice(log_mel, self.settings, generator)
+        log_mel = mask(log_mel, round(self.settings.time_mask * log_mel.shape[2]), -1, generator)
+        return mask(log_mel, round(self.settings.row_mask * log_mel.shape[1]), -2, generator)
+
+    def logits(self, values: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        """What a batch is made of, `(batch, rows, frames)` of which `frames`, `(batch,)`, count → `(batch, labels)`."""
+        states, counts = encode(self.encoder, self.stored, values, frames)
+        pooled = self.pooling([one.float() for one in states], counts)
         return torch.stack([head(one) for head, one in zip(self.heads, pooled, strict=True)]).mean(0).float()
 
 

@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from tembr.augment.representations import equalize, warp
-from tembr.features.layers import HOP_LENGTH, WhisperLayers, frame_mask, halved
+from tembr.features.layers import HOP_LENGTH, WhisperLayers, halved
 from tembr.features.store import FeatureTable
 from tembr.train.data import EpochSampler
 from tembr.train.fit import device_of, precision_of
+from tembr.train.pooling import Pooling
 from tembr.train.settings import TrainSettings
 
 DECIBELS = 40.0
@@ -24,6 +25,9 @@ SAMPLE_RATE = 16_000  # Hz, of every Whisper
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Log-mel spectrograms `(batch, bands, frames)` and how many frames belong to each recording, `(batch,)` int."""
+
+Encoded = tuple[list[torch.Tensor], torch.Tensor]
+"""States `(batch, frames, hidden)` of each layer and how many frames belong to each recording, `(batch,)` int."""
 
 
 class Lessons(Protocol):
@@ -41,31 +45,45 @@ def another_voice(log_mel: torch.Tensor, settings: Lessons, generator: torch.Gen
     return equalize(log_mel, settings.equalize / DECIBELS, generator)
 
 
-def mean_over_time(states: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-    """Mean of the first `frames`, `(batch,)` int, of states `(batch, frames, size)`: `(batch, size)`."""
-    mask = frame_mask(frames, states.shape[1])[..., None].to(states.dtype)
-    return (states * mask).sum(1) / mask.sum(1)
+def encode(encoder: WhisperLayers, stored: int | None, values: torch.Tensor, frames: torch.Tensor) -> Encoded:
+    """States of the layers that an encoder gives, and how many frames of them belong to each recording.
+
+    Args:
+        stored: None where `values` are spectrograms, `(batch, bands, frames)`; else the layer whose states they are,
+            `(batch, hidden, frames)`.
+        frames: `(batch,)` int, of `values`.
+    """
+    if stored is None:
+        return encoder.from_log_mel(values, frames), halved(frames)
+    return encoder.above(stored, values.transpose(1, 2), frames), frames
 
 
 @torch.no_grad()
 def pooled_states(
-    teacher: WhisperLayers,
+    encoder: WhisperLayers,
     table: FeatureTable,
     indices: np.ndarray,
     train: TrainSettings,
     on_batch: Callable[[int, int], None],
+    pooling: Pooling,
+    stored: int | None = None,
 ) -> np.ndarray:
-    """Means over time of a teacher's states, all layers' in a row, `(n, size)` float32, as the trainer computes."""
+    """Pooled states of an encoder, all outputs in a row, `(n, size)` float32, as the trainer computes.
+
+    Args:
+        table: spectrograms, or states of the layer `stored`, of all recordings.
+    """
     device = device_of(train)
-    teacher.to(device)
+    encoder.to(device)
+    pooling.to(device)
     order = np.argsort([table[int(index)].shape[-1] for index in indices], kind="stable")
     found: list[torch.Tensor] = []
     for start in range(0, len(order), train.batch_size):
         values = [torch.from_numpy(np.array(table[int(index)])) for index in indices[order[start:][: train.batch_size]]]
         log_mel, frames = (one.to(device) for one in together(values))
         with torch.autocast(device.type, torch.bfloat16, enabled=precision_of(train) == "bf16-mixed"):
-            states = torch.cat(teacher.from_log_mel(log_mel, frames), dim=-1)
-        found.append(mean_over_time(states.float(), halved(frames)).cpu())
+            states, counts = encode(encoder, stored, log_mel, frames)
+        found.append(torch.cat(pooling([one.float() for one in states], counts), dim=-1).cpu())
         on_batch(min(start + train.batch_size, len(order)), len(order))
     return torch.cat(found).numpy()[np.argsort(order)]
 
@@ -77,9 +95,9 @@ class Crops(Dataset):
         self.table, self.indices, self.frames = table, indices, frames
 
     @classmethod
-    def of(cls, table: FeatureTable, indices: np.ndarray, seconds: float) -> Self:
-        """Stretches of `seconds` of the recordings at `indices` of a table."""
-        return cls(table, indices, round(seconds * SAMPLE_RATE / HOP_LENGTH))
+    def of(cls, table: FeatureTable, indices: np.ndarray, seconds: float, hop: int = HOP_LENGTH) -> Self:
+        """Stretches of `seconds` of the recordings at `indices` of a table with a column every `hop` samples."""
+        return cls(table, indices, round(seconds * SAMPLE_RATE / hop))
 
     def __len__(self) -> int:
         return len(self.indices)
