@@ -43,7 +43,17 @@ def test_the_command_line_beats_the_file(tmp_path):
         ("train.vae.latnet=9", "unknown setting train.vae.latnet; did you mean train.vae.latent"),
         ('members=["mfc"]', "settings: member mfc: neither a representation nor a kind of member; did you mean mfcc"),
         ("members.x.kind=netwrk", "no kind of member is called 'netwrk'; did you mean network"),
-        ("members.mfcc.train.epohcs=3", "epohcs"),
+        (
+            "members.mfcc.train.epohcs=3",
+            "unknown setting members.mfcc.train.epohcs; did you mean members.mfcc.train.epochs",
+        ),
+        ("members.svm.x=3", "unknown setting members.svm.x; there are kind, name"),
+        (
+            "members.encoder.chanels=[]",
+            "unknown setting members.encoder.chanels; did you mean members.encoder.channels",
+        ),
+        ("members.encoder.layers=x", "setting members.encoder.layers = 'x': .*tuple"),
+        ("auxiliary.emodb.foldr=x", "unknown setting auxiliary.emodb.foldr; did you mean auxiliary.emodb.folder"),
         ("protocols=[]", "name at least one"),
         ("train.epochs", "write it as key=value"),
         ("train.epochs.x=1", "train.epochs"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, field_validator, model_validator
 
@@ -137,7 +137,22 @@ def _member(name: str, own: dict, shared: dict[str, dict]) -> MemberSettings:
         raise ValueError(f"member {name}: neither a representation nor a kind of member; {hint}")
     fields = KINDS[kind].model_fields if kind in KINDS else {}
     groups = {group: merged(shared[group], own.get(group, {})) for group in SHARED if group in fields}
-    return member_settings({"name": name} | own | groups | {"kind": kind})
+    try:
+        return member_settings({"name": name} | own | groups | {"kind": kind})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        if problem["loc"][:1] in [(group,) for group in SHARED] and not _says(own, problem["loc"]):
+            raise ConfigError(_explain(problem)) from error  # of all members
+        raise ConfigError(_explain(problem, KINDS[kind], ("members", name))) from error
+
+
+def _says(tree: Any, path: Sequence) -> bool:
+    """Whether a tree of settings has a value at a path of keys."""
+    for part in path:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
 
 
 def _own(member: MemberSettings, shared: dict[str, dict]) -> dict[str, Any]:
@@ -240,17 +255,38 @@ def validated(tree: Mapping[str, Any]) -> StudySettings:
         raise ConfigError(_explain(error.errors()[0])) from error
 
 
-def _explain(problem: dict) -> str:
-    key, message = ".".join(str(part) for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")
+def _explain(problem: dict, model: type[BaseModel] = StudySettings, place: tuple[str, ...] = ()) -> str:
+    """What is wrong, in a line.
+
+    Args:
+        problem: as pydantic has it, of a value of `model`.
+        place: keys above that value.
+    """
+    path = tuple(str(part) for part in problem["loc"])
+    key, message = ".".join((*place, *path)), problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, [*_keys(), *StudySettings.model_fields], n=1, cutoff=0.5)
-        leaf = difflib.get_close_matches(key.split(".")[-1], [k.split(".")[-1] for k in _keys()], n=1)
-        full = near or [k for k in _keys() if leaf and k.split(".")[-1] == leaf[0]]
-        hint = f"did you mean {full[0]}?" if full else f"the groups are {', '.join(StudySettings.model_fields)}"
-        return f"unknown setting {key}; {hint}"
-    if not key:
+        beside = {name: ".".join((*place, *path[:-1], name)) for name in _beside(model, path[:-1])}
+        if near := difflib.get_close_matches(path[-1], beside, n=1):
+            return f"unknown setting {key}; did you mean {beside[near[0]]}?"
+        leaf = difflib.get_close_matches(path[-1], [k.split(".")[-1] for k in _keys()], n=1)
+        full = [k for k in _keys() if leaf and k.split(".")[-1] == leaf[0]]
+        if full and not place:
+            return f"unknown setting {key}; did you mean {full[0]}?"
+        return f"unknown setting {key}; {'there' if len(path) > 1 or place else 'the groups'} are {', '.join(beside)}"
+    if not path:
         return f"settings: {message}"
     return f"setting {key} = {problem.get('input')!r}: {message}"
+
+
+def _beside(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+    """Settings in the group that keys lead to; those of the whole where they lead nowhere."""
+    group: Any = model
+    for part in path:
+        if get_origin(group) is dict:
+            group = get_args(group)[1]
+        elif part in getattr(group, "model_fields", {}):
+            group = group.model_fields[part].annotation
+    return list(getattr(group, "model_fields", model.model_fields))
 
 
 def _keys() -> list[str]:
