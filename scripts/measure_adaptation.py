@@ -13,19 +13,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.special import log_softmax
 
-from tembr.adaptation.fitting import Knowledge, fit_to_speaker
+from tembr.adaptation.fitting import Knowledge, Said, fit_to_speaker
 from tembr.adaptation.offset import typical_logits
+from tembr.adaptation.relative import typical_relative
 from tembr.corpora import CORPORA, load_corpus
 from tembr.emotions import EMOTIONS
 from tembr.ensemble.adapted import fit_temperature, knowledge_of
-from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
+from tembr.ensemble.projection import Embedded, SpeakerSpace, fit_speaker_space
+from tembr.ensemble.relative import RelativeLogits, fit_relative
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import confusion_matrix, macro_f1, uar
@@ -66,10 +69,10 @@ class Taught:
     space: SpeakerSpace
     knowledge: Knowledge
 
-    def logits(self, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
-        """Logarithm of the posteriors `(n, labels)`, and the embedding that adapting takes `(n, d)`."""
+    def said(self, spoken: Spoken) -> Said:
+        """As adapting takes it; logits are the logarithm of the posteriors."""
         values, embeddings = answer(self.member, spoken)
-        return log_softmax(values / self.temperature, axis=1), self.space.project(embeddings)
+        return self.space.said(log_softmax(values / self.temperature, axis=1), Embedded.of([embeddings]))
 
 
 def answer(member: Member, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
@@ -112,20 +115,30 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
         )
         return fit_member(settings, FEATURES, data, SEED, Progress())
 
+    def relative(learnt: np.ndarray, temperature: float) -> RelativeLogits:
+        importance = {number: SETTINGS.others if number else 1.0 for number in range(len(corpora))}
+        layers = [states[learnt, :, 0] for states in everything.states]
+        known = classes[learnt], everything.speakers[learnt], numbers[learnt]
+        return fit_relative(layers, *known, importance, len(labels), temperature)
+
     told = numbers == 0 if target else np.ones(len(numbers), bool)
     names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers[told]))
-    heldout = np.empty((len(classes), len(labels)))
+    heldout, beside = np.empty((2, len(classes), len(labels)))
     for group in np.array_split(names, min(INNER, len(names))):
         own = np.isin(everything.speakers, group)
         heldout[own] = answer(fitted(~own), everything.at(own))[0]
+        states = torch.from_numpy(np.concatenate([states[own, :, 0] for states in everything.states], axis=1))
+        beside[own] = relative(~own, 1.0)(states).numpy()
     heldout, truth = heldout[told], (classes[told], everything.speakers[told])
     temperature = fit_temperature(heldout, *truth)
     typical = typical_logits(log_softmax(heldout / temperature, axis=1), *truth)
     embeddings = everything.states[0][told, :, 0]  # of the lowest layer, as the member has them
     sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
     space = fit_speaker_space(embeddings, *truth, numbers[told], *sizes)
-    member = fitted(np.ones(len(classes), bool))
-    return Taught(member, temperature, space, knowledge_of(space, typical, SETTINGS))
+    whole = np.ones(len(classes), bool)
+    space = replace(space, relative=relative(whole, temperature))
+    of_relative = typical_relative(beside[told] / temperature, *truth)
+    return Taught(fitted(whole), temperature, space, knowledge_of(space, typical, of_relative, SETTINGS))
 
 
 def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -150,7 +163,7 @@ def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.rando
 
 def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tuple[np.ndarray, ...]]]:
     """Enrolment → truth, answers without and answers with adaptation, for each speaker and draw."""
-    logits, embeddings = taught.logits(spoken)
+    said = taught.said(spoken)
     truth, found = np.array([labels.index(emotion) for emotion in spoken.emotions]), {kind: [] for kind in KINDS}
     for number, speaker in enumerate(np.unique(spoken.speakers)):
         own = np.flatnonzero(spoken.speakers == speaker)
@@ -158,9 +171,9 @@ def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list
             rng = np.random.default_rng([SEED, number, KINDS.index(kind)])
             for draw in enrolments(kind, spoken.emotions[own], spoken.texts[own], rng):
                 drawn, others = own[draw], np.delete(own, draw)
-                fitted = fit_to_speaker(taught.knowledge, logits[drawn], embeddings[drawn])
-                adapted = logits[others] + fitted.added(embeddings[others])
-                found[kind].append((truth[others], logits[others].argmax(1), adapted.argmax(1)))
+                rest = said.at(others)
+                adapted = rest.logits + fit_to_speaker(taught.knowledge, said.at(drawn)).added(rest)
+                found[kind].append((truth[others], rest.logits.argmax(1), adapted.argmax(1)))
     return found
 
 

@@ -16,14 +16,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tembr.adaptation.offset import typical_logits
 from tembr.degrade.copies import Source, degraded
 from tembr.degrade.effects import DEGRADATIONS
-from tembr.ensemble.adapted import Answers, adapt_answers, space_of
+from tembr.ensemble.adapted import Answers, adapt_answers, adapt_fold
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import read_heldout
 from tembr.ensemble.members import choose, read_protocol
+from tembr.ensemble.projection import Embedded
 from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.spoken import Spoken
 from tembr.ensemble.weighted import FLOOR
 from tembr.ensemble.weighting import Weighting
 from tembr.evaluate.frames import write_frame
@@ -39,16 +40,30 @@ OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "default" / "de
 SETTINGS = EnsembleSettings()
 
 
-def main(study: Path, corpora: Path, names: list[str]) -> None:
+def main(study: Path, corpora: Path, conditions: list[str]) -> None:
     settings, ensemble = load_settings(study / "config.toml", corpora=corpora), EnsembleFolder.read(study / "ensemble")
     protocol = read_protocol(settings, study, "speaker")
     chosen = choose(protocol, EnsembleSettings(members=tuple(ensemble.facts.weights)), settings, study)
     members = [settings.members[one.name] for one in chosen]
     recordings = load_recordings(settings, members, Progress())
     heldout, found = read_heldout(protocol, chosen).folds, ensemble.table("weights")
-    strengths = ensemble.facts.adaptation.metrics["speaker"]["strengths"]
+    folds = []
+    for number, fold in enumerate(protocol.folds):
+        row = found[found["fold"] == fold.name].set_index("member")
+        weights = row["weight"][[one.name for one in chosen]].to_dict()
+        weighting = Weighting(weights, float(row["temperature"].iloc[0]), 0.0, 0.0)
+        fitted = [
+            load_member(member, settings.features, recordings.labels, one.weights[number])
+            for member, one in zip(members, chosen)
+        ]
+        placed = [one for one in fitted if one.settings in with_embedding(members, settings.features)]
+        names = [one.name for one in chosen]
+        clean = adapt_fold(heldout[number], fold, weighting, names, placed, recordings, SETTINGS, number)
+        space = Spoken.of(placed, recordings).space(fold.rest, SETTINGS, weighting.temperature)
+        folds.append((fold, weighting, fitted, placed, clean, space))
+        print(f"\r{number + 1} of {len(protocol.folds)} folds", end="", file=sys.stderr)
     rows = []
-    for name in ["clean", *names]:
+    for name in ["clean", *conditions]:
         tables = recordings.tables
         if name != "clean":
             source = Source(recordings.target, seed=0)
@@ -57,32 +72,21 @@ def main(study: Path, corpora: Path, names: list[str]) -> None:
             inputs = {one for member in members for one in member.inputs(settings.features)}
             tables = FeatureStore().prepare(copies, inputs, show)
         truth, alone, adapted = [], [], []
-        for number, fold in enumerate(protocol.folds):
-            row = found[found["fold"] == fold.name].set_index("member")
-            weights = row["weight"][[one.name for one in chosen]].to_dict()
-            weighting = Weighting(weights, float(row["temperature"].iloc[0]), 0.0, 0.0)
-            joined = lambda logits, w=weighting: np.log(np.maximum(w.posteriors(logits), FLOOR)).astype(float)  # noqa: E731
-            fitted = [
-                load_member(member, settings.features, recordings.labels, one.weights[number])
-                for member, one in zip(members, chosen)
-            ]
-            placed = with_embedding(members, settings.features)
+        for number, (fold, weighting, fitted, placed, clean, space) in enumerate(folds):
             said = {one.settings.name: one.answer(tables, fold.test) for one in fitted}
-            classes, kept = recordings.classes[fold.test], heldout[number].heldout
+            posteriors = weighting.posteriors(np.stack([logits for logits, _ in said.values()]))
             answers = Answers(
-                joined(np.stack([logits for logits, _ in said.values()])),
-                np.concatenate([said[one.name][1] for one in placed], axis=1),
-                classes,
+                np.log(np.maximum(posteriors, FLOOR)).astype(float),
+                Embedded.of([said[one.settings.name][1] for one in placed]),
+                recordings.classes[fold.test],
                 recordings.speakers[fold.test],
                 fold.test,
             )
-            typical = typical_logits(joined(kept.logits), kept.classes, kept.speakers)
             rng = np.random.default_rng([SETTINGS.seed, 3, number])
-            own = [one for one in fitted if one.settings in placed]
-            space = space_of(own, recordings, fold.rest, SETTINGS)
-            moved = adapt_answers(answers, space, typical, SETTINGS, rng)
-            adapted.append((moved.classes, (moved.logits + strengths[number] * moved.added).argmax(1)))
-            truth.append(classes)
+            known = answers.said(space), clean.typical, clean.relative, space
+            moved = adapt_answers(answers, *known, SETTINGS, rng)
+            adapted.append((moved.classes, (moved.logits + clean.strength * moved.added).argmax(1)))
+            truth.append(answers.classes)
             alone.append(answers.logits.argmax(1))
         pairs = [(np.concatenate(truth), np.concatenate(alone)), tuple(np.concatenate(x) for x in zip(*adapted))]
         figures = [float(uar(confusion_matrix(*pair, len(recordings.labels)))) for pair in pairs]

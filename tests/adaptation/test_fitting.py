@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tembr.adaptation.fitting import Fitted, Knowledge, fit_to_speaker
+from tembr.adaptation.fitting import Fitted, Knowledge, Said, fit_to_speaker
 from tembr.adaptation.offset import Offsets
+from tembr.adaptation.relative import Relative, relative_offset
 from tembr.adaptation.two_covariance import TwoCovariance, fit_speaker
 
 KNOWN = TwoCovariance(
@@ -15,44 +16,74 @@ KNOWN = TwoCovariance(
 OFFSETS = Offsets(np.zeros((2, 2)), prior=2.0, mixture=1.0)
 LOGITS = np.array([[8.0, 0.0], [-2.0, 0.0]])
 EMBEDDINGS = np.array([[9.0], [12.0]])
+SAID = Said(LOGITS, EMBEDDINGS)
 OFFSET = np.array([-0.75, 0.75])
 """Of these logits: half of their mean less its own, as two recordings weigh against two."""
 
 
 def test_far_from_where_an_emotion_lies_its_logit_falls_with_the_square():
     fitted = Fitted(np.array([0.5, -0.5]), np.array([[0.0], [2.0]]), np.array([[1.0], [0.5]]))
-    assert fitted.added(np.array([[0.0], [2.0]])).tolist() == [[0.5, -1.5], [-1.5, -0.5]]
+    said = Said(np.zeros((2, 2)), np.array([[0.0], [2.0]]))
+    assert fitted.added(said).tolist() == [[0.5, -1.5], [-1.5, -0.5]]
 
 
 def test_without_places_the_offset_alone_is_added():
-    assert Fitted(np.array([1.0, -1.0])).added(None).tolist() == [1.0, -1.0]
+    assert Fitted(np.array([1.0, -1.0])).added(Said(np.zeros((1, 2)))).tolist() == [[1.0, -1.0]]
+
+
+def test_relative_logits_count_their_share_in_place_of_the_logits():
+    said = Said(np.array([[4.0, 0.0]]), relative=np.array([[0.0, 2.0]]))
+    assert Fitted(np.zeros(2), share=0.25).added(said).tolist() == [[-1.0, 0.5]]
 
 
 @pytest.mark.parametrize(("known", "embeddings"), [(None, EMBEDDINGS), (KNOWN, None)])
 def test_without_embeddings_or_a_model_of_them_an_offset_is_learnt(known, embeddings):
-    fitted = fit_to_speaker(Knowledge(OFFSETS, known), LOGITS, embeddings)
+    fitted = fit_to_speaker(Knowledge(OFFSETS, known), Said(LOGITS, embeddings))
     assert (fitted.offset.tolist(), fitted.means, fitted.precisions) == ([-0.75, 0.75], None, None)
 
 
 def test_places_are_learnt_from_logits_that_have_the_offset_and_both_offsets_are_added():
-    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN), LOGITS, EMBEDDINGS)
+    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN), SAID)
     model = fit_speaker(KNOWN, EMBEDDINGS, LOGITS + OFFSET)
     np.testing.assert_array_equal(fitted.means, model.means)
     np.testing.assert_array_equal(fitted.precisions, model.precisions)
     np.testing.assert_allclose(fitted.offset, OFFSET + model.offset)
 
 
+BESIDE = Said(LOGITS, EMBEDDINGS, np.array([[3.0, 1.0], [0.0, 5.0]]))
+RELATIVE = Relative(np.array([[1.0, -1.0], [-1.0, 1.0]]), share=0.5, mixture=1.0)
+
+
+def test_an_enrolment_of_several_emotions_has_relative_logits_less_their_own_mean():
+    """Whose offset and share are as the formulas say; the speaker model takes all of it together."""
+    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN, relative=RELATIVE), BESIDE)
+    own = relative_offset(RELATIVE, LOGITS + OFFSET, BESIDE.relative)
+    offset = 0.5 * OFFSET + 0.5 * own
+    model = fit_speaker(KNOWN, EMBEDDINGS, 0.5 * LOGITS + 0.5 * BESIDE.relative + offset)
+    assert fitted.share == 0.5
+    np.testing.assert_allclose(fitted.offset, offset + model.offset)
+    np.testing.assert_allclose(fitted.means, model.means)
+
+
+def test_an_enrolment_of_one_emotion_has_no_relative_logits():
+    one = Said(np.tile(LOGITS[0], (2, 1)), relative=BESIDE.relative)
+    fitted = fit_to_speaker(Knowledge(OFFSETS, relative=RELATIVE), one)
+    assert fitted.share == 0
+    np.testing.assert_allclose(fitted.offset, fit_to_speaker(Knowledge(OFFSETS), one).offset)
+
+
+@pytest.mark.parametrize("relative", [None, RELATIVE])
 @pytest.mark.parametrize("known", [None, KNOWN])
-def test_all_that_is_added_counts_for_the_strength(known):
-    whole, half = (fit_to_speaker(Knowledge(OFFSETS, known, s), LOGITS, EMBEDDINGS) for s in (1.0, 0.5))
-    np.testing.assert_allclose(half.added(EMBEDDINGS), whole.added(EMBEDDINGS) / 2)
-    assert not fit_to_speaker(Knowledge(OFFSETS, known, 0.0), LOGITS, EMBEDDINGS).added(EMBEDDINGS).any()
+def test_all_that_is_added_counts_for_the_strength(known, relative):
+    whole, half, nothing = (fit_to_speaker(Knowledge(OFFSETS, known, s, relative), BESIDE) for s in (1.0, 0.5, 0.0))
+    np.testing.assert_allclose(half.added(BESIDE), whole.added(BESIDE) / 2)
+    assert not nothing.added(BESIDE).any()
 
 
 @pytest.mark.parametrize(
     ("logits", "embeddings"), [(LOGITS, EMBEDDINGS + 100), (np.tile(LOGITS[0], (2, 1)), EMBEDDINGS)]
 )
 def test_a_voice_from_elsewhere_or_one_emotion_alone_gets_the_offset_alone(logits, embeddings):
-    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN), logits, embeddings)
+    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN), Said(logits, embeddings))
     assert not fitted.precisions.any()
-    np.testing.assert_allclose(fitted.offset, fit_to_speaker(Knowledge(OFFSETS), logits).offset)
+    np.testing.assert_allclose(fitted.offset, fit_to_speaker(Knowledge(OFFSETS), Said(logits)).offset)

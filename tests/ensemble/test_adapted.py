@@ -10,14 +10,13 @@ import pytest
 from tembr.ensemble.adapted import (
     AdaptedAnswers,
     Answers,
+    _relative,
     _typical,
     adapt_answers,
     adapt_fold,
-    embedded,
     fit_strength,
     fit_temperature,
     knowledge_of,
-    space_of,
 )
 from tembr.ensemble.heldout import FoldParts
 from tembr.ensemble.projection import Projection, SpeakerSpace
@@ -40,7 +39,8 @@ def answers(*speakers: str) -> Answers:
 
 
 def adapted(given: Answers, **settings) -> AdaptedAnswers:
-    return adapt_answers(given, None, TYPICAL, EnsembleSettings(**settings), np.random.default_rng(0))
+    known = given.said(None), TYPICAL, None, None
+    return adapt_answers(given, *known, EnsembleSettings(**settings), np.random.default_rng(0))
 
 
 def fold_of(parts: FoldParts) -> Fold:
@@ -114,7 +114,8 @@ def test_where_nobody_has_two_recordings_that_is_said():
 
 def test_what_a_speaker_is_told_whatever_is_felt_is_taken_away():
     settings = EnsembleSettings(adapt=2, offset_prior=2.0)
-    found = adapt_answers(answers(*"AAA"), None, np.zeros((2, 2)), settings, np.random.default_rng(0))
+    given = answers(*"AAA")
+    found = adapt_answers(given, given.said(None), np.zeros((2, 2)), None, None, settings, np.random.default_rng(0))
     np.testing.assert_allclose(found.logits + found.added, [[1.5, 0.5]])  # half of (2, 0) - 1: two against two
 
 
@@ -126,13 +127,20 @@ def test_typical_logits_are_of_other_heldout_speakers_where_there_are_any():
 
 
 def test_without_a_space_the_offset_is_all_that_is_known():
-    known = knowledge_of(None, TYPICAL, EnsembleSettings(offset_prior=5.0, mixture_prior=7.0))
-    assert (known.offsets.prior, known.offsets.mixture, known.two_covariance) == (5.0, 7.0, None)
+    known = knowledge_of(None, TYPICAL, None, EnsembleSettings(offset_prior=5.0, mixture_prior=7.0))
+    assert (known.offsets.prior, known.offsets.mixture) == (5.0, 7.0)
+    assert (known.two_covariance, known.relative) == (None, None)
+
+
+def test_relative_logits_are_known_by_share_and_prior_of_the_settings():
+    known = knowledge_of(None, TYPICAL, 2 * TYPICAL, EnsembleSettings(relative_share=0.25, mixture_prior=7.0)).relative
+    assert (known.share, known.mixture, known.typical.tolist()) == (0.25, 7.0, [[2, -2], [-2, 2]])
 
 
 def test_a_space_is_known_by_share_and_prior_of_the_settings():
     space = SpeakerSpace(Projection(2, 1), np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1))
-    known = knowledge_of(space, TYPICAL, EnsembleSettings(speaker_share=0.25, speaker_prior=3.0)).two_covariance
+    settings = EnsembleSettings(speaker_share=0.25, speaker_prior=3.0)
+    known = knowledge_of(space, TYPICAL, None, settings).two_covariance
     assert (known.share, known.prior) == (0.25, 3.0)
 
 
@@ -152,33 +160,15 @@ def test_every_fold_draws_recordings_of_its_own():
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 
 
-def test_embeddings_of_the_members_stand_side_by_side():
-    members = [SimpleNamespace(answer=lambda tables, i, k=k: (None, np.full((len(i), k), k))) for k in (1, 2)]
-    joined = embedded(members, SimpleNamespace(tables={}), np.arange(3))
-    assert joined.tolist() == [[1, 2, 2]] * 3
+def told(relative: list[float] | None, speaker: str):
+    """An inner part of one speaker with two recordings."""
+    part = Answers(np.zeros((2, 2)), None, np.array([0, 1]), np.array([speaker] * 2), np.arange(2))
+    values = None if relative is None else np.array([[relative[0], 0.0], [relative[1], 0.0]])
+    return part, None, SimpleNamespace(relative=values)
 
 
-@pytest.mark.parametrize("copies", [[], [4, 5, 6, 7, 8, 9]])
-def test_copies_are_further_voices_and_count_as_much_as_the_recordings(monkeypatch, copies):
-    seen = {}
-
-    def fit_speaker_space(embeddings, classes, speakers, groups, labels, dimensions, shrinkage, shares):
-        seen.update(embeddings=embeddings, speakers=speakers, groups=groups, shares=shares)
-
-    monkeypatch.setattr("tembr.ensemble.adapted.fit_speaker_space", fit_speaker_space)
-    channels = np.array(["phone", "phone", "phone", "room", "room", "room"])[: len(copies)]
-    recordings = SimpleNamespace(
-        copies_of=lambda learnt: (np.array(copies, int), channels),
-        classes=np.zeros(10, int),
-        speakers=np.array([f"s{k}" for k in range(10)]),
-        labels=("a", "b"),
-        tables={},
-    )
-    through = SimpleNamespace(answer=lambda tables, indices: (None, 10 * indices[:, None].astype(np.float32)))
-    answer = lambda tables, indices: (None, indices[:, None].astype(np.float32))  # noqa: E731
-    member = SimpleNamespace(answer=answer, uncompensated=lambda: through)
-    space_of([member], recordings, np.array([0, 1, 2]), EnsembleSettings())
-    assert seen["embeddings"][:, 0].tolist() == [0, 1, 2, *(10 * copy for copy in copies)]
-    assert seen["speakers"].tolist() == [f"s{k}" for k in (0, 1, 2, *copies)]
-    assert seen["groups"].tolist() == ["", "", "", *channels]
-    assert seen["shares"].tolist() == [1, 1, 1] + [0.5] * len(copies)
+def test_typical_relative_logits_are_of_other_heldout_speakers_where_there_are_any():
+    parts = [told([0.0, 2.0], "A"), told([0.0, 6.0], "B")]
+    assert _relative(parts, ["A"])[:, 0].tolist() == [-3, 3]
+    assert _relative(parts, ["A", "B"])[:, 0].tolist() == [-2, 2]
+    assert _relative([told(None, "A")]) is None

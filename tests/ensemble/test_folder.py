@@ -10,6 +10,7 @@ import torch
 
 from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder, read_space, write_space
 from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.ensemble.relative import RelativeLogits
 from tembr.errors import StoreError
 from tembr.experiment.settings import load_settings
 from tembr.models.base import Member
@@ -28,7 +29,9 @@ def space() -> SpeakerSpace:
     projection = Projection(3, 2)
     projection.directions.copy_(torch.arange(6.0).reshape(3, 2))
     means, spread = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25])
-    return SpeakerSpace(projection.eval(), means, spread, np.array([[7.0, 8.0]]), 2 * spread)
+    relative = RelativeLogits(3, 2)
+    relative.weights.copy_(torch.arange(6.0).reshape(3, 2) + 1)
+    return SpeakerSpace(projection.eval(), means, spread, np.array([[7.0, 8.0]]), 2 * spread, relative)
 
 
 def save_member(folder: EnsembleFolder, name: str, labels: tuple[str, ...] = ("anger", "fear")) -> None:
@@ -60,6 +63,12 @@ def test_a_speaker_space_comes_back_as_written(tmp_path):
     np.testing.assert_array_equal(again.means, space().means)
     np.testing.assert_array_equal(again.spread, space().spread)
     assert torch.equal(again.projection.directions, space().projection.directions)
+    assert torch.equal(again.relative.weights, space().relative.weights)
+
+
+def test_a_speaker_space_without_relative_logits_comes_back_without(tmp_path):
+    write_space(replace(space(), relative=None), tmp_path / "speakers.safetensors")
+    assert read_space(tmp_path / "speakers.safetensors").relative is None
 
 
 def test_a_damaged_speaker_space_is_one_line(tmp_path):

@@ -8,6 +8,7 @@ from torch import nn
 
 from tembr.ensemble.joined import JoinedModule, join
 from tembr.ensemble.projection import Projection
+from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member, member_settings
@@ -24,7 +25,7 @@ class Says(nn.Module):
 
     def forward(self, values: torch.Tensor):
         count = len(values)
-        embedding = None if self.embedding is None else torch.tensor([self.embedding] * count)
+        embedding = None if self.embedding is None else torch.tensor([[self.embedding]] * count)
         return self.logits.expand(count, -1), embedding
 
 
@@ -45,9 +46,9 @@ def joined():
 
 def test_logits_are_logarithms_of_the_weighted_posteriors():
     module = JoinedModule({"a": Says(0.8, 0.2), "b": Says(0.4, 0.6)}, WeightedEnsemble({"a": 3.0, "b": 1.0}))
-    logits, embedding = module({"a": [torch.zeros(2, 1, 1)], "b": [torch.zeros(2, 1, 1)]})
+    logits, embedding, relative = module({"a": [torch.zeros(2, 1, 1)], "b": [torch.zeros(2, 1, 1)]})
     torch.testing.assert_close(logits.exp(), torch.tensor([[0.7, 0.3]] * 2))
-    assert embedding is None
+    assert embedding is None and relative is None
 
 
 def test_a_posterior_of_nothing_has_a_finite_logit():
@@ -57,7 +58,7 @@ def test_a_posterior_of_nothing_has_a_finite_logit():
 
 def test_members_are_taken_in_the_order_of_their_weights():
     module = JoinedModule({"b": Says(0.4, 0.6), "a": Says(0.8, 0.2)}, WeightedEnsemble({"a": 3.0, "b": 1.0}))
-    logits, _ = module({"a": [torch.zeros(1, 1, 1)], "b": [torch.zeros(1, 1, 1)]})
+    logits = module({"a": [torch.zeros(1, 1, 1)], "b": [torch.zeros(1, 1, 1)]}).logits
     torch.testing.assert_close(logits.exp(), torch.tensor([[0.7, 0.3]]))
 
 
@@ -66,7 +67,11 @@ def test_embeddings_are_projected_side_by_side():
     projection.directions.copy_(torch.tensor([[1.0], [0.5], [0.25]]))
     members = {"a": Says(0.5, 0.5, embedding=[1.0, 2.0]), "b": Says(0.5, 0.5), "c": Says(0.5, 0.5, embedding=[4.0])}
     module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"])
-    assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"})[1].tolist() == [[3.0]]
+    assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).embedding.tolist() == [[3.0]]
+    relative = RelativeLogits(3, 2)
+    relative.weights.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"], relative)
+    assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).relative.tolist() == [[5.0, 6.0]]
 
 
 def test_an_input_of_several_members_is_named_once(joined):

@@ -13,6 +13,7 @@ from torch import nn
 
 from tembr.ensemble.joined import Ensemble, join
 from tembr.ensemble.projection import Projection
+from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
@@ -58,7 +59,8 @@ class Loud(nn.Module):
 
     def forward(self, values: torch.Tensor):
         loudness = values[:, :, 0]
-        return loudness * self.slopes, torch.cat([loudness, 2 * loudness], dim=1) if self.embeds else None
+        embedding = torch.cat([loudness, 2 * loudness], dim=1)[:, None]
+        return loudness * self.slopes, embedding if self.embeds else None
 
 
 class LoudSettings(MemberSettings):
@@ -81,15 +83,21 @@ class EmbeddedLoudSettings(LoudSettings):
     embeds: ClassVar[bool] = True
 
 
-def small_ensemble(*members: LoudSettings, embeds: bool = False) -> Ensemble:
-    """Of members of equal weight; with `embeds` its embedding is the second of the first member's numbers."""
+def small_ensemble(*members: LoudSettings, embeds: bool = False, relative: bool = False) -> Ensemble:
+    """Of members of equal weight; with `embeds` its embedding is the second of the first member's numbers.
+
+    With `relative` relative logits are five times that, and the opposite.
+    """
     kind = EmbeddedLoudSettings if embeds else LoudSettings
     chosen = [kind(**one.model_dump()) for one in members or (LoudSettings(),)]
     made = [Member(one, FeatureSettings(), LABELS, Loud(embeds)) for one in chosen]
     projection = Projection(2 * len(made), 1) if embeds else None
     if projection is not None:
         projection.directions[1] = 1.0
-    return join(made, WeightedEnsemble({one.name: 1.0 for one in chosen}), projection)
+    beside = RelativeLogits(2 * len(made), 2) if relative else None
+    if beside is not None:
+        beside.weights[1] = torch.tensor([5.0, -5.0])
+    return join(made, WeightedEnsemble({one.name: 1.0 for one in chosen}), projection, beside)
 
 
 def loud_graph(slopes: tuple[float, ...] = SLOPES, temperature: float | None = None) -> onnx.ModelProto:

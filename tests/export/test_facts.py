@@ -12,6 +12,7 @@ from tembr import __version__
 from tembr.bundle import self_test_waveform
 from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder, write_space
 from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.ensemble.relative import RelativeLogits
 from tembr.experiment.settings import load_settings
 from tembr.export import ExportSettings
 from tembr.export.facts import gather_facts, metadata, self_test_answer
@@ -115,6 +116,10 @@ def test_adapting_has_its_figures_and_where_there_is_a_space_its_numbers(gathere
     spaced = gathered(known, space).adaptation["two_covariance"]
     assert spaced.pop("centres") == [[1.0]] and spaced.pop("centre_spread") == [2.0]
     assert spaced == {"means": [[0.333333], [2.0]], "spread": [0.25], "share": 0.4, "prior": 1.0}
+    assert "relative" not in gathered(known, space).adaptation
+    beside = replace(known, adaptation=replace(known.adaptation, relative_typical=[[2.0]], relative_share=0.5))
+    told = gathered(beside, replace(space, relative=RelativeLogits(1, 1))).adaptation["relative"]
+    assert told == {"typical": [[2.0]], "share": 0.5, "mixture": 10.0}
     assert gathered(known, space, inputs="features").adaptation == {}
 
 

@@ -77,6 +77,15 @@ def test_half_the_weighted_distance_from_each_emotion_is_taken_away():
     torch.testing.assert_close(found, torch.tensor([[1.0 - 1, -1.0 - 2]]).softmax(-1))
 
 
+def test_relative_logits_count_their_share():
+    """They are 1 and -1: three quarters of them and a quarter of the logits."""
+    ensemble, nothing = small_ensemble(embeds=True, relative=True), torch.zeros(2, 1)
+    given = torch.ones(1), torch.zeros(2), nothing, nothing, torch.tensor([0.75])
+    found, logits, _, relative = FromWaveform(ensemble, 1.0)(quiet(), *given)
+    torch.testing.assert_close(relative, torch.tensor([[1.0, -1.0]]))
+    torch.testing.assert_close(found, (0.25 * logits + 0.75 * relative).softmax(-1))
+
+
 def test_features_become_the_same_probabilities():
     found = FromFeatures(small_ensemble())(torch.tensor([[[0.1]]]))
     torch.testing.assert_close(found, LOGITS.softmax(-1))
@@ -104,6 +113,10 @@ def test_a_graph_that_can_be_adapted_has_an_input_for_all_that_is_known(exported
     assert names == ["waveform", "speaker_weight", "speaker_offset", "speaker_means", "speaker_precisions"]
     assert outputs == ["probabilities", "logits", "embedding"] and dynamic[1:] == (None,) * 4
     assert len(examples) == 5
+    waveform_graph(small_ensemble(embeds=True, relative=True), 1.5)
+    _, examples, names, dynamic, outputs = exported[1]
+    assert names[-1] == "speaker_share" and examples[-1].shape == (1,)
+    assert outputs[-1] == "relative" and dynamic[1:] == (None,) * 5
 
 
 def test_a_graph_of_features_has_an_input_of_each_name(exported):

@@ -147,15 +147,15 @@ def test_the_embedding_is_as_without_the_channel():
     through = np.random.default_rng(0).normal((5.0, 0.0), size=(50, 2))
     made.compensations[0].fit(through, 2 * through - np.array([10.0, 0.0]))
     embedding = made(torch.tensor([[[-1.0], [3]], [[5.0], [0.5]]]))[1]
-    assert embedding[0].tolist() == pytest.approx([-1, 3], abs=1e-3)
-    assert embedding[1].tolist() == pytest.approx([0, 1], abs=0.05)
+    assert embedding[0, 0].tolist() == pytest.approx([-1, 3], abs=1e-3)
+    assert embedding[1, 0].tolist() == pytest.approx([0, 1], abs=0.05)
 
 
 def test_uncompensated_the_embedding_keeps_the_channel_and_the_answers_stay():
     made, states = PooledHeads(1, 2, 3, 1), torch.tensor([[[5.0], [0.5]]])
     made.channel.take(found([[0.0, 0], [9, 0]], [9.0, 0], [0, 1], [0, 0], [1, 1]))
     logits, embedding = made.uncompensated()(states)
-    assert embedding.tolist() == [[5, 0.5]] and torch.equal(logits, made(states)[0])
+    assert embedding.tolist() == [[[5, 0.5]]] and torch.equal(logits, made(states)[0])
     assert not torch.equal(made(states)[1], embedding)
 
 
@@ -196,7 +196,7 @@ def test_every_layer_has_a_head_of_its_own_and_their_mean_is_the_answer():
     made.heads[0][1].take(found([[2.0, 0], [0, 2], [0, 0]], [0.0, 0, 4], [0, 1, 2], *plain))
     logits, embedding = made(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[[3.0], [4.0]]]))
     assert logits.tolist() == [[(1 + 6) / 2, (2 + 8) / 2, (3 + 4) / 2]]
-    assert embedding.tolist() == [[1, 2]]
+    assert embedding.tolist() == [[[1, 2], [3, 4]]]  # of all layers
 
 
 def test_each_head_learns_from_its_own_layer(taught):

@@ -23,7 +23,10 @@ TYPICAL = GAIN * np.cos(2 * np.pi / len(EMOTIONS) * (np.arange(len(EMOTIONS))[:,
 
 OFFSET = {"typical": TYPICAL.tolist(), "prior": 4.0, "mixture": 10.0}
 PRIORS = {"recordings": 30, "offset": OFFSET, "temperature": TEMPERATURE}
-SPEAKER = ("speaker_weight", "speaker_offset", "speaker_means", "speaker_precisions")
+SPEAKER = ("speaker_weight", "speaker_offset", "speaker_means", "speaker_precisions", "speaker_share")
+
+RELATIVELY = 0.5
+"""Its relative logits are its logits times that."""
 
 
 def voice(emotion: str, pitch: float = PITCH, seconds: float = 1.0) -> np.ndarray:
@@ -86,6 +89,8 @@ def make_model(optional: tuple[str, ...] = SPEAKER):
         "speaker_offset": np.zeros(size, np.float32),
         "speaker_means": np.zeros((size, 2), np.float32),
         "speaker_precisions": np.zeros((size, 2), np.float32),
+        "speaker_share": np.zeros(1, np.float32),
+        "relatively": np.array(RELATIVELY, np.float32),
     }
     nodes = [
         node("Pad", ["waveform", "pads"], ["padded"]),
@@ -114,13 +119,17 @@ def make_model(optional: tuple[str, ...] = SPEAKER):
         node("Sub", ["units", "one"], ["foreign"]),
         node("Mul", ["foreign", "bias"], ["biased"]),
         node("Add", ["base", "biased"], ["logits"]),
+        node("Mul", ["logits", "relatively"], ["relative"]),
+        node("Sub", ["relative", "logits"], ["other"]),
+        node("Mul", ["other", "speaker_share"], ["counting"]),
+        node("Add", ["logits", "counting"], ["mixed"]),
         node("Unsqueeze", ["embedding", "second"], ["place"]),
         node("Sub", ["place", "speaker_means"], ["from_means"]),
         node("Mul", ["from_means", "from_means"], ["squares"]),
         node("Mul", ["squares", "speaker_precisions"], ["weighed"]),
         node("ReduceSum", ["weighed", "last"], ["sums"], keepdims=0),
         node("Mul", ["sums", "half"], ["unlikely"]),
-        node("Add", ["logits", "speaker_offset"], ["shifted"]),
+        node("Add", ["mixed", "speaker_offset"], ["shifted"]),
         node("Sub", ["shifted", "unlikely"], ["told_apart"]),
         node("Greater", ["speaker_weight", "zero"], ["known"]),
         node("Where", ["known", "temperature", "one"], ["divided_by"]),
@@ -130,7 +139,7 @@ def make_model(optional: tuple[str, ...] = SPEAKER):
     floats = TensorProto.FLOAT
     inputs = [helper.make_tensor_value_info("waveform", floats, ["batch", "samples"])]
     inputs += [helper.make_tensor_value_info(name, floats, list(constants[name].shape)) for name in optional]
-    outputs = {"probabilities": size, "logits": size, "embedding": 2}
+    outputs = {"probabilities": size, "logits": size, "embedding": 2, "relative": size}
     graph = helper.make_graph(
         nodes,
         "adaptable",

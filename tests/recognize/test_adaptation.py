@@ -17,6 +17,7 @@ from tests.recognize.fake_adaptable import (
     OFFSET,
     PITCH,
     PRIORS,
+    RELATIVELY,
     SPEAKER,
     TEMPERATURE,
     TYPICAL,
@@ -118,21 +119,37 @@ TWO_COVARIANCE = {
 }  # fmt: skip
 
 
+RELATIVE = {"typical": (RELATIVELY * TYPICAL).tolist(), "share": 0.5, "mixture": 10.0}
+
+
 def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
-    from tembr.adaptation.fitting import Knowledge, fit_to_speaker
+    from tembr.adaptation.fitting import Knowledge, Said, fit_to_speaker
+    from tembr.adaptation.relative import Relative
     from tembr.adaptation.two_covariance import TwoCovariance
 
-    facts = PRIORS | {"two_covariance": TWO_COVARIANCE}
+    facts = PRIORS | {"two_covariance": TWO_COVARIANCE, "relative": RELATIVE}
     recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=facts)).adapt(clips(FOREIGN))
     known = TwoCovariance(*(np.array(TWO_COVARIANCE[name]) for name in TwoCovariance._fields))
     own = np.stack([logits(emotion, FOREIGN) for emotion in EMOTIONS * 2])
     places = np.stack([embedding(emotion, FOREIGN) for emotion in EMOTIONS * 2])
-    fitted = fit_to_speaker(Knowledge(KNOWN, known), own, places)
+    beside = Relative(*(np.array(RELATIVE[name]) for name in Relative._fields))
+    fitted = fit_to_speaker(Knowledge(KNOWN, known, relative=beside), Said(own, places, RELATIVELY * own))
+    assert recognizer.speaker.share == pytest.approx(fitted.share) and fitted.share > 0
     np.testing.assert_allclose(recognizer.speaker.means, fitted.means, atol=0.02)
     for emotion in EMOTIONS:
-        values = logits(emotion, FOREIGN) + fitted.added(embedding(emotion, FOREIGN)[None])[0]
+        plain = logits(emotion, FOREIGN)[None]
+        values = (plain + fitted.added(Said(plain, embedding(emotion, FOREIGN)[None], RELATIVELY * plain)))[0]
         answer = recognizer.predict((voice(emotion, FOREIGN), RATE))
         assert probabilities(answer) == pytest.approx(softmax(values, TEMPERATURE), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"typical": [[0.0]]}, {"typical": "x"}, {"share": 1.5}, {"share": None}, {"mixture": 0}]
+)
+def test_relative_logits_that_are_none_are_told(tmp_path, changes):
+    recognizer = load(make_adaptable(tmp_path / "b", adaptation=PRIORS | {"relative": RELATIVE | changes}))
+    with pytest.raises(BundleError, match=r"adaptation\.relative in bundle.json is none"):
+        recognizer.adapt(clips(PITCH))
 
 
 @pytest.mark.parametrize(
@@ -311,6 +328,8 @@ BAD = {
     "offset beyond floats": {"offset": [10**400, 0]},
     "offset not a number": {"offset": [float("nan")] * 6},
     "offset nested": {"offset": [[0.0]] * 6},
+    "share beyond one": {"share": 1.5},
+    "share no number": {"share": "all"},
     "means without precisions": {"means": [[0.0]] * 6},
     "precisions below zero": {"means": [[0.0]] * 6, "precisions": [[-1.0]] * 6},
     "means of several lengths": {"means": [[0.0], [0.0, 1.0]], "precisions": [[0.0], [0.0, 1.0]]},
@@ -430,7 +449,7 @@ def test_facts_of_adaptation_that_are_no_object_are_told(tmp_path):
 @pytest.mark.parametrize("lacking", SPEAKER)
 def test_a_model_that_is_not_what_the_facts_say_is_told(tmp_path, lacking):
     names = [name for name in SPEAKER if name != lacking]
-    facts = PRIORS | {"two_covariance": TWO_COVARIANCE}
+    facts = PRIORS | {"two_covariance": TWO_COVARIANCE, "relative": RELATIVE}
     folder = make_bundle(tmp_path / "bundle", make_model(tuple(names)), adaptation=facts)
     with pytest.raises(BundleError, match=f"without {lacking}"):
         load(folder).adapt(clips(PITCH))

@@ -45,6 +45,7 @@ def test_inputs_are_those_of_the_network_in_single_precision():
     }  # fmt: skip
     assert {values.dtype for values in given.values()} == {np.dtype("float32")}
     assert set(ANNA.inputs) == {"speaker_weight", "speaker_offset"}
+    assert replace(ANNA, share=0.5).inputs["speaker_share"].tolist() == [0.5]
 
 
 def test_a_network_is_tuned_by_what_was_learnt():
@@ -88,6 +89,8 @@ def test_a_speaker_is_read_back_to_the_same_values(tmp_path, speaker):
         ({"offset": (float("inf"),)}, "not finite or beyond 1e\\+06"),
         ({"means": ((1.0,),)}, "means and precisions are not of one shape"),
         ({"means": ((1.0,),), "precisions": ((-1.0,),)}, "a precision is below 0"),
+        ({"share": 1.5}, "its share of relative logits is none"),
+        ({"share": float("nan")}, "its share of relative logits is none"),
         ({"name": "a\nb"}, "'a\\?b': a name is no plain text"),
     ],
 )

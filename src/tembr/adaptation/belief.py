@@ -23,8 +23,12 @@ def belief(logits: np.ndarray, embeddings: np.ndarray, centres: np.ndarray, cent
         embeddings: `(n, d)`.
         centres, centre_spread: see `tembr.adaptation.two_covariance.TwoCovariance`.
     """
-    several = _ramp(mutual_information(logits), *SEVERAL)
-    return several * (1 - _ramp(novelty(embeddings, centres, centre_spread), *FAMILIAR))
+    return several(logits) * (1 - _ramp(novelty(embeddings, centres, centre_spread), *FAMILIAR))
+
+
+def several(logits: np.ndarray) -> float:
+    """How far an enrolment, `(n, labels)` logits, shows several emotions, 0 to 1."""
+    return _ramp(mutual_information(logits), *SEVERAL)
 
 
 def mutual_information(logits: np.ndarray) -> float:

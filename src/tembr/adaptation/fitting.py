@@ -1,9 +1,10 @@
 """From an enrolment to what is added to a speaker's logits: one formula for the laboratory and the recognizer.
 
-Two things are learnt. The *offset* (`tembr.adaptation.offset`): what the ensemble says to this voice whatever is felt,
-less what the emotions of the enrolment would give. And where the ensemble has embeddings, the *speaker model*
-(`tembr.adaptation.two_covariance`): where each emotion lies, weighed by how far the enrolment is to be believed
-(`tembr.adaptation.belief`).
+Three things are learnt. The *offset* (`tembr.adaptation.offset`): what the ensemble says to this voice whatever is
+felt, less what the emotions of the enrolment would give. Where the ensemble has embeddings, *relative logits*
+(`tembr.adaptation.relative`): what emotion a recording is by how it differs from the speaker's mean. And the *speaker
+model* (`tembr.adaptation.two_covariance`): where each emotion lies. Both are weighed by how far the enrolment is to be
+believed (`tembr.adaptation.belief`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tembr.adaptation.belief import belief
+from tembr.adaptation.belief import belief, several
 from tembr.adaptation.offset import Offsets, fit_offset
+from tembr.adaptation.relative import Relative, relative_offset
 from tembr.adaptation.two_covariance import TwoCovariance, fit_speaker
 
 FEW = 8
 """Recordings below which little can be learnt."""
+
+
+class Said(NamedTuple):
+    """What an ensemble says of n recordings.
+
+    Attributes:
+        logits: `(n, labels)`.
+        embeddings: `(n, d)`; None where it has none.
+        relative: relative logits, `(n, labels)`; None where it has none.
+    """
+
+    logits: np.ndarray
+    embeddings: np.ndarray | None = None
+    relative: np.ndarray | None = None
+
+    def at(self, places: np.ndarray) -> Said:
+        """The same of some of the recordings only."""
+        return Said(*(None if values is None else values[places] for values in self))
 
 
 class Knowledge(NamedTuple):
@@ -28,43 +48,55 @@ class Knowledge(NamedTuple):
         two_covariance: how speakers differ; None where the ensemble has no embedding.
         strength: what is learnt of a speaker counts for this much, 0 to 1: as much as made the answers to held-out
             speakers better.
+        relative: of relative logits; None where the ensemble has none.
     """
 
     offsets: Offsets
     two_covariance: TwoCovariance | None = None
     strength: float = 1.0
+    relative: Relative | None = None
 
 
 class Fitted(NamedTuple):
-    """What is added to a speaker's logits: `offset − ½ Σ precisions · (embedding − means)²`.
+    """What is added to logits: `offset + share · (relative − logits) − ½ Σ precisions · (embedding − means)²`.
 
     Attributes:
         offset: `(labels,)`, of mean 0.
         means, precisions: `(labels, d)`; None where the ensemble has no embedding.
+        share: of relative logits, 0 to 1.
     """
 
     offset: np.ndarray
     means: np.ndarray | None = None
     precisions: np.ndarray | None = None
+    share: float = 0.0
 
-    def added(self, embeddings: np.ndarray | None) -> np.ndarray:
-        """`(n, d)` → `(n, labels)`, or `(labels,)` where there is no embedding."""
-        if self.means is None:
-            return self.offset
-        apart = (self.precisions * (embeddings[:, None] - self.means) ** 2).sum(-1)
-        return self.offset - 0.5 * apart
+    def added(self, said: Said) -> np.ndarray:
+        """What is added to the logits of n recordings, `(n, labels)`."""
+        found = np.broadcast_to(self.offset, said.logits.shape)
+        if said.relative is not None:
+            found = found + self.share * (said.relative - said.logits)
+        if self.means is not None:
+            found = found - 0.5 * (self.precisions * (said.embeddings[:, None] - self.means) ** 2).sum(-1)
+        return found
 
 
-def fit_to_speaker(knowledge: Knowledge, logits: np.ndarray, embeddings: np.ndarray | None = None) -> Fitted:
+def fit_to_speaker(knowledge: Knowledge, said: Said) -> Fitted:
     """Learn a speaker from an enrolment without labels; the more it shows of the emotions, the more is learnt.
 
     Args:
-        logits: the ensemble's, `(n, labels)`; every recording counts once.
-        embeddings: `(n, d)`; None where the ensemble has none.
+        said: of the enrolment; every recording counts once.
     """
-    offset, known, strength = fit_offset(knowledge.offsets, logits), knowledge.two_covariance, knowledge.strength
-    if known is None or embeddings is None:
-        return Fitted(strength * offset)
-    share = known.share * belief(logits, embeddings, known.centres, known.centre_spread)
-    model = fit_speaker(known._replace(share=share), embeddings, logits + offset)
-    return Fitted(strength * (offset + model.offset), model.means, strength * model.precisions)
+    logits, strength = said.logits, knowledge.strength
+    offset, share = fit_offset(knowledge.offsets, logits), 0.0
+    adapted = logits + offset
+    if knowledge.relative is not None and said.relative is not None:
+        share = knowledge.relative.share * several(logits)
+        offset = (1 - share) * offset + share * relative_offset(knowledge.relative, adapted, said.relative)
+        adapted = (1 - share) * logits + share * said.relative + offset
+    known = knowledge.two_covariance
+    if known is None or said.embeddings is None:
+        return Fitted(strength * offset, share=strength * share)
+    believed = known.share * belief(logits, said.embeddings, known.centres, known.centre_spread)
+    model = fit_speaker(known._replace(share=believed), said.embeddings, adapted)
+    return Fitted(strength * (offset + model.offset), model.means, strength * model.precisions, strength * share)

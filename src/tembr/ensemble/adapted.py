@@ -15,12 +15,14 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from tembr.adaptation.belief import softmax
-from tembr.adaptation.fitting import Knowledge, fit_to_speaker
+from tembr.adaptation.fitting import Knowledge, Said, fit_to_speaker
 from tembr.adaptation.offset import Offsets, typical_logits
+from tembr.adaptation.relative import Relative, typical_relative
 from tembr.ensemble.heldout import FoldParts
 from tembr.ensemble.part import Part
-from tembr.ensemble.projection import SpeakerSpace, fit_speaker_space
+from tembr.ensemble.projection import Embedded, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.spoken import Spoken
 from tembr.ensemble.weighted import FLOOR
 from tembr.ensemble.weighting import Weighting, typical_loss
 from tembr.errors import ConfigError
@@ -40,15 +42,19 @@ class Answers:
 
     Attributes:
         logits: of the ensemble, `(n, labels)`.
-        embeddings: joined ones of the members, `(n, size)`; None where no member has one.
+        embedded: of the members; None where no member has an embedding.
         classes, speakers, indices: as in `Part`.
     """
 
     logits: np.ndarray
-    embeddings: np.ndarray | None
+    embedded: Embedded | None
     classes: np.ndarray
     speakers: np.ndarray
     indices: np.ndarray
+
+    def said(self, space: SpeakerSpace | None) -> Said:
+        """As adapting takes it."""
+        return Said(self.logits) if space is None else space.said(self.logits, self.embedded)
 
 
 class AdaptedAnswers(NamedTuple):
@@ -85,6 +91,7 @@ class AdaptedFold:
         heldout: the same of held-out speakers, which strength and temperature are of.
         strength, temperature: see `fit_strength`.
         typical: logits of held-out speakers, see `tembr.adaptation.offset.Offsets`.
+        relative: relative logits of theirs, see `tembr.adaptation.relative.Relative`; None where there are none.
     """
 
     scored: AdaptedAnswers
@@ -92,6 +99,7 @@ class AdaptedFold:
     strength: float
     temperature: float
     typical: np.ndarray
+    relative: np.ndarray | None = None
 
     @property
     def posteriors(self) -> np.ndarray:
@@ -122,34 +130,46 @@ def adapt_fold(
     Raises:
         ConfigError: no held-out speaker has two recordings.
     """
-    space = lambda learnt: _space(members, recordings, learnt, settings)  # noqa: E731
-    answers = lambda part: _answers(weighting, names, part, members, recordings)  # noqa: E731
+    spoken = Spoken.of(members, recordings) if members else None
+    space = lambda learnt: spoken and spoken.space(learnt, settings, weighting.temperature)  # noqa: E731
+    answers = lambda part: _answers(weighting, names, part, spoken)  # noqa: E731
     rng = np.random.default_rng([settings.seed, 3, number])
-    heldout = _answers(weighting, names, parts.heldout, [], None)
-    inner = []
+    heldout = _answers(weighting, names, parts.heldout, None)
+    told = []
     for one in fold.inner if members else fold.inner[:1]:
         places = np.flatnonzero(np.isin(parts.heldout.indices, one.heldout if members else parts.heldout.indices))
-        part = answers(parts.heldout.at(places))
-        inner.append(adapt_answers(part, space(one.train), _typical(heldout, part.speakers), settings, rng))
+        part, inner_space = answers(parts.heldout.at(places)), space(one.train)
+        told.append((part, inner_space, part.said(inner_space)))
+    inner = [
+        adapt_answers(part, said, _typical(heldout, part.speakers), _relative(told, part.speakers), one, settings, rng)
+        for part, one, said in told
+    ]
     known = AdaptedAnswers.joined(inner)
     if not len(known.logits):
         raise ConfigError(f"fold {fold.name}: no speaker has a recording to adapt to and one to answer; use --adapt 0")
-    typical = _typical(heldout)
-    scored = adapt_answers(answers(parts.test), space(fold.rest), typical, settings, rng)
-    return AdaptedFold(scored, known, *fit_strength(known), typical)
+    typical, relative, whole, scored = _typical(heldout), _relative(told), space(fold.rest), answers(parts.test)
+    adapted = adapt_answers(scored, scored.said(whole), typical, relative, whole, settings, rng)
+    return AdaptedFold(adapted, known, *fit_strength(known), typical, relative)
 
 
 def adapt_answers(
     answers: Answers,
-    space: SpeakerSpace | None,
+    said: Said,
     typical: np.ndarray,
+    relative: np.ndarray | None,
+    space: SpeakerSpace | None,
     settings: EnsembleSettings,
     rng: np.random.Generator,
 ) -> AdaptedAnswers:
     """What adapting adds to the recordings of each speaker that were not drawn to adapt to.
 
     A speaker with one recording, which cannot be both, is left out.
+
+    Args:
+        said: of `answers`, by `space`.
+        typical, relative: see `AdaptedFold`.
     """
+    knowledge = knowledge_of(space, typical, relative, settings)
     nobody = np.empty(0, int)
     names = ("logits", "logits", "classes", "speakers", "indices")
     found = [AdaptedAnswers(*(getattr(answers, name)[nobody] for name in names))]
@@ -159,24 +179,19 @@ def adapt_answers(
             continue
         drawn = rng.choice(own, min(settings.adapt, len(own) - 1), replace=False)
         others = np.setdiff1d(own, drawn)
-        embeddings = None if space is None else space.project(answers.embeddings)
-        fitted = fit_to_speaker(
-            knowledge_of(space, typical, settings),
-            answers.logits[drawn],
-            None if embeddings is None else embeddings[drawn],
-        )
-        logits = answers.logits[others]
-        added = np.broadcast_to(fitted.added(None if embeddings is None else embeddings[others]), logits.shape)
-        found.append(
-            AdaptedAnswers(logits, added, answers.classes[others], answers.speakers[others], answers.indices[others])
-        )
+        added = fit_to_speaker(knowledge, said.at(drawn)).added(said.at(others))
+        known = (answers.classes[others], answers.speakers[others], answers.indices[others])
+        found.append(AdaptedAnswers(answers.logits[others], added, *known))
     return AdaptedAnswers.joined(found)
 
 
-def knowledge_of(space: SpeakerSpace | None, typical: np.ndarray, settings: EnsembleSettings) -> Knowledge:
-    """What adapting takes beside an enrolment, under these settings."""
+def knowledge_of(
+    space: SpeakerSpace | None, typical: np.ndarray, relative: np.ndarray | None, settings: EnsembleSettings
+) -> Knowledge:
+    """What adapting takes beside an enrolment, under these settings; typical logits as in `AdaptedFold`."""
     known = None if space is None else space.known(settings.speaker_share, settings.speaker_prior)
-    return Knowledge(Offsets(typical, settings.offset_prior, settings.mixture_prior), known)
+    of_relative = None if relative is None else Relative(relative, settings.relative_share, settings.mixture_prior)
+    return Knowledge(Offsets(typical, settings.offset_prior, settings.mixture_prior), known, relative=of_relative)
 
 
 def fit_temperature(logits: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> float:
@@ -203,38 +218,6 @@ def fit_strength(heldout: AdaptedAnswers) -> tuple[float, float]:
     return min(map(tried, STRENGTHS), key=lambda found: found[0])[1:]
 
 
-def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> np.ndarray:
-    """Joined embeddings of the members, `(n, size)`."""
-    return np.concatenate([member.answer(recordings.tables, indices)[1] for member in members], axis=1)
-
-
-def space_of(
-    members: Sequence[Member], recordings: Recordings, learnt: np.ndarray, settings: EnsembleSettings
-) -> SpeakerSpace:
-    """The speaker space of the target's recordings at `learnt` and of all their copies, which count as much as these.
-
-    A voice through a telephone or the like, not compensated for, is one of its own: more voices to learn from how these
-    differ.
-    """
-    copies, channels = recordings.copies_of(learnt)
-    places, groups = np.concatenate([learnt, copies]), np.concatenate([np.full(len(learnt), ""), channels])
-    shares = np.concatenate([np.ones(len(learnt)), np.full(len(copies), len(learnt) / max(len(copies), 1))])
-    embeddings = embedded(members, recordings, learnt)
-    if len(copies):
-        of_copies = embedded([member.uncompensated() for member in members], recordings, copies)
-        embeddings = np.concatenate([embeddings, of_copies])
-    return fit_speaker_space(
-        embeddings,
-        recordings.classes[places],
-        recordings.speakers[places],
-        groups,
-        len(recordings.labels),
-        settings.dimensions,
-        settings.shrinkage,
-        shares,
-    )
-
-
 def _typical(heldout: Answers, without: Sequence[str] = ()) -> np.ndarray:
     """Typical logits of held-out speakers, of others than `without` where there are any."""
     others = ~np.isin(heldout.speakers, without)
@@ -242,12 +225,20 @@ def _typical(heldout: Answers, without: Sequence[str] = ()) -> np.ndarray:
     return typical_logits(heldout.logits[chosen], heldout.classes[chosen], heldout.speakers[chosen])
 
 
-def _space(members, recordings, learnt, settings) -> SpeakerSpace | None:
-    return space_of(members, recordings, learnt, settings) if members else None
+def _relative(told: Sequence[tuple[Answers, SpeakerSpace | None, Said]], without: Sequence[str] = ()):
+    """Typical relative logits of held-out speakers, of others than `without` where there are any."""
+    if any(said.relative is None for _, _, said in told):
+        return None
+    relative = np.concatenate([said.relative for _, _, said in told])
+    classes, speakers = (
+        np.concatenate([getattr(part, name) for part, _, _ in told]) for name in ("classes", "speakers")
+    )
+    others = ~np.isin(speakers, without)
+    chosen = others if others.any() else np.ones_like(others)
+    return typical_relative(relative[chosen], classes[chosen], speakers[chosen])
 
 
-def _answers(weighting: Weighting, names: Sequence[str], part: Part, members, recordings) -> Answers:
+def _answers(weighting: Weighting, names: Sequence[str], part: Part, spoken: Spoken | None) -> Answers:
     chosen = part.of([names.index(name) for name in weighting.weights])
     logits = np.log(np.maximum(weighting.posteriors(chosen.logits), FLOOR)).astype(np.float64)
-    embeddings = embedded(members, recordings, part.indices) if members else None
-    return Answers(logits, embeddings, part.classes, part.speakers, part.indices)
+    return Answers(logits, spoken and spoken.embedded.at(part.indices), part.classes, part.speakers, part.indices)

@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from tembr.ensemble.joined import Ensemble, join
 from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.frames import read_frame
@@ -31,6 +32,9 @@ FILE, SPEAKERS = "ensemble.json", "speakers.safetensors"
 STATISTICS = ("means", "spread", "centres", "centre_spread")
 """Arrays of a `SpeakerSpace` beside its projection."""
 
+RELATIVE = "relative."
+"""Before the names of its relative logits' arrays."""
+
 
 @dataclass(frozen=True)
 class AdaptationFacts:
@@ -40,6 +44,8 @@ class AdaptationFacts:
         recordings: that its metrics were adapted to.
         offset_prior, mixture_prior, speaker_prior, speaker_share: see `EnsembleSettings`.
         typical: see `tembr.adaptation.offset.Offsets`.
+        relative_typical, relative_share: see `tembr.adaptation.relative.Relative`; empty where there are no relative
+            logits.
         strength: see `tembr.adaptation.fitting.Knowledge`.
         temperature: adapted logits are divided by it.
         metrics: protocol → scores of adapted answers.
@@ -54,6 +60,8 @@ class AdaptationFacts:
     strength: float
     temperature: float
     metrics: dict[str, dict] = field(default_factory=dict)
+    relative_typical: list[list[float]] = field(default_factory=list)
+    relative_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -174,8 +182,8 @@ class EnsembleFolder:
         if missing:
             raise StoreError(f"{self.folder}: no weights of {', '.join(missing)}; run `tembr ensemble` with --refit")
         space = self.space()
-        weighted = WeightedEnsemble(weights, self.facts.temperature)
-        return join([self.member(name) for name in weights], weighted, space.projection if space else None)
+        weighted, members = WeightedEnsemble(weights, self.facts.temperature), [self.member(name) for name in weights]
+        return join(members, weighted, space.projection, space.relative) if space else join(members, weighted)
 
     def member(self, name: str) -> Member:
         """A member; raises StoreError as `load` does."""
@@ -187,6 +195,8 @@ def write_space(space: SpeakerSpace, path: Path) -> None:
     """Write a speaker space as safetensors."""
     values = {name: tensor.numpy() for name, tensor in space.projection.state_dict().items()}
     values |= {name: getattr(space, name) for name in STATISTICS}
+    if space.relative is not None:
+        values |= {RELATIVE + name: tensor.numpy() for name, tensor in space.relative.state_dict().items()}
     with atomic_write(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in values.items()}, temporary)
 
@@ -200,8 +210,13 @@ def read_space(path: Path) -> SpeakerSpace:
     try:
         values = load_file(path)
         statistics = [values.pop(name) for name in STATISTICS]
-        projection = Projection(*values["directions"].shape)
-        projection.load_state_dict({name: torch.from_numpy(array) for name, array in values.items()})
+        state = {name: torch.from_numpy(array) for name, array in values.items()}
+        others = {name.removeprefix(RELATIVE): state.pop(name) for name in list(state) if name.startswith(RELATIVE)}
+        projection = Projection(*state["directions"].shape)
+        projection.load_state_dict(state)
+        relative = RelativeLogits(*others["weights"].shape) if others else None
+        if relative is not None:
+            relative.load_state_dict(others)
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error
-    return SpeakerSpace(projection.eval(), *statistics)
+    return SpeakerSpace(projection.eval(), *statistics, relative and relative.eval())

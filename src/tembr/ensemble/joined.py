@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from tembr.ensemble.projection import Projection
+from tembr.ensemble.projection import Projection, in_rows
+from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import FLOOR, WeightedEnsemble
 from tembr.errors import ConfigError
 from tembr.features.inputs import Input
@@ -17,14 +19,29 @@ from tembr.models import Member
 from tembr.models.base import with_embedding
 
 
+class Answer(NamedTuple):
+    """What an ensemble says, as tensors.
+
+    Attributes:
+        logits: `(batch, labels)`.
+        embedding: that adapting takes, `(batch, d)`, or None.
+        relative: relative logits, `(batch, labels)`, or None.
+    """
+
+    logits: torch.Tensor
+    embedding: torch.Tensor | None = None
+    relative: torch.Tensor | None = None
+
+
 class JoinedModule(nn.Module):
-    """Values of every member's inputs → logits of the ensemble, and the embedding that adapting takes.
+    """Values of every member's inputs → logits of the ensemble, and what adapting takes.
 
     Args:
         members: name → module, see `MemberSettings.build`.
         weighted: of the same names.
         projection: of the members' joined embeddings; None where no member has one.
         embedding: names of the members whose embeddings it takes.
+        relative: of the same embeddings; None where there is none.
 
     Raises:
         ConfigError: a projection of no embedding.
@@ -36,20 +53,24 @@ class JoinedModule(nn.Module):
         weighted: WeightedEnsemble,
         projection: Projection | None = None,
         embedding: Sequence[str] = (),
+        relative: RelativeLogits | None = None,
     ):
         super().__init__()
-        self.members, self.weighted, self.projection = nn.ModuleDict(members), weighted, projection
+        self.members, self.weighted = nn.ModuleDict(members), weighted
+        self.projection, self.relative = projection, relative
         self.embedding = tuple(embedding)
         if projection is not None and not self.embedding:
             raise ConfigError("a projection takes embeddings; name the members whose")
 
-    def forward(self, values: Mapping[str, Sequence[torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Name → values of its inputs → logits `(batch, labels)`, log-posteriors, and the embedding `(batch, d)`."""
+    def forward(self, values: Mapping[str, Sequence[torch.Tensor]]) -> Answer:
+        """Name → values of its inputs → logits, log-posteriors, embedding and relative logits, see `Answer`."""
         outputs = {name: self.members[name](*values[name]) for name in self.weighted.names}
         logits = self.weighted([output[0] for output in outputs.values()]).clamp(min=FLOOR).log()
         if self.projection is None:
-            return logits, None
-        return logits, self.projection(torch.cat([outputs[name][1] for name in self.embedding], dim=-1))
+            return Answer(logits)
+        first, others = in_rows([outputs[name][1] for name in self.embedding])
+        relative = None if self.relative is None else self.relative(torch.cat([*first, *others], dim=-1))
+        return Answer(logits, self.projection(torch.cat(first, dim=-1)), relative)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +113,13 @@ class Ensemble:
         return {name: [values[one] for one in inputs] for name, inputs in self.inputs.items()}
 
 
-def join(members: Sequence[Member], weighted: WeightedEnsemble, projection: Projection | None = None) -> Ensemble:
+def join(
+    members: Sequence[Member],
+    weighted: WeightedEnsemble,
+    projection: Projection | None = None,
+    relative: RelativeLogits | None = None,
+) -> Ensemble:
     """Members in the order of `weighted.names` as one."""
     modules = {member.settings.name: member.module for member in members}
     embedding = [one.name for one in with_embedding([m.settings for m in members], members[0].features)]
-    return Ensemble(tuple(members), JoinedModule(modules, weighted, projection, embedding).eval())
+    return Ensemble(tuple(members), JoinedModule(modules, weighted, projection, embedding, relative).eval())

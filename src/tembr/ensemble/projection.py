@@ -7,13 +7,17 @@ learnt from the target corpus alone: corpora act and record them differently.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
+from tembr.adaptation.fitting import Said
 from tembr.adaptation.two_covariance import TwoCovariance
+from tembr.ensemble.relative import RelativeLogits
 
 FURTHEST = 6.0  # deviations; an embedding beyond counts as that
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
@@ -22,7 +26,7 @@ CENTRE_FLOOR = 0.05  # variance of speakers' centres along a direction
 
 
 class Projection(nn.Module):
-    """Joined embeddings of the members → the embedding that adapting takes.
+    """Joined embeddings of the members, the first layer of each → the embedding that adapting takes.
 
     Args:
         size: of the joined embeddings.
@@ -40,6 +44,44 @@ class Projection(nn.Module):
         return ((embeddings - self.mean) / self.deviation).clamp(-FURTHEST, FURTHEST) @ self.directions
 
 
+class Embedded(NamedTuple):
+    """Joined embeddings of the members for n recordings.
+
+    Attributes:
+        layers: `(n, d)` each: the first of every member, then all others.
+        members: how many there are.
+    """
+
+    layers: tuple[np.ndarray, ...]
+    members: int
+
+    @property
+    def lowest(self) -> np.ndarray:
+        """First layers in a row, `(n, size)`."""
+        return np.concatenate(self.layers[: self.members], axis=1)
+
+    @property
+    def all_layers(self) -> np.ndarray:
+        """All layers in a row."""
+        return np.concatenate(self.layers, axis=1)
+
+    def at(self, places: np.ndarray) -> Embedded:
+        """The same of some of the recordings only."""
+        return Embedded(tuple(layer[places] for layer in self.layers), self.members)
+
+    @staticmethod
+    def of(outputs: Sequence[np.ndarray]) -> Embedded:
+        """Of the members' embeddings, `(n, layers, d)` each."""
+        first, others = in_rows(outputs)
+        return Embedded((*first, *others), len(first))
+
+
+def in_rows(embeddings: Sequence) -> tuple[list, list]:
+    """First layers of members' embeddings, `(n, layers, d)` each, and all their other layers, `(n, d)` each."""
+    first = [one[:, 0] for one in embeddings]
+    return first, [one[:, layer] for one in embeddings for layer in range(1, one.shape[1])]
+
+
 @dataclass(frozen=True, eq=False)
 class SpeakerSpace:
     """A projection and what is known of how speakers differ in it.
@@ -50,6 +92,7 @@ class SpeakerSpace:
         spread: `(d,)`, variance of speakers' own means about these.
         centres: `(corpora, d)`, mean of speakers' centres in each corpus, and in copies through each degradation.
         centre_spread: `(d,)`, variance of speakers' centres about these.
+        relative: from all layers of the joined embeddings; None where it was not fitted.
     """
 
     projection: Projection
@@ -57,6 +100,15 @@ class SpeakerSpace:
     spread: np.ndarray
     centres: np.ndarray
     centre_spread: np.ndarray
+    relative: RelativeLogits | None = None
+
+    def said(self, logits: np.ndarray, embedded: Embedded) -> Said:
+        """What an ensemble of these logits, `(n, labels)`, says of recordings, as adapting takes it."""
+        relative = None
+        if self.relative is not None:
+            with torch.inference_mode():
+                relative = self.relative(torch.from_numpy(embedded.all_layers)).double().numpy()
+        return Said(logits, self.project(embedded.lowest), relative)
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """`(n, size)` → `(n, d)` float64."""

@@ -199,6 +199,7 @@ class Reporter:
             "shipped_strength": strength,
             "shipped_temperature": temperature,
             "typical": np.mean([one.typical for one in folds], axis=0).round(6).tolist(),
+            "relative_typical": _mean_relative(folds),
             **self._scores(table).as_dict(),
             **confident_half(table, self.protocol.labels),
             "prediction_sets": sets[ADAPTED].scores,
@@ -326,3 +327,10 @@ def _trials_table(measured: Measured) -> pd.DataFrame:
 
 def _csv(table: pd.DataFrame, path: Path) -> None:
     write_frame(table, path, "%.6g", flush=False)
+
+
+def _mean_relative(folds: Sequence[AdaptedFold]) -> list[list[float]]:
+    """Mean of the folds' typical relative logits; empty where there are none."""
+    if any(one.relative is None for one in folds):
+        return []
+    return np.mean([one.relative for one in folds], axis=0).round(6).tolist()

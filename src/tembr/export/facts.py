@@ -79,6 +79,12 @@ def _adaptation(folder: EnsembleFolder) -> dict:
         "temperature": known.temperature,
         "metrics": {p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
     }
+    if space is not None and space.relative is not None:
+        found["relative"] = {
+            "typical": known.relative_typical,
+            "share": known.relative_share,
+            "mixture": known.mixture_prior,
+        }
     if space is not None:
         found["two_covariance"] = {
             "means": space.means.round(6).tolist(),

@@ -22,8 +22,11 @@ WEIGHT, OFFSET = "speaker_weight", "speaker_offset"
 MEANS, PRECISIONS = "speaker_means", "speaker_precisions"
 """More of them, where the ensemble has an embedding: see `tembr.adaptation.fitting.Fitted`."""
 
-LOGITS, EMBEDDING = "logits", "embedding"
-"""Further outputs of a graph that can be adapted; the last only where the ensemble has an embedding."""
+SHARE = "speaker_share"
+"""One more, where it has relative logits: what these count of an answer."""
+
+LOGITS, EMBEDDING, RELATIVE = "logits", "embedding", "relative"
+"""Further outputs of a graph that can be adapted; the last ones only where the ensemble has them."""
 
 
 class FromWaveform(nn.Module):
@@ -48,20 +51,23 @@ class FromWaveform(nn.Module):
         offset: torch.Tensor | None = None,
         means: torch.Tensor | None = None,
         precisions: torch.Tensor | None = None,
+        share: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
-        """`(batch, samples)`, `(1,)`, `(labels,)`, `(labels, d)` twice → `(batch, labels)` …
+        """`(batch, samples)`, `(1,)`, `(labels,)`, `(labels, d)` twice, `(1,)` → `(batch, labels)` …
 
-        With weight above 0 `softmax((logits + offset − ½ Σ precisions · (embedding − means)²) / temperature)`.
+        With weight above 0 the softmax of logits with what `tembr.adaptation.fitting.Fitted` adds to them, over the
+        temperature.
         """
-        logits, embedding = self.joined(self.arrange(dict(zip(self.inputs, self.front_ends(waveform)))))
+        said = self.joined(self.arrange(dict(zip(self.inputs, self.front_ends(waveform)))))
         if weight is None:
-            return (torch.softmax(logits, dim=-1),)
+            return (torch.softmax(said.logits, dim=-1),)
         temperature = torch.where(weight > 0, self.temperature, 1.0)
-        added = logits + offset
-        if means is None:
-            return torch.softmax(added / temperature, dim=-1), logits
-        apart = (precisions * (embedding[:, None] - means).square()).sum(-1)
-        return torch.softmax((added - apart / 2) / temperature, dim=-1), logits, embedding
+        added = said.logits + offset
+        if share is not None:
+            added = added + share * (said.relative - said.logits)
+        if means is not None:
+            added = added - (precisions * (said.embedding[:, None] - means).square()).sum(-1) / 2
+        return torch.softmax(added / temperature, dim=-1), *(one for one in said if one is not None)
 
 
 class FromFeatures(nn.Module):
@@ -82,6 +88,8 @@ def nobody(ensemble: Ensemble) -> dict[str, np.ndarray]:
     shapes: dict[str, tuple[int, ...]] = {WEIGHT: (1,), OFFSET: (labels,)}
     if projection is not None:
         shapes |= dict.fromkeys((MEANS, PRECISIONS), (labels, projection.directions.shape[1]))
+    if ensemble.module.relative is not None:
+        shapes[SHARE] = (1,)
     return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
 
 
@@ -99,7 +107,8 @@ def waveform_graph(ensemble: Ensemble, temperature: float | None = None) -> onnx
     samples = torch.export.Dim("samples", min=round(SHORTEST * rate), max=3_600 * rate)
     example = torch.randn(2, rate + 1, generator=torch.Generator().manual_seed(0)) / 10
     speaker = {} if temperature is None else {n: torch.from_numpy(v) for n, v in nobody(ensemble).items()}
-    outputs = [OUTPUT, *([LOGITS] if speaker else []), *([EMBEDDING] if MEANS in speaker else [])]
+    outputs = [OUTPUT, *([LOGITS] if speaker else [])]
+    outputs += [name for given, name in ((MEANS, EMBEDDING), (SHARE, RELATIVE)) if given in speaker]
     dynamic = ({0: batch, 1: samples}, *[None] * len(speaker))
     names = [WAVEFORM, *speaker]
     return export_module(FromWaveform(ensemble, temperature), (example, *speaker.values()), names, dynamic, outputs)

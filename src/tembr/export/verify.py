@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import torch
 
-from tembr.adaptation.fitting import Fitted
+from tembr.adaptation.fitting import Fitted, Said
 from tembr.audio import fit_length
 from tembr.ensemble.joined import Ensemble
-from tembr.export.graph import EMBEDDING, LOGITS, MEANS, OFFSET, PRECISIONS, WEIGHT
+from tembr.export.graph import MEANS, OFFSET, PRECISIONS, SHARE, WEIGHT
 from tembr.export.onnx import OUTPUT
 from tembr.export.runtime import Feed, make_feed, open_session, posteriors, values_of
 
@@ -91,19 +91,19 @@ def torch_posteriors(ensemble: Ensemble, waveforms: Sequence[np.ndarray]) -> np.
     return torch.cat(parts).numpy()
 
 
-def somebody(ensemble: Ensemble, logits: np.ndarray, embedding: np.ndarray | None) -> Fitted:
+def somebody(said: Said) -> Fitted:
     """A speaker nobody is, for comparison: offsets rising with the label, emotions about the recording itself."""
-    labels = logits.shape[1]
+    labels, share = said.logits.shape[1], 0.0 if said.relative is None else 0.4
     offset = np.linspace(-0.5, 0.5, labels)
-    if embedding is None:
-        return Fitted(offset)
-    means = embedding[0] + np.linspace(-1, 1, labels)[:, None]
-    return Fitted(offset, means, np.full_like(means, 0.3))
+    if said.embeddings is None:
+        return Fitted(offset, share=share)
+    means = said.embeddings[0] + np.linspace(-1, 1, labels)[:, None]
+    return Fitted(offset, means, np.full_like(means, 0.3), share)
 
 
 def speaker_feed(fitted: Fitted) -> Feed:
     """What a graph takes about a speaker."""
-    values = {WEIGHT: np.ones(1), OFFSET: fitted.offset}
+    values = {WEIGHT: np.ones(1), OFFSET: fitted.offset} | ({SHARE: np.full(1, fitted.share)} if fitted.share else {})
     if fitted.means is not None:
         values |= {MEANS: fitted.means, PRECISIONS: fitted.precisions}
     return {name: value.astype(np.float32) for name, value in values.items()}
@@ -113,15 +113,13 @@ def _adapted_difference(session, ensemble: Ensemble, waveform: np.ndarray, tempe
     """Between the graph and the formula in numpy on PyTorch's logits and embedding."""
     values = values_of([waveform], ensemble.distinct_inputs)
     with torch.no_grad():
-        logits, embedding = ensemble.module(ensemble.arranged(values))
-    logits = logits.double().numpy()
-    embedding = None if embedding is None else embedding.double().numpy()
-    fitted = somebody(ensemble, logits, embedding)
-    powers = (logits + fitted.added(embedding)) / temperature
+        answer = ensemble.module(ensemble.arranged(values))
+    said = Said(*(None if one is None else one.double().numpy() for one in answer))
+    fitted = somebody(said)
+    powers = (said.logits + fitted.added(said)) / temperature
     expected = torch.softmax(torch.from_numpy(powers), dim=-1).numpy()
     given = {"waveform": waveform[None], **speaker_feed(fitted)}
-    outputs = [OUTPUT, LOGITS, *([] if embedding is None else [EMBEDDING])]
-    return _largest(session.run(outputs, given)[0] - expected)
+    return _largest(session.run([OUTPUT], given)[0] - expected)
 
 
 def _batched_difference(session, waveforms: Sequence[np.ndarray], inputs: str, taken) -> float:

@@ -30,7 +30,11 @@ from tembr.progress import Progress
 WEIGHTS = "model.safetensors"
 
 Outputs = tuple[torch.Tensor, torch.Tensor | None]
-"""Logits `(batch, labels)`, and the embedding `(batch, d)` that adapting to a speaker takes, or None."""
+"""Logits `(batch, labels)`, and the embedding `(batch, layers, d)` that adapting to a speaker takes, or None.
+
+Of its first layer a model of where the speaker's emotions lie is made, of all of them what tells emotions apart about
+the speaker's mean.
+"""
 
 
 class MemberSettings(BaseModel):
@@ -181,7 +185,7 @@ class Member:
 
     @torch.inference_mode()
     def answer(self, tables: Mapping[Input, FeatureTable], indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Logits `(n, labels)` and embeddings `(n, d)` or None of the recordings at `indices`, float32.
+        """Logits `(n, labels)` and embeddings `(n, layers, d)` or None of the recordings at `indices`, float32.
 
         Raises:
             StoreError: a logit is not finite.

@@ -34,8 +34,8 @@ class EncoderSettings(MemberSettings):
     Which layer knows most depends on the corpus; together they know more than the best one of any. All corpora teach
     what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). Speech that came
     through a telephone or the like is answered by heads of its own, which learnt from copies as they would sound there,
-    too; the lowest of the layers says which channel a recording came through. What a speaker is adapted by
-    are the states of that layer alone, as they would be without the channel (`tembr.models.compensation`).
+    too; the lowest of the layers says which channel a recording came through. A speaker is adapted to by the states of
+    all layers, those of the lowest as they would be without the channel (`tembr.models.compensation`).
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
@@ -85,7 +85,7 @@ class EncoderSettings(MemberSettings):
         return tuple(encoder_input(self.encoder, layer, self.window) for layer in self.layers)
 
     def embedding_of(self, features: FeatureSettings) -> Hashable:
-        return self if self.channels else self.inputs(features)[:1]
+        return self if self.channels else self.inputs(features)
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
         return PooledHeads(len(self.layers), load_encoder(self.encoder).hidden, labels, len(self.channels))
@@ -128,10 +128,10 @@ def _numbers(names: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
 
 
 class PooledHeads(nn.Module):
-    """Pooled states of some layers → the mean of their heads' logits; the embedding is the first layer's states.
+    """Pooled states of some layers → the mean of their heads' logits; the states are the embedding.
 
     Each channel has its own heads; what they say counts as much as a recording is likely to have come through it, and
-    so does the embedding as it would be without.
+    so do the first layer's states as they would be without.
 
     Args:
         layers: how many.
@@ -155,17 +155,17 @@ class PooledHeads(nn.Module):
         return made
 
     def forward(self, *states: torch.Tensor) -> Outputs:
-        """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, size)`."""
+        """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, layers, size)`."""
         pooled = [one[..., 0] for one in states]
         said = [torch.stack([h(one) for h, one in zip(heads, pooled, strict=True)]).mean(0) for heads in self.heads]
         if self.channel is None:
-            return said[0], pooled[0]
+            return said[0], torch.stack(pooled, dim=1)
         shares = self.channel(pooled[0]).softmax(-1)[..., None]
         logits = (shares * torch.stack(said, dim=1)).sum(1)
         if not self.compensating:
-            return logits, pooled[0]
+            return logits, torch.stack(pooled, dim=1)
         compensated = torch.stack([pooled[0], *(one(pooled[0]) for one in self.compensations)], dim=1)
-        return logits, (shares * compensated).sum(1)
+        return logits, torch.stack([(shares * compensated).sum(1), *pooled[1:]], dim=1)
 
 
 class PooledHead(nn.Module):

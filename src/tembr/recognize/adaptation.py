@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tembr.adaptation.fitting import FEW, Knowledge, fit_to_speaker
+from tembr.adaptation.fitting import FEW, Knowledge, Said, fit_to_speaker
 from tembr.adaptation.offset import Offsets
+from tembr.adaptation.relative import Relative
 from tembr.adaptation.two_covariance import TwoCovariance
 from tembr.audio import Stream
 from tembr.bundle import BundleError
@@ -91,7 +92,8 @@ def learn(
     """
     knowledge, failures = knowledge_of(network), [] if failures is None else failures
     plain_network = network.with_inputs({})
-    outputs = ("logits", "embedding") if knowledge.two_covariance else ("logits",)
+    outputs = ["logits", *(["embedding"] if knowledge.two_covariance else [])]
+    outputs += ["relative"] if knowledge.relative else []
     answers = list(in_order(_answering(plain_network, outputs), recordings, threads))
     failures += [answer for answer in answers if isinstance(answer, AudioError)]
     usable = [answer for answer in answers if not isinstance(answer, AudioError)]
@@ -99,13 +101,16 @@ def learn(
         why = f"the first: {failures[0]}" if failures else "none was given; name some of the speaker"
         raise AudioError(f"no recording to adapt to can be heard, {why}")
     labels = len(network.facts.labels)
-    logits = np.stack([values[:, :labels].mean(axis=0) for values in usable])
-    embeddings = np.stack([values[:, labels:].mean(axis=0) for values in usable])
-    fitted = fit_to_speaker(knowledge, logits, embeddings if knowledge.two_covariance else None)
+    values = np.stack([one.mean(axis=0) for one in usable])
+    beyond = values.shape[1] - labels if knowledge.relative else values.shape[1]
+    embeddings = values[:, labels:beyond] if knowledge.two_covariance else None
+    relative = values[:, beyond:] if knowledge.relative else None
+    fitted = fit_to_speaker(knowledge, Said(values[:, :labels], embeddings, relative))
     places = {}
     if fitted.means is not None:
         places = {name: tuple(map(_float32, getattr(fitted, name))) for name in ("means", "precisions")}
-    return Speaker(plain(name), Origin.of(network), len(usable), _float32(fitted.offset), **places)
+    share = float(np.float32(fitted.share))
+    return Speaker(plain(name), Origin.of(network), len(usable), _float32(fitted.offset), **places, share=share)
 
 
 def knowledge_of(network: Network) -> Knowledge:
@@ -120,7 +125,8 @@ def knowledge_of(network: Network) -> Knowledge:
     if type(strength) not in (int, float) or not 0 <= strength <= 1:
         raise BundleError(f"{network.folder}: adaptation.strength in bundle.json is none; export the bundle again")
     two_covariance = _two_covariance(network, found) if found else None
-    return Knowledge(_offsets(network, known.get("offset")), two_covariance, float(strength))
+    offsets, relative = _offsets(network, known.get("offset")), known.get("relative")
+    return Knowledge(offsets, two_covariance, float(strength), _relative(network, relative) if relative else None)
 
 
 def _offsets(network: Network, content: object) -> Offsets:
@@ -134,6 +140,19 @@ def _offsets(network: Network, content: object) -> Offsets:
     if not sound:
         raise BundleError(f"{network.folder}: adaptation.offset in bundle.json is none; export the bundle again")
     return found._replace(prior=float(found.prior), mixture=float(found.mixture))
+
+
+def _relative(network: Network, content: object) -> Relative:
+    labels = len(network.facts.labels)
+    try:
+        found = Relative(*(np.array(content[name], np.float64) for name in Relative._fields))
+        sound = found.typical.shape == (labels, labels) and 0 <= found.share <= 1 and found.mixture > 0
+        sound = sound and all(np.isfinite(values).all() for values in found)
+    except (KeyError, TypeError, ValueError, IndexError):
+        sound = False
+    if not sound:
+        raise BundleError(f"{network.folder}: adaptation.relative in bundle.json is none; export the bundle again")
+    return found._replace(share=float(found.share), mixture=float(found.mixture))
 
 
 def _two_covariance(network: Network, content: object) -> TwoCovariance:

@@ -236,25 +236,29 @@ def unadaptable(session, facts: Facts) -> list[str]:
 
     That takes the optional inputs speaker_weight [1] and speaker_offset [labels], and the output logits
     [batch, labels]; with a two-covariance model also the inputs speaker_means and speaker_precisions [labels, d] and
-    the output embedding [batch, d]; all float32.
+    the output embedding [batch, d]; with relative logits the input speaker_share [1] and the output relative
+    [batch, labels]; all float32.
     """
     inputs, outputs = optional_inputs(session), {o.name: o for o in session.get_outputs()}
     embedded, labels = bool(facts.adaptation.get("two_covariance")), len(facts.labels)
     wanted = ["speaker_weight", "speaker_offset", "logits"]
     wanted += ["speaker_means", "speaker_precisions", "embedding"] if embedded else []
+    relative = bool(facts.adaptation.get("relative"))
+    wanted += ["speaker_share", "relative"] if relative else []
     missing = [name for name in wanted if name not in inputs | outputs]
     if missing:
         return [f"cannot adapt as bundle.json says, without {', '.join(missing)}"]
     found = [(inputs | outputs)[name] for name in wanted]
     wrong = [f"{each.name} is {each.type}, not float32" for each in found if each.type != "tensor(float)"]
-    shapes = {"speaker_weight": [1], "speaker_offset": [labels]}
+    shapes = {"speaker_weight": [1], "speaker_offset": [labels]} | ({"speaker_share": [1]} if relative else {})
     if embedded:
         size = outputs["embedding"].shape[1:]
         shapes |= {name: [labels, *size] for name in ("speaker_means", "speaker_precisions")}
     wrong += [f"{n} has the shape {inputs[n].shape}, not {s}" for n, s in shapes.items() if inputs[n].shape != s]
-    shape = outputs["logits"].shape
-    if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != labels):
-        wrong.append(f"logits has the shape {shape}, not [batch, {labels}]")
+    for name in ["logits", *(["relative"] if relative else [])]:
+        shape = outputs[name].shape
+        if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != labels):
+            wrong.append(f"{name} has the shape {shape}, not [batch, {labels}]")
     return wrong
 
 

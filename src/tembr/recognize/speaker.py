@@ -58,6 +58,7 @@ class Speaker:
         offset: `(labels,)`, added to the logits; of mean 0.
         means, precisions: `(labels, d)`, where the speaker's emotions lie, see `tembr.adaptation.fitting.Fitted`; empty
             where the bundle has no embedding.
+        share: what relative logits count of an answer, 0 to 1; 0 where the bundle has none.
 
     Raises:
         SpeakerError: a value is out of its range.
@@ -69,6 +70,7 @@ class Speaker:
     offset: tuple[float, ...]
     means: tuple[tuple[float, ...], ...] = ()
     precisions: tuple[tuple[float, ...], ...] = ()
+    share: float = 0.0
 
     def __post_init__(self):
         for wrong in _complaints(self):
@@ -76,11 +78,13 @@ class Speaker:
 
     @property
     def inputs(self) -> dict[str, np.ndarray]:
-        """The network's inputs beside the waveform, float32: weight `(1,)`, offset `(labels,)`, and where there is an
-        embedding means and precisions `(labels, d)`."""
+        """The network's inputs beside the waveform, float32: weight `(1,)`, offset `(labels,)`, where there is an
+        embedding means and precisions `(labels, d)`, and where they count the share of relative logits `(1,)`."""
         given = {"speaker_weight": (1.0,), "speaker_offset": self.offset}
         if self.means:
             given |= {"speaker_means": self.means, "speaker_precisions": self.precisions}
+        if self.share:
+            given["speaker_share"] = (self.share,)
         return {name: np.array(values, np.float32) for name, values in given.items()}
 
     def tune(self, network: Network) -> Network:
@@ -139,7 +143,8 @@ class Speaker:
             origin = Origin(**read["origin"])
             offset = _numbers(read["offset"])
             places = {each: _rows(read.get(each, [])) for each in ("means", "precisions")}
-            return cls(read["name"], origin, read["recordings"], offset, **places)
+            (share,) = _numbers([read.get("share", 0.0)])
+            return cls(read["name"], origin, read["recordings"], offset, **places, share=share)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             why = f"{error.args[0]} is missing" if isinstance(error, KeyError) else "values of the wrong kind"
             raise SpeakerError(f"{name}: not a speaker's file ({why}); write one with `tembr adapt`") from error
@@ -165,6 +170,8 @@ def _complaints(speaker: Speaker) -> list[str]:
         wrong.append(f"its offset has values that are not finite or beyond {LARGEST:g}")
     if not all(math.isfinite(v) and abs(v) <= LARGEST for row in (*speaker.means, *speaker.precisions) for v in row):
         wrong.append(f"means or precisions have values that are not finite or beyond {LARGEST:g}")
+    if not 0 <= speaker.share <= 1:
+        wrong.append("its share of relative logits is none")
     if any(v < 0 for row in speaker.precisions for v in row):
         wrong.append("a precision is below 0")
     if [len(row) for row in speaker.means] != [len(row) for row in speaker.precisions]:

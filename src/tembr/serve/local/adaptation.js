@@ -4,15 +4,24 @@ const [OFFSET_ROUNDS, ROUNDS] = [30, 20];
 const SEVERAL = [0.2, 0.4];
 const FAMILIAR = [1.3, 1.6];
 
-/** {offset, means, precisions} of a speaker from logits and embeddings, a row a recording. */
-export function fitToSpeaker(known, logits, embeddings) {
-  const offset = fitOffset(known.offset, logits);
+/** {offset, means, precisions, share} of a speaker from logits, embeddings and relative logits, a row a recording. */
+export function fitToSpeaker(known, logits, embeddings, relative) {
   const strength = known.strength ?? 1;
-  if (!known.two_covariance) return { offset: scaled(offset, strength) };
+  let offset = fitOffset(known.offset, logits);
+  let adapted = logits.map((row) => add(row, offset));
+  let counts = 0;
+  if (known.relative) {
+    counts = known.relative.share * several(logits);
+    const own = relativeOffset(known.relative, adapted, relative);
+    offset = offset.map((value, i) => (1 - counts) * value + counts * own[i]);
+    adapted = logits.map((row, n) => row.map((value, i) => (1 - counts) * value + counts * relative[n][i] + offset[i]));
+  }
+  if (!known.two_covariance) return { offset: scaled(offset, strength), share: strength * counts };
   const space = known.two_covariance;
   const share = space.share * belief(logits, embeddings, space);
-  const model = fitSpeaker({ ...space, share }, embeddings, logits.map((row) => add(row, offset)));
+  const model = fitSpeaker({ ...space, share }, embeddings, adapted);
   return {
+    share: strength * counts,
     offset: scaled(add(offset, model.offset), strength),
     means: model.means,
     precisions: model.precisions.map((row) => scaled(row, strength)),
@@ -31,6 +40,14 @@ function fitOffset({ typical, prior, mixture }, logits) {
     offset = bias.map((value) => (-(value - middle) * count) / (count + prior));
   }
   return offset;
+}
+
+function relativeOffset({ typical, mixture }, logits, relative) {
+  const [count, labels] = [logits.length, logits[0].length];
+  const shares = sumRows(logits.map(softmax)).map((sum) => (sum + mixture) / (count + labels * mixture));
+  const bias = meanRow(relative).map((value, i) => value - shares.reduce((sum, share, j) => sum + share * typical[j][i], 0));
+  const middle = average(bias);
+  return bias.map((value) => middle - value);
 }
 
 function fitSpeaker(known, embeddings, logits) {
@@ -63,11 +80,14 @@ const likelihood = (row, mean, variance) =>
 
 /** How far an enrolment is believed: several emotions, of a familiar voice. */
 function belief(logits, embeddings, { centres, centre_spread: spread }) {
-  const posteriors = logits.map(softmax);
-  const information = entropy(meanRow(posteriors)) - average(posteriors.map(entropy));
   const mean = meanRow(embeddings);
   const apart = centres.map((centre) => average(mean.map((value, i) => (value - centre[i]) ** 2 / spread[i])));
-  return ramp(information, ...SEVERAL) * (1 - ramp(Math.sqrt(Math.min(...apart)), ...FAMILIAR));
+  return several(logits) * (1 - ramp(Math.sqrt(Math.min(...apart)), ...FAMILIAR));
+}
+
+function several(logits) {
+  const posteriors = logits.map(softmax);
+  return ramp(entropy(meanRow(posteriors)) - average(posteriors.map(entropy)), ...SEVERAL);
 }
 
 const ramp = (value, low, high) => Math.min(1, Math.max(0, (value - low) / (high - low)));

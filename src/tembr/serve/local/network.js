@@ -63,6 +63,7 @@ function inputs(ort, shapes, speaker) {
     speaker_offset: speaker.offset,
     speaker_means: speaker.means?.flat(),
     speaker_precisions: speaker.precisions?.flat(),
+    speaker_share: speaker.share ? [speaker.share] : [],
   };
   return Object.fromEntries(Object.entries(shapes).map(([name, shape]) => {
     const size = shape.reduce((product, n) => product * n, 1);

@@ -14,6 +14,7 @@ export function speakerOf(facts, fitted, recordings, name) {
     offset: rounded(fitted.offset),
     means: (fitted.means ?? []).map(rounded),
     precisions: (fitted.precisions ?? []).map(rounded),
+    share: Math.fround(fitted.share ?? 0),
   };
 }
 
@@ -27,6 +28,8 @@ export function checkSpeaker(facts, speaker) {
   for (const [name, values] of Object.entries(rows)) {
     if (name in facts.inputs && !fits(values, facts.inputs[name])) throw wrong(`its ${name} is not the bundle's`);
   }
+  const share = speaker.share ?? 0;
+  if (!Number.isFinite(share) || share < 0 || share > 1) throw wrong("its share of relative logits is none");
   if (speaker.precisions?.some((row) => row.some((value) => value < 0))) throw wrong("a precision is below 0");
 }
 

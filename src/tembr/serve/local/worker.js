@@ -110,7 +110,9 @@ async function segments({ sound, speaker, hop }) {
 
 async function enrol({ sounds, name: called = "" }) {
   const [rows, warnings] = [[], []];
-  const outputs = facts.adaptation.two_covariance ? ["logits", "embedding"] : ["logits"];
+  const outputs = ["logits"];
+  if (facts.adaptation.two_covariance) outputs.push("embedding");
+  if (facts.adaptation.relative) outputs.push("relative");
   const said = async (window) => (await network.outputs(window, ...outputs)).flat();
   for (const [i, sound] of sounds.entries()) {
     const samples = resampled(sound.samples, sound.rate, network.rate);
@@ -121,7 +123,9 @@ async function enrol({ sounds, name: called = "" }) {
   if (!rows.length) throw Object.assign(new Error("no recording to adapt to can be heard"), { code: "audio" });
   if (rows.length < FEW) warnings.push(`${rows.length} to adapt to: little can be learnt from fewer than ${FEW} recordings; give more`);
   const labels = facts.page.labels.length;
-  const fitted = fitToSpeaker(facts.adaptation, rows.map((row) => row.slice(0, labels)), rows.map((row) => row.slice(labels)));
+  const beyond = facts.adaptation.relative ? -labels : undefined;
+  const parts = [[0, labels], [labels, beyond], [beyond ?? 0]].map((part) => rows.map((row) => row.slice(...part)));
+  const fitted = fitToSpeaker(facts.adaptation, ...parts);
   return { ...name(), speaker: speakerOf(facts, fitted, rows.length, called), recordings: rows.length, warnings };
 }
 

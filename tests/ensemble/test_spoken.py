@@ -1,0 +1,113 @@
+"""Embeddings of a study's recordings, and what a speaker space is fitted on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.ensemble.settings import EnsembleSettings
+from tembr.ensemble.spoken import Spoken, embedded
+
+
+def answering(*sizes: tuple[int, int]):
+    """Members whose embeddings are full of their number."""
+    return [
+        SimpleNamespace(answer=lambda tables, i, k=k, size=size: (None, np.full((len(i), *size), k, np.float32)))
+        for k, size in enumerate(sizes)
+    ]
+
+
+def test_first_layers_of_the_members_stand_before_all_others():
+    joined = embedded(answering((2, 1), (3, 2)), SimpleNamespace(tables={}), np.arange(3))
+    assert joined.lowest.tolist() == [[0, 1, 1]] * 3
+    assert joined.all_layers.tolist() == [[0, 1, 1, 0, 1, 1, 1, 1]] * 3
+    assert len(joined.at(np.array([1])).lowest) == 1
+
+
+def recordings_of(copies: list[int]):
+    """Four of the target by two speakers, two of another corpus, and copies through a telephone."""
+    originals = np.array([0, 1, 2, 3, 4, 5, *copies])
+    corpora = np.array([0, 0, 0, 0, 1, 1])
+    channels = np.array([""] * 6 + ["phone"] * len(copies))
+    speakers = np.array(["A", "A", "B", "B", "C", "C"])
+
+    def copies_of(learnt):
+        places = np.flatnonzero(np.isin(originals, learnt) & (channels != ""))
+        return places, channels[places]
+
+    return SimpleNamespace(
+        copies_of=copies_of,
+        corpora=corpora[originals],
+        channels=channels,
+        originals=originals,
+        classes=np.array([0, 1, 0, 1, 0, -1])[originals],
+        speakers=np.char.add(speakers[originals], channels),
+        utterances=[None] * len(originals),
+        labels=("a", "b"),
+        tables={},
+    )
+
+
+@pytest.fixture
+def seen(monkeypatch) -> dict:
+    found: dict = {}
+
+    def fit_speaker_space(embeddings, classes, speakers, groups, labels, dimensions, shrinkage, shares):
+        found["space"] = embeddings[:, 0].tolist(), speakers.tolist(), groups.tolist(), shares.tolist()
+        return SpeakerSpace(Projection(1, 1), np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1))
+
+    def fit_relative(embeddings, classes, speakers, groups, importance, labels, temperature):
+        found["relative"] = [layer[:, 0].tolist() for layer in embeddings], groups.tolist(), importance, temperature
+        return "relative"
+
+    monkeypatch.setattr("tembr.ensemble.spoken.fit_speaker_space", fit_speaker_space)
+    monkeypatch.setattr("tembr.ensemble.spoken.fit_relative", fit_relative)
+    return found
+
+
+def spoken_of(copies: list[int]) -> Spoken:
+    """By a member of two layers whose states are a recording's number, and ten and a hundred times that."""
+
+    def states(factor: float):
+        return lambda tables, i: (None, np.stack([factor * i, 100.0 * i], axis=1)[..., None].astype(np.float32))
+
+    through = SimpleNamespace(answer=states(10.0))
+    return Spoken.of([SimpleNamespace(answer=states(1.0), uncompensated=lambda: through)], recordings_of(copies))
+
+
+@pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
+def test_copies_are_further_voices_and_count_as_much_as_the_recordings(seen, copies):
+    spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(), 1.0)
+    embeddings, speakers, groups, shares = seen["space"]
+    assert embeddings == ([0, 1, 60, 70] if copies else [0, 1])
+    assert speakers == ["A", "A", "Aphone", "Aphone"][: len(embeddings)]
+    assert groups == ["", "", "phone", "phone"][: len(embeddings)] and shares == [1] * len(embeddings)
+
+
+@pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
+def test_relative_logits_learn_from_all_layers_and_corpora_but_from_nobody_else_of_the_target(seen, copies):
+    found = spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(others=0.3), 2.5)
+    layers, groups, importance, temperature = seen["relative"]
+    expected = [0, 1, 4, 6, 7, 10] if copies else [0, 1, 4]
+    assert layers == [expected, [100 * k for k in expected]]  # compensated, as an answer has them
+    assert groups == [0, 0, 2, 1, 1, 3][: len(expected)]
+    assert importance == {0: 1.0, 1: 1.0, 2: 0.3, 3: 0.3} and temperature == 2.5
+    assert found.relative == "relative"
+
+
+def test_without_a_share_there_are_no_relative_logits(seen):
+    assert spoken_of([]).space(np.array([0, 1]), EnsembleSettings(relative_share=0), 1.0).relative is None
+    assert "relative" not in seen
+
+
+def test_what_is_said_is_logits_embedding_and_relative_logits():
+    projection = Projection(1, 1)
+    projection.directions[0] = 2.0
+    space = SpeakerSpace(projection, np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1), torch.nn.Identity())
+    taken = embedded(answering((2, 1)), SimpleNamespace(tables={}), np.arange(3)).at(np.array([0]))
+    said = space.said(np.array([[1.0, 2.0]]), taken)
+    assert (said.logits.tolist(), said.embeddings.tolist(), said.relative.tolist()) == ([[1, 2]], [[0]], [[0, 0]])
