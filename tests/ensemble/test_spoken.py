@@ -60,10 +60,15 @@ def seen(monkeypatch) -> dict:
         found["space"] = embeddings[:, 0].tolist(), speakers.tolist(), groups.tolist(), shares.tolist()
         return SpeakerSpace(Projection(1, 1), np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1))
 
-    def fit_relative(embeddings, classes, speakers, groups, importance, labels, temperature):
-        found["relative"] = [layer[:, 0].tolist() for layer in embeddings], groups.tolist(), importance, temperature
+    def moments_of(layers, classes, labels):
+        return [(layers[0][:, 0].tolist(), layers[1][:, 0].tolist())]
+
+    def fit_relative(groups, temperature):
+        found["relative"] = groups, temperature
         return "relative"
 
+    monkeypatch.setattr("tembr.ensemble.spoken.moments_of", moments_of)
+    monkeypatch.setattr("tembr.ensemble.spoken.sum_of", lambda parts: [one for part in parts for one in part])
     monkeypatch.setattr("tembr.ensemble.spoken.fit_speaker_space", fit_speaker_space)
     monkeypatch.setattr("tembr.ensemble.spoken.fit_relative", fit_relative)
     return found
@@ -91,12 +96,18 @@ def test_copies_are_further_voices_and_count_as_much_as_the_recordings(seen, cop
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
 def test_relative_logits_learn_from_all_layers_and_corpora_but_from_nobody_else_of_the_target(seen, copies):
     found = spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(others=0.3), 2.5)
-    layers, groups, importance, temperature = seen["relative"]
-    expected = [0, 1, 4, 6, 7, 10] if copies else [0, 1, 4]
-    assert layers == [expected, [100 * k for k in expected]]  # compensated, as an answer has them
-    assert groups == [0, 0, 2, 1, 1, 3][: len(expected)]
-    assert importance == {0: 1.0, 1: 1.0, 2: 0.3, 3: 0.3} and temperature == 2.5
+    groups, temperature = seen["relative"]
+    voices = [([0, 1], 1.0), ([6, 7], 1.0), ([4], 0.3), ([10], 0.3)] if copies else [([0, 1], 1.0), ([4], 0.3)]
+    expected = [([(one, [100 * k for k in one])], share) for one, share in voices]  # compensated, as in an answer
+    assert groups == expected and temperature == 2.5
     assert found.relative == "relative"
+
+
+def test_moments_of_a_voice_are_computed_once():
+    spoken, asked = spoken_of([0, 1, 2, 3, 4, 5]), []
+    for _ in range(2):
+        spoken._once(np.array([0, 1]), lambda: asked.append("computed"))
+    assert asked == ["computed"]
 
 
 def test_without_a_share_there_are_no_relative_logits(seen):

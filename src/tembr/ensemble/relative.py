@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from tembr.models.discriminants import FURTHEST, fair_shares, fit_discriminants
+from tembr.models.discriminants import FURTHEST
 
 FLOOR = 1e-3  # of a deviation
 SHRINKAGE = 0.05
@@ -36,60 +37,98 @@ class RelativeLogits(nn.Module):
         return ((embeddings - self.mean) / self.deviation).clamp(-FURTHEST, FURTHEST) @ self.weights
 
 
-def fit_relative(
-    embeddings: Sequence[np.ndarray],
-    classes: np.ndarray,
-    speakers: np.ndarray,
-    groups: np.ndarray,
-    importance: dict[int, float],
-    labels: int,
-    temperature: float,
-) -> RelativeLogits:
-    """Fit discriminants on each layer less the mean of each speaker, and take the mean of what they say.
+class Moments(NamedTuple):
+    """What discriminants are fitted on, of some voices; moments of several are added up.
+
+    Every voice's recordings of an emotion count as one. Apart: less the mean of its voice's means of each emotion.
+
+    Attributes:
+        scatter: of each layer, sum of products of what is apart, `(d, d)`.
+        sums: of each layer and emotion, sum of what is apart, `(labels, d)`.
+        first, second: of each layer, sum of the values themselves and of their squares, `(d,)`.
+        counts: voices that showed each emotion, `(labels,)`.
+    """
+
+    scatter: tuple[np.ndarray, ...]
+    sums: tuple[np.ndarray, ...]
+    first: tuple[np.ndarray, ...]
+    second: tuple[np.ndarray, ...]
+    counts: np.ndarray
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(*(_both(a, b) for a, b in zip(self[:-1], other[:-1])), self.counts + other.counts)
+
+    def times(self, factor: float) -> Moments:
+        """As if there were so many times as many voices."""
+        return Moments(*(tuple(factor * one for one in part) for part in self[:-1]), factor * self.counts)
+
+
+def _both(ours: tuple[np.ndarray, ...], theirs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(one + other for one, other in zip(ours, theirs, strict=True))
+
+
+def moments_of(layers: Sequence[np.ndarray], classes: np.ndarray, labels: int) -> Moments | None:
+    """Of one voice; None where it shows one emotion alone, which tells nothing.
 
     Args:
-        embeddings: `(n, d)` of each layer.
+        layers: states of its recordings, `(n, d)` each.
         classes: `(n,)` int, 0 to labels - 1.
-        speakers: `(n,)`; through a degradation a speaker is another one. A speaker of one emotion tells nothing.
-        groups, importance: see `fair_shares`.
+    """
+    counts = np.bincount(classes, minlength=labels)
+    if np.count_nonzero(counts) < 2:
+        return None
+    shares = (1 / counts[classes]).astype(np.float32)[:, None]
+    parts = [_of_layer(layer, shares, classes, labels) for layer in layers]
+    return Moments(*zip(*parts, strict=True), (counts > 0).astype(np.float64))
+
+
+def _of_layer(values: np.ndarray, shares: np.ndarray, classes: np.ndarray, labels: int) -> tuple[np.ndarray, ...]:
+    weighted = shares * values
+    first = weighted.sum(axis=0)
+    apart = values - first / shares.sum()
+    sums = np.zeros((labels, values.shape[1]))
+    np.add.at(sums, classes, shares * apart)
+    scatter = ((shares * apart).T @ apart).astype(np.float64)
+    return scatter, sums, first.astype(np.float64), (weighted * values).sum(axis=0).astype(np.float64)
+
+
+def sum_of(moments: Iterable[Moments | None]) -> Moments | None:
+    """Moments of all voices together that have some; None where none has."""
+    total = None
+    for one in moments:
+        if one is not None:
+            total = one if total is None else total + one
+    return total
+
+
+def fit_relative(groups: Sequence[tuple[Moments, float]], temperature: float) -> RelativeLogits:
+    """Discriminants on each layer, Gaussians of one covariance and all as likely, and the mean of what they say.
+
+    Args:
+        groups: moments of the voices of each corpus, and what it counts for in all, however many these are.
         temperature: relative logits are divided by it, as the ensemble's are.
     """
-    found = RelativeLogits(sum(layer.shape[1] for layer in embeddings), labels)
-    parts = [_of_layer(layer, classes, speakers, groups, importance, labels) for layer in embeddings]
-    for name, values in zip(("mean", "deviation", "weights"), zip(*parts, strict=True), strict=True):
+    parts = [moments.times(share / moments.counts.sum()) for moments, share in groups if share > 0]
+    joined = sum_of(parts)
+    joined = joined.times(1 / joined.counts.sum())
+    labels = len(joined.counts)
+    found = RelativeLogits(sum(len(first) for first in joined.first), labels)
+    deviations = [np.sqrt(np.maximum(b - a**2, 0)) + FLOOR for a, b in zip(joined.first, joined.second)]
+    weights = [_weights(*layer, joined.counts) for layer in zip(joined.scatter, joined.sums)]
+    scaled = [layer * deviation[:, None] for layer, deviation in zip(weights, deviations)]
+    for name, values in (("mean", joined.first), ("deviation", deviations), ("weights", scaled)):
         getattr(found, name).copy_(torch.from_numpy(np.concatenate(values)))
-    found.weights /= len(parts) * temperature
+    found.weights /= len(weights) * temperature
     return found.eval()
 
 
-def _of_layer(
-    values: np.ndarray,
-    classes: np.ndarray,
-    speakers: np.ndarray,
-    groups: np.ndarray,
-    importance: dict[int, float],
-    labels: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and deviation, `(d,)` each, by which one layer is standardised, and weights `(d, labels)`."""
-    shares = fair_shares(classes, speakers, groups, importance)
-    shares /= shares.sum()
-    mean = shares @ values
-    deviation = np.sqrt(shares @ (values - mean) ** 2) + FLOOR
-    standard = np.clip((values - mean) / deviation, -FURTHEST, FURTHEST)
-    apart, usable = less_own_mean(standard, classes, speakers)
-    weights = np.zeros((values.shape[1], labels))
-    if usable.any():
-        discriminants = fit_discriminants(apart[usable], classes[usable], shares[usable], SHRINKAGE)
-        weights[:, discriminants.classes] = (discriminants.weights / discriminants.deviation).T
-    return mean, deviation, weights
-
-
-def less_own_mean(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values less the mean of their speaker's means of each emotion, `(n, d)`; and if there are several, `(n,)`."""
-    apart, usable = np.empty_like(values), np.zeros(len(values), bool)
-    _, own = np.unique(speakers, return_inverse=True)
-    for places in np.split(np.argsort(own, kind="stable"), np.cumsum(np.bincount(own))[:-1]):
-        emotions = np.unique(classes[places])
-        centre = np.mean([values[places[classes[places] == k]].mean(axis=0) for k in emotions], axis=0)
-        apart[places], usable[places] = values[places] - centre, len(emotions) > 1
-    return apart, usable
+def _weights(scatter: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Of one layer's values, `(d, labels)`; emotions that nobody showed have none."""
+    met = counts > 0
+    means = sums[met] / counts[met, None]
+    within = scatter - (means * counts[met, None]).T @ means
+    within = (1 - SHRINKAGE) * within + np.diag(SHRINKAGE * np.diag(within) + FLOOR**2)
+    weights = np.zeros((len(scatter), len(counts)))
+    weights[:, met] = np.linalg.solve(within, means.T)
+    weights[:, met] -= weights[:, met].mean(axis=1, keepdims=True)
+    return weights

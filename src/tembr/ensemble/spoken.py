@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tembr.ensemble.projection import Embedded, SpeakerSpace, fit_speaker_space
-from tembr.ensemble.relative import RelativeLogits, fit_relative
+from tembr.ensemble.relative import Moments, RelativeLogits, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.recordings import Recordings
 from tembr.models import Member
@@ -23,12 +23,14 @@ class Spoken:
         embedded: of all of them.
         uncompensated: first layers of the target's copies, whatever channel they came through, `(n, size)`.
         copies: places of these.
+        moments: of the target's voices and of the other corpora, by their places; filled as they are asked for.
     """
 
     recordings: Recordings
     embedded: Embedded
     uncompensated: np.ndarray
     copies: np.ndarray
+    moments: dict[bytes, Moments | None] = field(default_factory=dict)
 
     @staticmethod
     def of(members: Sequence[Member], recordings: Recordings) -> Spoken:
@@ -76,19 +78,37 @@ class Spoken:
         if not settings.relative_share:
             return None
         recordings = self.recordings
-        usable = np.isin(recordings.originals, learnt) | (recordings.corpora > 0)
-        places = np.flatnonzero(usable & (recordings.classes >= 0))
-        corpora, copied = recordings.corpora[places], recordings.channels[places] != ""
-        importance = {int(c): settings.others if c else 1.0 for c in np.unique(corpora)}
-        return fit_relative(
-            self.embedded.at(places).layers,
-            recordings.classes[places],
-            recordings.speakers[places],
-            2 * corpora + copied,
-            {2 * corpus + copy: share for corpus, share in importance.items() for copy in (0, 1)},
-            len(recordings.labels),
-            temperature,
-        )
+        usable = (np.isin(recordings.originals, learnt) | (recordings.corpora > 0)) & (recordings.classes >= 0)
+        groups = 2 * recordings.corpora + (recordings.channels != "")
+        found = []
+        for group in np.unique(groups[usable]):
+            own = np.flatnonzero(usable & (groups == group))
+            if moments := self._target(own) if group < 2 else self._once(own, lambda own=own: self._summed(own)):
+                found.append((moments, settings.others if group > 1 else 1.0))
+        return fit_relative(found, temperature) if any(share > 0 for _, share in found) else None
+
+    def _target(self, places: np.ndarray) -> Moments | None:
+        """Of recordings of the target, of whose voices now these are learnt from and now those."""
+        own = [self._once(one, lambda one=one: self._voice(one)) for one in self._voices(places)]
+        return sum_of(own)
+
+    def _summed(self, places: np.ndarray) -> Moments | None:
+        return sum_of(self._voice(one) for one in self._voices(places))
+
+    def _voices(self, places: np.ndarray) -> Iterator[np.ndarray]:
+        """Those of each voice."""
+        speakers = self.recordings.speakers[places]
+        return (places[speakers == speaker] for speaker in np.unique(speakers))
+
+    def _voice(self, places: np.ndarray) -> Moments | None:
+        layers, classes = self.embedded.at(places).layers, self.recordings.classes[places]
+        return moments_of(layers, classes, len(self.recordings.labels))
+
+    def _once(self, places: np.ndarray, compute: Callable[[], Moments | None]) -> Moments | None:
+        key = places.tobytes()
+        if key not in self.moments:
+            self.moments[key] = compute()
+        return self.moments[key]
 
 
 def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> Embedded:
