@@ -28,7 +28,7 @@ from tembr.corpora import CORPORA, load_corpus
 from tembr.emotions import EMOTIONS
 from tembr.ensemble.adapted import fit_temperature, knowledge_of
 from tembr.ensemble.projection import Embedded, SpeakerSpace, fit_speaker_space
-from tembr.ensemble.relative import RelativeLogits, fit_relative
+from tembr.ensemble.relative import Moments, RelativeLogits, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import confusion_matrix, macro_f1, uar
@@ -115,11 +115,17 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
         )
         return fit_member(settings, FEATURES, data, SEED, Progress())
 
+    def voice(places: np.ndarray) -> Moments | None:
+        return moments_of([states[places, :, 0] for states in everything.states], classes[places], len(labels))
+
+    voices = {one: voice(np.flatnonzero(everything.speakers == one)) for one in np.unique(everything.speakers)}
+
     def relative(learnt: np.ndarray, temperature: float) -> RelativeLogits:
-        importance = {number: SETTINGS.others if number else 1.0 for number in range(len(corpora))}
-        layers = [states[learnt, :, 0] for states in everything.states]
-        known = classes[learnt], everything.speakers[learnt], numbers[learnt]
-        return fit_relative(layers, *known, importance, len(labels), temperature)
+        groups = []
+        for number in np.unique(numbers[learnt]):
+            own = np.unique(everything.speakers[learnt & (numbers == number)])
+            groups.append((sum_of(voices[one] for one in own), SETTINGS.others if number else 1.0))
+        return fit_relative([(moments, share) for moments, share in groups if moments], temperature)
 
     told = numbers == 0 if target else np.ones(len(numbers), bool)
     names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers[told]))
