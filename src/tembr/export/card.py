@@ -111,9 +111,12 @@ def _joined(facts: Facts) -> str:
     if not facts.adaptation:
         return words
     model = ", and a speaker model on its embedding" if facts.adaptation.get("two_covariance") else ""
+    beside = ", a share of relative logits (how a recording differs from the speaker's mean)"
+    relative = beside if facts.adaptation.get("relative") else ""
     return (
         f"{words}\n\nIt can be adapted to a speaker by recordings without labels (`tembr adapt`): the logarithm of the "
-        f"sum gets an offset{model}, and is\ndivided by a temperature of {facts.adaptation['temperature']:.3g}."
+        f"sum gets an offset{relative}{model}, and is\ndivided by a temperature of "
+        f"{facts.adaptation['temperature']:.3g}."
     )
 
 
