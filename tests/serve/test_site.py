@@ -135,6 +135,7 @@ def test_a_speaker_learnt_in_the_browser_is_the_one_of_python(page, recognizer, 
     found = ask(page, "enrol", *((path.name, path.read_bytes()) for path in paths))
     wanted = recognizer.adapt(paths, on_warning=lambda _: None)
     assert np.allclose(found["speaker"]["offset"], wanted.speaker.offset, atol=SAME)
+    assert found["speaker"]["share"] == pytest.approx(wanted.speaker.share) and wanted.speaker.share > 0
     file = tmp_path / "speaker.json"
     file.write_text(json.dumps(found["speaker"]))
     adapted = load().for_speaker(file)
@@ -194,7 +195,7 @@ def test_optional_inputs_become_ordinary_ones(site):
     graph = onnx.load(site / "model" / "model.onnx").graph
     given = {each.name for each in graph.initializer}
     assert [each.name for each in graph.input if each.name not in given] == [
-        "waveform", "speaker_weight", "speaker_offset", "speaker_means", "speaker_precisions",
+        "waveform", "speaker_weight", "speaker_offset", "speaker_means", "speaker_precisions", "speaker_share",
     ]  # fmt: skip
     onnx.checker.check_model(onnx.load(site / "model" / "model.onnx"))
 
