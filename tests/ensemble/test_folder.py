@@ -10,7 +10,6 @@ import torch
 
 from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder, read_space, write_space
 from tembr.ensemble.projection import Projection, SpeakerSpace
-from tembr.ensemble.relative import RelativeLogits
 from tembr.errors import StoreError
 from tembr.experiment.settings import load_settings
 from tembr.models.base import Member
@@ -29,8 +28,8 @@ def space() -> SpeakerSpace:
     projection = Projection(3, 2)
     projection.directions.copy_(torch.arange(6.0).reshape(3, 2))
     means, spread = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25])
-    relative = RelativeLogits(3, 2)
-    relative.weights.copy_(torch.arange(6.0).reshape(3, 2) + 1)
+    relative = Projection(3, 2)
+    relative.directions.copy_(torch.arange(6.0).reshape(3, 2) + 1)
     return SpeakerSpace(projection.eval(), means, spread, np.array([[7.0, 8.0]]), 2 * spread, relative)
 
 
@@ -63,7 +62,7 @@ def test_a_speaker_space_comes_back_as_written(tmp_path):
     np.testing.assert_array_equal(again.means, space().means)
     np.testing.assert_array_equal(again.spread, space().spread)
     assert torch.equal(again.projection.directions, space().projection.directions)
-    assert torch.equal(again.relative.weights, space().relative.weights)
+    assert torch.equal(again.relative.directions, space().relative.directions)
 
 
 def test_a_speaker_space_without_relative_logits_comes_back_without(tmp_path):

@@ -8,7 +8,6 @@ from torch import nn
 
 from tembr.ensemble.joined import JoinedModule, join
 from tembr.ensemble.projection import Projection
-from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member, member_settings
@@ -68,8 +67,8 @@ def test_embeddings_are_projected_side_by_side():
     members = {"a": Says(0.5, 0.5, embedding=[1.0, 2.0]), "b": Says(0.5, 0.5), "c": Says(0.5, 0.5, embedding=[4.0])}
     module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"])
     assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).embedding.tolist() == [[3.0]]
-    relative = RelativeLogits(3, 2)
-    relative.weights.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    relative = Projection(3, 2)
+    relative.directions.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"], relative)
     assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).relative.tolist() == [[5.0, 6.0]]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tembr.ensemble.relative import Moments, RelativeLogits, fit_relative, moments_of, sum_of
+from tembr.ensemble.projection import Projection
+from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.models.discriminants import fair_shares, fit_discriminants
 
 
@@ -24,7 +25,7 @@ def moments(layers: list[np.ndarray], classes: np.ndarray, speakers: np.ndarray,
     return sum_of(moments_of([layer[voice] for layer in layers], classes[voice], labels) for voice in own)
 
 
-def fitted(layers: list[np.ndarray], *known: np.ndarray, temperature: float = 1.0, labels: int = 2) -> RelativeLogits:
+def fitted(layers: list[np.ndarray], *known: np.ndarray, temperature: float = 1.0, labels: int = 2) -> Projection:
     return fit_relative([(moments(layers, *known, labels), 1.0)], temperature)
 
 
@@ -45,7 +46,9 @@ def test_weights_are_those_of_discriminants_on_what_is_apart():
     shares = fair_shares(classes, speakers, np.zeros(len(classes), int), {0: 1.0})
     known = fit_discriminants(apart, classes, shares, 0.05)
     head = fitted([values], classes, speakers)
-    np.testing.assert_allclose(head.weights.T / head.deviation, known.weights / known.deviation, rtol=0.02, atol=1e-3)
+    np.testing.assert_allclose(
+        head.directions.T / head.deviation, known.weights / known.deviation, rtol=0.02, atol=1e-3
+    )
 
 
 def test_layers_say_the_mean_of_what_each_says_over_the_temperature():
@@ -59,10 +62,10 @@ def test_a_corpus_counts_for_its_share_however_many_voices_it_has():
     (values, *known), (others, *theirs) = voices(), voices(speakers=12, seed=3)
     ours, more = moments([values], *known), moments([-others], *theirs)
     alone = fit_relative([(ours, 1.0), (more, 0.0)], 1.0)
-    torch.testing.assert_close(alone.weights, fitted([values], *known).weights)
+    torch.testing.assert_close(alone.directions, fitted([values], *known).directions)
     half, again = (fit_relative([(ours, 1.0), (many, 0.5)], 1.0) for many in (more, more + more))
-    torch.testing.assert_close(half.weights, again.weights)
-    assert not torch.allclose(half.weights, alone.weights, rtol=0.05)
+    torch.testing.assert_close(half.directions, again.directions)
+    assert not torch.allclose(half.directions, alone.directions, rtol=0.05)
 
 
 def test_every_emotion_of_a_voice_counts_as_one():
@@ -81,6 +84,6 @@ def test_a_voice_of_one_emotion_tells_nothing():
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_value_beyond_six_deviations_counts_as_that(size):
-    head = RelativeLogits(size, 2)
-    head.weights[:, 0] = 1.0
+    head = Projection(size, 2)
+    head.directions[:, 0] = 1.0
     assert head(torch.full((1, size), 100.0)).tolist() == [[6.0 * size, 0.0]]

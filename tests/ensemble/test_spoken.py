@@ -103,11 +103,15 @@ def test_relative_logits_learn_from_all_layers_and_corpora_but_from_nobody_else_
     assert found.relative == "relative"
 
 
-def test_moments_of_a_voice_are_computed_once():
-    spoken, asked = spoken_of([0, 1, 2, 3, 4, 5]), []
-    for _ in range(2):
-        spoken._once(np.array([0, 1]), lambda: asked.append("computed"))
-    assert asked == ["computed"]
+def test_moments_are_computed_once_and_of_the_target_voice_by_voice(seen, monkeypatch):
+    computed, spoken = [], spoken_of([])
+    monkeypatch.setattr(
+        "tembr.ensemble.spoken.moments_of", lambda layers, *_: computed.append(layers[0][:, 0].tolist())
+    )
+    monkeypatch.setattr("tembr.ensemble.spoken.sum_of", lambda parts: list(parts))
+    for learnt in ([0, 1], [0, 1, 2, 3], [2, 3]):
+        spoken.space(np.array(learnt), EnsembleSettings(), 1.0)
+    assert computed == [[0, 1], [4], [2, 3]]
 
 
 def test_without_a_share_there_are_no_relative_logits(seen):

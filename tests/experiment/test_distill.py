@@ -90,6 +90,12 @@ def test_another_one_is_refused_where_one_is(made, teacher, corpus):
         distill_encoder(settings_of(teacher, 7), [corpus], made[0])
 
 
+def test_a_folder_whose_settings_are_damaged_is_refused_in_a_line(teacher, corpus, tmp_path):
+    (tmp_path / "distillation.json").write_text("{")
+    with pytest.raises(ConfigError, match="choose another --out"):
+        distill_encoder(settings_of(teacher), [corpus], tmp_path)
+
+
 def test_one_that_was_stopped_ends_as_one_that_was_not(teacher, corpus, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     distill_encoder(settings_of(teacher), [corpus], whole)

@@ -13,7 +13,6 @@ from torch import nn
 
 from tembr.ensemble.joined import Ensemble, join
 from tembr.ensemble.projection import Projection
-from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
@@ -94,9 +93,9 @@ def small_ensemble(*members: LoudSettings, embeds: bool = False, relative: bool 
     projection = Projection(2 * len(made), 1) if embeds else None
     if projection is not None:
         projection.directions[1] = 1.0
-    beside = RelativeLogits(2 * len(made), 2) if relative else None
+    beside = Projection(2 * len(made), 2) if relative else None
     if beside is not None:
-        beside.weights[1] = torch.tensor([5.0, -5.0])
+        beside.directions[1] = torch.tensor([5.0, -5.0])
     return join(made, WeightedEnsemble({one.name: 1.0 for one in chosen}), projection, beside)
 
 

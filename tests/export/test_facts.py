@@ -12,7 +12,6 @@ from tembr import __version__
 from tembr.bundle import self_test_waveform
 from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder, write_space
 from tembr.ensemble.projection import Projection, SpeakerSpace
-from tembr.ensemble.relative import RelativeLogits
 from tembr.experiment.settings import load_settings
 from tembr.export import ExportSettings
 from tembr.export.facts import gather_facts, metadata, self_test_answer
@@ -118,8 +117,9 @@ def test_adapting_has_its_figures_and_where_there_is_a_space_its_numbers(gathere
     assert spaced == {"means": [[0.333333], [2.0]], "spread": [0.25], "share": 0.4, "prior": 1.0}
     assert "relative" not in gathered(known, space).adaptation
     beside = replace(known, adaptation=replace(known.adaptation, relative_typical=[[2.0]], relative_share=0.5))
-    told = gathered(beside, replace(space, relative=RelativeLogits(1, 1))).adaptation["relative"]
+    told = gathered(beside, replace(space, relative=Projection(1, 1))).adaptation["relative"]
     assert told == {"typical": [[2.0]], "share": 0.5, "mixture": 10.0}
+    assert "relative" not in gathered(known, replace(space, relative=Projection(1, 1))).adaptation  # nothing is typical
     assert gathered(known, space, inputs="features").adaptation == {}
 
 

@@ -135,19 +135,19 @@ def adapt_fold(
     answers = lambda part: _answers(weighting, names, part, spoken)  # noqa: E731
     rng = np.random.default_rng([settings.seed, 3, number])
     heldout = _answers(weighting, names, parts.heldout, None)
-    told = []
+    held = []
     for one in fold.inner if members else fold.inner[:1]:
         places = np.flatnonzero(np.isin(parts.heldout.indices, one.heldout if members else parts.heldout.indices))
         part, inner_space = answers(parts.heldout.at(places)), space(one.train)
-        told.append((part, inner_space, part.said(inner_space)))
+        held.append((part, inner_space, part.said(inner_space)))
     inner = [
-        adapt_answers(part, said, _typical(heldout, part.speakers), _relative(told, part.speakers), one, settings, rng)
-        for part, one, said in told
+        adapt_answers(part, said, _typical(heldout, part.speakers), _relative(held, part.speakers), one, settings, rng)
+        for part, one, said in held
     ]
     known = AdaptedAnswers.joined(inner)
     if not len(known.logits):
         raise ConfigError(f"fold {fold.name}: no speaker has a recording to adapt to and one to answer; use --adapt 0")
-    typical, relative, whole, scored = _typical(heldout), _relative(told), space(fold.rest), answers(parts.test)
+    typical, relative, whole, scored = _typical(heldout), _relative(held), space(fold.rest), answers(parts.test)
     adapted = adapt_answers(scored, scored.said(whole), typical, relative, whole, settings, rng)
     return AdaptedFold(adapted, known, *fit_strength(known), typical, relative)
 
@@ -225,13 +225,13 @@ def _typical(heldout: Answers, without: Sequence[str] = ()) -> np.ndarray:
     return typical_logits(heldout.logits[chosen], heldout.classes[chosen], heldout.speakers[chosen])
 
 
-def _relative(told: Sequence[tuple[Answers, SpeakerSpace | None, Said]], without: Sequence[str] = ()):
+def _relative(held: Sequence[tuple[Answers, SpeakerSpace | None, Said]], without: Sequence[str] = ()):
     """Typical relative logits of held-out speakers, of others than `without` where there are any."""
-    if any(said.relative is None for _, _, said in told):
+    if any(said.relative is None for _, _, said in held):
         return None
-    relative = np.concatenate([said.relative for _, _, said in told])
+    relative = np.concatenate([said.relative for _, _, said in held])
     classes, speakers = (
-        np.concatenate([getattr(part, name) for part, _, _ in told]) for name in ("classes", "speakers")
+        np.concatenate([getattr(part, name) for part, _, _ in held]) for name in ("classes", "speakers")
     )
     others = ~np.isin(speakers, without)
     chosen = others if others.any() else np.ones_like(others)

@@ -20,7 +20,6 @@ from safetensors.numpy import load_file, save_file
 
 from tembr.ensemble.joined import Ensemble, join
 from tembr.ensemble.projection import Projection, SpeakerSpace
-from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.frames import read_frame
@@ -214,7 +213,7 @@ def read_space(path: Path) -> SpeakerSpace:
         others = {name.removeprefix(RELATIVE): state.pop(name) for name in list(state) if name.startswith(RELATIVE)}
         projection = Projection(*state["directions"].shape)
         projection.load_state_dict(state)
-        relative = RelativeLogits(*others["weights"].shape) if others else None
+        relative = Projection(*others["directions"].shape) if others else None
         if relative is not None:
             relative.load_state_dict(others)
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from tembr.ensemble.projection import Projection, in_rows
-from tembr.ensemble.relative import RelativeLogits
 from tembr.ensemble.weighted import FLOOR, WeightedEnsemble
 from tembr.errors import ConfigError
 from tembr.features.inputs import Input
@@ -53,7 +52,7 @@ class JoinedModule(nn.Module):
         weighted: WeightedEnsemble,
         projection: Projection | None = None,
         embedding: Sequence[str] = (),
-        relative: RelativeLogits | None = None,
+        relative: Projection | None = None,
     ):
         super().__init__()
         self.members, self.weighted = nn.ModuleDict(members), weighted
@@ -117,7 +116,7 @@ def join(
     members: Sequence[Member],
     weighted: WeightedEnsemble,
     projection: Projection | None = None,
-    relative: RelativeLogits | None = None,
+    relative: Projection | None = None,
 ) -> Ensemble:
     """Members in the order of `weighted.names` as one."""
     modules = {member.settings.name: member.module for member in members}

@@ -17,7 +17,6 @@ from torch import nn
 
 from tembr.adaptation.fitting import Said
 from tembr.adaptation.two_covariance import TwoCovariance
-from tembr.ensemble.relative import RelativeLogits
 
 FURTHEST = 6.0  # deviations; an embedding beyond counts as that
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
@@ -26,7 +25,7 @@ CENTRE_FLOOR = 0.05  # variance of speakers' centres along a direction
 
 
 class Projection(nn.Module):
-    """Joined embeddings of the members, the first layer of each → the embedding that adapting takes.
+    """Joined embeddings of the members, standardised, along some directions: what adapting takes.
 
     Args:
         size: of the joined embeddings.
@@ -92,7 +91,7 @@ class SpeakerSpace:
         spread: `(d,)`, variance of speakers' own means about these.
         centres: `(corpora, d)`, mean of speakers' centres in each corpus, and in copies through each degradation.
         centre_spread: `(d,)`, variance of speakers' centres about these.
-        relative: from all layers of the joined embeddings; None where it was not fitted.
+        relative: all layers of the joined embeddings → relative logits; None where it was not fitted.
     """
 
     projection: Projection
@@ -100,7 +99,7 @@ class SpeakerSpace:
     spread: np.ndarray
     centres: np.ndarray
     centre_spread: np.ndarray
-    relative: RelativeLogits | None = None
+    relative: Projection | None = None
 
     def said(self, logits: np.ndarray, embedded: Embedded) -> Said:
         """What an ensemble of these logits, `(n, labels)`, says of recordings, as adapting takes it."""

@@ -7,34 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
-from tembr.models.discriminants import FURTHEST
+from tembr.ensemble.projection import Projection
 
 FLOOR = 1e-3  # of a deviation
 SHRINKAGE = 0.05
 """Of a layer's covariance towards its diagonal."""
-
-
-class RelativeLogits(nn.Module):
-    """Joined embeddings of the members, all layers in a row → relative logits, see `tembr.adaptation.relative`.
-
-    They have no bias: what a speaker is like is taken away in any case.
-
-    Args:
-        size: of the joined embeddings.
-        labels: outputs.
-    """
-
-    def __init__(self, size: int, labels: int):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("deviation", torch.ones(size))
-        self.register_buffer("weights", torch.zeros(size, labels))
-
-    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """`(batch, size)` → `(batch, labels)`."""
-        return ((embeddings - self.mean) / self.deviation).clamp(-FURTHEST, FURTHEST) @ self.weights
 
 
 class Moments(NamedTuple):
@@ -101,24 +79,29 @@ def sum_of(moments: Iterable[Moments | None]) -> Moments | None:
     return total
 
 
-def fit_relative(groups: Sequence[tuple[Moments, float]], temperature: float) -> RelativeLogits:
+def fit_relative(groups: Sequence[tuple[Moments, float]], temperature: float) -> Projection:
     """Discriminants on each layer, Gaussians of one covariance and all as likely, and the mean of what they say.
+
+    They have no bias: what a speaker is like is taken away in any case.
 
     Args:
         groups: moments of the voices of each corpus, and what it counts for in all, however many these are.
         temperature: relative logits are divided by it, as the ensemble's are.
+
+    Returns:
+        joined embeddings of the members, all layers in a row → relative logits, see `tembr.adaptation.relative`.
     """
     parts = [moments.times(share / moments.counts.sum()) for moments, share in groups if share > 0]
     joined = sum_of(parts)
     joined = joined.times(1 / joined.counts.sum())
     labels = len(joined.counts)
-    found = RelativeLogits(sum(len(first) for first in joined.first), labels)
+    found = Projection(sum(len(first) for first in joined.first), labels)
     deviations = [np.sqrt(np.maximum(b - a**2, 0)) + FLOOR for a, b in zip(joined.first, joined.second)]
     weights = [_weights(*layer, joined.counts) for layer in zip(joined.scatter, joined.sums)]
     scaled = [layer * deviation[:, None] for layer, deviation in zip(weights, deviations)]
-    for name, values in (("mean", joined.first), ("deviation", deviations), ("weights", scaled)):
+    for name, values in (("mean", joined.first), ("deviation", deviations), ("directions", scaled)):
         getattr(found, name).copy_(torch.from_numpy(np.concatenate(values)))
-    found.weights /= len(weights) * temperature
+    found.directions /= len(weights) * temperature
     return found.eval()
 
 

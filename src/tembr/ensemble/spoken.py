@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tembr.ensemble.projection import Embedded, SpeakerSpace, fit_speaker_space
-from tembr.ensemble.relative import Moments, RelativeLogits, fit_relative, moments_of, sum_of
+from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, fit_speaker_space
+from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.recordings import Recordings
 from tembr.models import Member
@@ -73,7 +73,7 @@ class Spoken:
         )
         return replace(space, relative=self._relative(learnt, settings, temperature))
 
-    def _relative(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> RelativeLogits | None:
+    def _relative(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> Projection | None:
         """From all that may be learnt from; copies of a corpus count as much as its recordings."""
         if not settings.relative_share:
             return None
@@ -83,32 +83,26 @@ class Spoken:
         found = []
         for group in np.unique(groups[usable]):
             own = np.flatnonzero(usable & (groups == group))
-            if moments := self._target(own) if group < 2 else self._once(own, lambda own=own: self._summed(own)):
+            kept = self._voices(own) if group < 2 else [own]  # of the target now these are learnt from and now those
+            if moments := sum_of(map(self._moments, kept)):
                 found.append((moments, settings.others if group > 1 else 1.0))
         return fit_relative(found, temperature) if any(share > 0 for _, share in found) else None
 
-    def _target(self, places: np.ndarray) -> Moments | None:
-        """Of recordings of the target, of whose voices now these are learnt from and now those."""
-        own = [self._once(one, lambda one=one: self._voice(one)) for one in self._voices(places)]
-        return sum_of(own)
+    def _moments(self, places: np.ndarray) -> Moments | None:
+        """Of all voices at these places; computed once."""
+        key = places.tobytes()
+        if key not in self.moments:
+            self.moments[key] = sum_of(map(self._of_voice, self._voices(places)))
+        return self.moments[key]
 
-    def _summed(self, places: np.ndarray) -> Moments | None:
-        return sum_of(self._voice(one) for one in self._voices(places))
-
-    def _voices(self, places: np.ndarray) -> Iterator[np.ndarray]:
-        """Those of each voice."""
-        speakers = self.recordings.speakers[places]
-        return (places[speakers == speaker] for speaker in np.unique(speakers))
-
-    def _voice(self, places: np.ndarray) -> Moments | None:
+    def _of_voice(self, places: np.ndarray) -> Moments | None:
         layers, classes = self.embedded.at(places).layers, self.recordings.classes[places]
         return moments_of(layers, classes, len(self.recordings.labels))
 
-    def _once(self, places: np.ndarray, compute: Callable[[], Moments | None]) -> Moments | None:
-        key = places.tobytes()
-        if key not in self.moments:
-            self.moments[key] = compute()
-        return self.moments[key]
+    def _voices(self, places: np.ndarray) -> Iterator[np.ndarray]:
+        """Places of each voice."""
+        speakers = self.recordings.speakers[places]
+        return (places[speakers == speaker] for speaker in np.unique(speakers))
 
 
 def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> Embedded:

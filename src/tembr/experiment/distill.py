@@ -21,7 +21,7 @@ from tembr.features.layers import HOP_LENGTH, WhisperLayers
 from tembr.features.log_mel import log_mel_input
 from tembr.features.notices import KNOWN, MIT
 from tembr.features.store import FeatureStore, FeatureTable
-from tembr.files import atomic_write
+from tembr.files import atomic_write, write_bytes
 from tembr.lock import only_process
 from tembr.models.student import HEAD, begin, narrow_whisper, solve, whisper_state
 from tembr.progress import Progress
@@ -31,8 +31,6 @@ SETTINGS, WEIGHTS, HISTORY = "distillation.json", "model.safetensors", "history.
 
 FIRST = 100
 """Recordings that a student begins from."""
-
-SAMPLE_RATE = 16_000  # Hz, of every Whisper
 
 CARD = """---
 license: mit
@@ -147,7 +145,7 @@ def distill_encoder(
         narrow = narrow_whisper(encoder.model, settings.layers, settings.hidden, settings.feedforward)
         student = WhisperLayers(narrow, encoder.extractor, (settings.layers,), taken.samples)
         progress.say(f"beginning as the nearest to {settings.layers} layers of {Path(settings.encoder).name}")
-        first = _first(table, settings)
+        first = _first(table, round(settings.crop * taken.sample_rate / HOP_LENGTH), settings.seed)
         begin(student, teacher, first)
         readout = _readout(student, teacher, first)
         mean = Pooling(1, encoder.hidden)
@@ -187,20 +185,23 @@ def _check(settings: DistillSettings, encoder: Encoder) -> None:
 def _claim(settings: DistillSettings, corpora: Sequence[Corpus], folder: Path) -> None:
     """Write what the encoder in a folder is made of, and refuse to make another one there."""
     made_of = {"settings": settings.model_dump(mode="json"), "recordings": {c.name: len(c) for c in corpora}}
-    path = folder / SETTINGS
+    path, content = folder / SETTINGS, _json(made_of)
     if not path.exists():
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(made_of, indent=2) + "\n", encoding="utf-8")
-    elif json.loads(path.read_text(encoding="utf-8")) != made_of:
+        write_bytes(path, content)
+    elif path.read_bytes() != content:
         raise ConfigError(f"{folder}: holds an encoder of other settings or corpora; choose another --out")
 
 
-def _first(table: FeatureTable, settings: DistillSettings) -> torch.Tensor:
-    """Spectrograms of the middle of some recordings, `(n, bands, frames)`, of one length."""
+def _json(content: dict) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _first(table: FeatureTable, longest: int, seed: int) -> torch.Tensor:
+    """Spectrograms of the middle of some recordings, `(n, bands, frames)`, of one length, at most `longest` frames."""
     lengths = np.array([table[index].shape[1] for index in range(len(table))])
-    frames = min(round(settings.crop * SAMPLE_RATE / HOP_LENGTH), int(np.median(lengths)))
+    frames = min(longest, int(np.median(lengths)))
     enough = np.flatnonzero(lengths >= frames)
-    chosen = np.random.default_rng(settings.seed).permutation(enough)[:FIRST]
+    chosen = np.random.default_rng(seed).permutation(enough)[:FIRST]
     starts = (lengths[chosen] - frames) // 2
     parts = [table[int(index)][:, start : start + frames] for index, start in zip(chosen, starts)]
     return torch.from_numpy(np.stack(parts))
@@ -227,15 +228,13 @@ def _write(
     source = Path(settings.encoder).name
     config = narrow.config.to_dict() | {"architectures": ["WhisperModel"], "model_type": "whisper", "dtype": "float16"}
     encoder.extractor.save_pretrained(folder)
-    with atomic_write(folder / "config.json") as temporary:
-        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_bytes(folder / "config.json", _json(config))
     learnt = ", ".join(f"{c.name} ({c.licence or 'licence unknown'})" for c in corpora)
     card = CARD.format(
         source=source, layers=settings.layers, hidden=settings.hidden, feedforward=settings.feedforward,
         layer=settings.layer, learnt=learnt, notice=MIT.format(holder=KNOWN["whisper"][1]),
     )  # fmt: skip
-    with atomic_write(folder / "README.md") as temporary:
-        temporary.write_text(card, encoding="utf-8")
+    write_bytes(folder / "README.md", card.encode())
     state = {name: values.half() for name, values in whisper_state(narrow, student).items()}
     with atomic_write(folder / WEIGHTS) as temporary:
         save_file(state, temporary, {"format": "pt"})

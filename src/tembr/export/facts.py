@@ -79,7 +79,7 @@ def _adaptation(folder: EnsembleFolder) -> dict:
         "temperature": known.temperature,
         "metrics": {p: {k: scores[k] for k in MEASURES if k in scores} for p, scores in known.metrics.items()},
     }
-    if space is not None and space.relative is not None:
+    if space is not None and space.relative is not None and known.relative_typical:
         found["relative"] = {
             "typical": known.relative_typical,
             "share": known.relative_share,
