@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -129,47 +130,55 @@ def knowledge_of(network: Network) -> Knowledge:
     return Knowledge(offsets, two_covariance, float(strength), _relative(network, relative) if relative else None)
 
 
-def _offsets(network: Network, content: object) -> Offsets:
-    labels = len(network.facts.labels)
+Known = TypeVar("Known", bound=tuple)
+
+
+def _read(
+    network: Network, kind: type[Known], content: object, name: str, sound: Callable[[Known, int], bool]
+) -> Known:
+    """A part of what `bundle.json` says of adapting, as arrays and numbers.
+
+    Args:
+        kind: a named tuple, of its fields.
+        sound: whether arrays of finite numbers are such a part, for so many labels.
+
+    Raises:
+        BundleError: they are not.
+    """
     try:
-        found = Offsets(*(np.array(content[name], np.float64) for name in Offsets._fields))
-        sound = found.typical.shape == (labels, labels) and found.prior >= 0 < found.mixture
-        sound = sound and all(np.isfinite(values).all() for values in found)
+        found = kind(*(np.array(content[field], np.float64) for field in kind._fields))
+        fits = all(np.isfinite(values).all() for values in found) and sound(found, len(network.facts.labels))
     except (KeyError, TypeError, ValueError, IndexError):
-        sound = False
-    if not sound:
-        raise BundleError(f"{network.folder}: adaptation.offset in bundle.json is none; export the bundle again")
-    return found._replace(prior=float(found.prior), mixture=float(found.mixture))
+        fits = False
+    if not fits:
+        raise BundleError(f"{network.folder}: {name} in bundle.json is none; export the bundle again")
+    return kind(*(values if values.ndim else float(values) for values in found))
+
+
+def _offsets(network: Network, content: object) -> Offsets:
+    def sound(found: Offsets, labels: int) -> bool:
+        return bool(found.typical.shape == (labels, labels) and found.prior >= 0 < found.mixture)
+
+    return _read(network, Offsets, content, "adaptation.offset", sound)
 
 
 def _relative(network: Network, content: object) -> Relative:
-    labels = len(network.facts.labels)
-    try:
-        found = Relative(*(np.array(content[name], np.float64) for name in Relative._fields))
-        sound = found.typical.shape == (labels, labels) and 0 <= found.share <= 1 and found.mixture > 0
-        sound = sound and all(np.isfinite(values).all() for values in found)
-    except (KeyError, TypeError, ValueError, IndexError):
-        sound = False
-    if not sound:
-        raise BundleError(f"{network.folder}: adaptation.relative in bundle.json is none; export the bundle again")
-    return found._replace(share=float(found.share), mixture=float(found.mixture))
+    def sound(found: Relative, labels: int) -> bool:
+        return bool(found.typical.shape == (labels, labels) and 0 <= found.share <= 1 and found.mixture > 0)
+
+    return _read(network, Relative, content, "adaptation.relative", sound)
 
 
 def _two_covariance(network: Network, content: object) -> TwoCovariance:
-    try:
-        found = TwoCovariance(*(np.array(content[name], np.float64) for name in TwoCovariance._fields))
-        shape = (len(network.facts.labels), len(found.spread))
-        sound = found.means.shape == shape and found.prior >= 0 <= found.share
-        sound = sound and found.centres.ndim == 2 and len(found.centres) > 0
-        sound = sound and found.centres.shape[1:] == found.spread.shape == found.centre_spread.shape
-        sound = sound and bool((found.spread > 0).all() and (found.centre_spread > 0).all())
-        sound = sound and all(np.isfinite(values).all() for values in found)
-        sound = sound and optional_inputs(network.session)["speaker_means"].shape == list(shape)
-    except (KeyError, TypeError, ValueError, IndexError):
-        sound = False
-    if not sound:
-        raise BundleError(f"{network.folder}: two_covariance in bundle.json is none; export the bundle again")
-    return found._replace(share=float(found.share), prior=float(found.prior))
+    def sound(found: TwoCovariance, labels: int) -> bool:
+        shape = (labels, len(found.spread))
+        fits = found.means.shape == shape and found.prior >= 0 <= found.share
+        fits = fits and found.centres.ndim == 2 and len(found.centres) > 0
+        fits = fits and found.centres.shape[1:] == found.spread.shape == found.centre_spread.shape
+        fits = fits and bool((found.spread > 0).all() and (found.centre_spread > 0).all())
+        return bool(fits) and optional_inputs(network.session)["speaker_means"].shape == list(shape)
+
+    return _read(network, TwoCovariance, content, "two_covariance", sound)
 
 
 def _answering(network: Network, outputs: Sequence[str]) -> Callable[[Opened], np.ndarray | AudioError]:
