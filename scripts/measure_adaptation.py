@@ -21,14 +21,14 @@ import pandas as pd
 import torch
 from scipy.special import log_softmax
 
-from tembr.adaptation.fitting import Knowledge, Said, fit_to_speaker
+from tembr.adaptation.fitting import EnsembleOutputs, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import typical_logits
 from tembr.adaptation.relative import typical_relative
 from tembr.corpora import CORPORA, load_corpus
 from tembr.emotions import EMOTIONS
 from tembr.ensemble.adapted import fit_temperature, knowledge_of
-from tembr.ensemble.projection import Embedded, SpeakerSpace, fit_speaker_space
-from tembr.ensemble.relative import Moments, RelativeLogits, fit_relative, moments_of, sum_of
+from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, fit_speaker_space
+from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import confusion_matrix, macro_f1, uar
@@ -69,7 +69,7 @@ class Taught:
     space: SpeakerSpace
     knowledge: Knowledge
 
-    def said(self, spoken: Spoken) -> Said:
+    def said(self, spoken: Spoken) -> EnsembleOutputs:
         """As adapting takes it; logits are the logarithm of the posteriors."""
         values, embeddings = answer(self.member, spoken)
         return self.space.said(log_softmax(values / self.temperature, axis=1), Embedded.of([embeddings]))
@@ -120,7 +120,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
 
     voices = {one: voice(np.flatnonzero(everything.speakers == one)) for one in np.unique(everything.speakers)}
 
-    def relative(learnt: np.ndarray, temperature: float) -> RelativeLogits:
+    def relative(learnt: np.ndarray, temperature: float) -> Projection:
         groups = []
         for number in np.unique(numbers[learnt]):
             own = np.unique(everything.speakers[learnt & (numbers == number)])

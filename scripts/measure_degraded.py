@@ -19,12 +19,12 @@ import pandas as pd
 from tembr.degrade.copies import Source, degraded
 from tembr.degrade.effects import DEGRADATIONS
 from tembr.ensemble.adapted import Answers, adapt_answers, adapt_fold
+from tembr.ensemble.embedded import EmbeddedRecordings
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import read_heldout
 from tembr.ensemble.members import choose, read_protocol
 from tembr.ensemble.projection import Embedded
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.spoken import Spoken
 from tembr.ensemble.weighted import FLOOR
 from tembr.ensemble.weighting import Weighting
 from tembr.evaluate.frames import write_frame
@@ -59,7 +59,7 @@ def main(study: Path, corpora: Path, conditions: list[str]) -> None:
         placed = [one for one in fitted if one.settings in with_embedding(members, settings.features)]
         names = [one.name for one in chosen]
         clean = adapt_fold(heldout[number], fold, weighting, names, placed, recordings, SETTINGS, number)
-        space = Spoken.of(placed, recordings).space(fold.rest, SETTINGS, weighting.temperature)
+        space = EmbeddedRecordings.of(placed, recordings).space(fold.rest, SETTINGS, weighting.temperature)
         folds.append((fold, weighting, fitted, placed, clean, space))
         print(f"\r{number + 1} of {len(protocol.folds)} folds", end="", file=sys.stderr)
     rows = []

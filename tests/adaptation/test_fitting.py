@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tembr.adaptation.fitting import Fitted, Knowledge, Said, fit_to_speaker
+from tembr.adaptation.fitting import EnsembleOutputs, Fitted, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import Offsets
 from tembr.adaptation.relative import Relative, relative_offset
 from tembr.adaptation.two_covariance import TwoCovariance, fit_speaker
@@ -16,29 +16,29 @@ KNOWN = TwoCovariance(
 OFFSETS = Offsets(np.zeros((2, 2)), prior=2.0, mixture=1.0)
 LOGITS = np.array([[8.0, 0.0], [-2.0, 0.0]])
 EMBEDDINGS = np.array([[9.0], [12.0]])
-SAID = Said(LOGITS, EMBEDDINGS)
+SAID = EnsembleOutputs(LOGITS, EMBEDDINGS)
 OFFSET = np.array([-0.75, 0.75])
 """Of these logits: half of their mean less its own, as two recordings weigh against two."""
 
 
 def test_far_from_where_an_emotion_lies_its_logit_falls_with_the_square():
     fitted = Fitted(np.array([0.5, -0.5]), np.array([[0.0], [2.0]]), np.array([[1.0], [0.5]]))
-    said = Said(np.zeros((2, 2)), np.array([[0.0], [2.0]]))
+    said = EnsembleOutputs(np.zeros((2, 2)), np.array([[0.0], [2.0]]))
     assert fitted.added(said).tolist() == [[0.5, -1.5], [-1.5, -0.5]]
 
 
 def test_without_places_the_offset_alone_is_added():
-    assert Fitted(np.array([1.0, -1.0])).added(Said(np.zeros((1, 2)))).tolist() == [[1.0, -1.0]]
+    assert Fitted(np.array([1.0, -1.0])).added(EnsembleOutputs(np.zeros((1, 2)))).tolist() == [[1.0, -1.0]]
 
 
 def test_relative_logits_count_their_share_in_place_of_the_logits():
-    said = Said(np.array([[4.0, 0.0]]), relative=np.array([[0.0, 2.0]]))
+    said = EnsembleOutputs(np.array([[4.0, 0.0]]), relative=np.array([[0.0, 2.0]]))
     assert Fitted(np.zeros(2), share=0.25).added(said).tolist() == [[-1.0, 0.5]]
 
 
 @pytest.mark.parametrize(("known", "embeddings"), [(None, EMBEDDINGS), (KNOWN, None)])
 def test_without_embeddings_or_a_model_of_them_an_offset_is_learnt(known, embeddings):
-    fitted = fit_to_speaker(Knowledge(OFFSETS, known), Said(LOGITS, embeddings))
+    fitted = fit_to_speaker(Knowledge(OFFSETS, known), EnsembleOutputs(LOGITS, embeddings))
     assert (fitted.offset.tolist(), fitted.means, fitted.precisions) == ([-0.75, 0.75], None, None)
 
 
@@ -50,7 +50,7 @@ def test_places_are_learnt_from_logits_that_have_the_offset_and_both_offsets_are
     np.testing.assert_allclose(fitted.offset, OFFSET + model.offset)
 
 
-BESIDE = Said(LOGITS, EMBEDDINGS, np.array([[3.0, 1.0], [0.0, 5.0]]))
+BESIDE = EnsembleOutputs(LOGITS, EMBEDDINGS, np.array([[3.0, 1.0], [0.0, 5.0]]))
 RELATIVE = Relative(np.array([[1.0, -1.0], [-1.0, 1.0]]), share=0.5, mixture=1.0)
 
 
@@ -66,7 +66,7 @@ def test_an_enrolment_of_several_emotions_has_relative_logits_less_their_own_mea
 
 
 def test_an_enrolment_of_one_emotion_has_no_relative_logits():
-    one = Said(np.tile(LOGITS[0], (2, 1)), relative=BESIDE.relative)
+    one = EnsembleOutputs(np.tile(LOGITS[0], (2, 1)), relative=BESIDE.relative)
     fitted = fit_to_speaker(Knowledge(OFFSETS, relative=RELATIVE), one)
     assert fitted.share == 0
     np.testing.assert_allclose(fitted.offset, fit_to_speaker(Knowledge(OFFSETS), one).offset)
@@ -84,6 +84,6 @@ def test_all_that_is_added_counts_for_the_strength(known, relative):
     ("logits", "embeddings"), [(LOGITS, EMBEDDINGS + 100), (np.tile(LOGITS[0], (2, 1)), EMBEDDINGS)]
 )
 def test_a_voice_from_elsewhere_or_one_emotion_alone_gets_the_offset_alone(logits, embeddings):
-    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN), Said(logits, embeddings))
+    fitted = fit_to_speaker(Knowledge(OFFSETS, KNOWN), EnsembleOutputs(logits, embeddings))
     assert not fitted.precisions.any()
-    np.testing.assert_allclose(fitted.offset, fit_to_speaker(Knowledge(OFFSETS), Said(logits)).offset)
+    np.testing.assert_allclose(fitted.offset, fit_to_speaker(Knowledge(OFFSETS), EnsembleOutputs(logits)).offset)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from tembr.adaptation.fitting import Fitted, Said
+from tembr.adaptation.fitting import EnsembleOutputs, Fitted
 from tembr.export.graph import nobody, with_defaults
 from tembr.export.verify import BATCH, somebody, speaker_feed, torch_posteriors, verify_graph
 from tests.export.small_ensemble import loud_graph, noise, small_ensemble
@@ -92,10 +92,10 @@ def test_pytorchs_posteriors_are_those_of_the_ensemble():
 
 
 def test_somebody_is_told_by_an_offset_and_where_there_is_an_embedding_by_means_about_it():
-    plain = somebody(Said(np.zeros((1, 3))))
+    plain = somebody(EnsembleOutputs(np.zeros((1, 3))))
     assert plain.offset.tolist() == [-0.5, 0, 0.5] and plain.means is None and plain.share == 0
-    assert somebody(Said(np.zeros((1, 3)), relative=np.ones((1, 3)))).share > 0
-    placed = somebody(Said(np.zeros((1, 2)), np.array([[5.0, 7.0]])))
+    assert somebody(EnsembleOutputs(np.zeros((1, 3)), relative=np.ones((1, 3)))).share > 0
+    placed = somebody(EnsembleOutputs(np.zeros((1, 2)), np.array([[5.0, 7.0]])))
     assert placed.means.tolist() == [[4, 6], [6, 8]] and (placed.precisions == 0.3).all()
 
 

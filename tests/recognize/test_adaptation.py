@@ -123,7 +123,7 @@ RELATIVE = {"typical": (RELATIVELY * TYPICAL).tolist(), "share": 0.5, "mixture":
 
 
 def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
-    from tembr.adaptation.fitting import Knowledge, Said, fit_to_speaker
+    from tembr.adaptation.fitting import EnsembleOutputs, Knowledge, fit_to_speaker
     from tembr.adaptation.relative import Relative
     from tembr.adaptation.two_covariance import TwoCovariance
 
@@ -133,12 +133,14 @@ def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
     own = np.stack([logits(emotion, FOREIGN) for emotion in EMOTIONS * 2])
     places = np.stack([embedding(emotion, FOREIGN) for emotion in EMOTIONS * 2])
     beside = Relative(*(np.array(RELATIVE[name]) for name in Relative._fields))
-    fitted = fit_to_speaker(Knowledge(KNOWN, known, relative=beside), Said(own, places, RELATIVELY * own))
+    fitted = fit_to_speaker(Knowledge(KNOWN, known, relative=beside), EnsembleOutputs(own, places, RELATIVELY * own))
     assert recognizer.speaker.share == pytest.approx(fitted.share) and fitted.share > 0
     np.testing.assert_allclose(recognizer.speaker.means, fitted.means, atol=0.02)
     for emotion in EMOTIONS:
         plain = logits(emotion, FOREIGN)[None]
-        values = (plain + fitted.added(Said(plain, embedding(emotion, FOREIGN)[None], RELATIVELY * plain)))[0]
+        values = (plain + fitted.added(EnsembleOutputs(plain, embedding(emotion, FOREIGN)[None], RELATIVELY * plain)))[
+            0
+        ]
         answer = recognizer.predict((voice(emotion, FOREIGN), RATE))
         assert probabilities(answer) == pytest.approx(softmax(values, TEMPERATURE), abs=0.02)
 

@@ -22,7 +22,7 @@ FEW = 8
 """Recordings below which little can be learnt."""
 
 
-class Said(NamedTuple):
+class EnsembleOutputs(NamedTuple):
     """What an ensemble says of n recordings.
 
     Attributes:
@@ -35,9 +35,9 @@ class Said(NamedTuple):
     embeddings: np.ndarray | None = None
     relative: np.ndarray | None = None
 
-    def at(self, places: np.ndarray) -> Said:
+    def at(self, places: np.ndarray) -> EnsembleOutputs:
         """The same of some of the recordings only."""
-        return Said(*(None if values is None else values[places] for values in self))
+        return EnsembleOutputs(*(None if values is None else values[places] for values in self))
 
 
 class Knowledge(NamedTuple):
@@ -71,7 +71,7 @@ class Fitted(NamedTuple):
     precisions: np.ndarray | None = None
     share: float = 0.0
 
-    def added(self, said: Said) -> np.ndarray:
+    def added(self, said: EnsembleOutputs) -> np.ndarray:
         """What is added to the logits of n recordings, `(n, labels)`."""
         found = np.broadcast_to(self.offset, said.logits.shape)
         if said.relative is not None:
@@ -81,7 +81,7 @@ class Fitted(NamedTuple):
         return found
 
 
-def fit_to_speaker(knowledge: Knowledge, said: Said) -> Fitted:
+def fit_to_speaker(knowledge: Knowledge, said: EnsembleOutputs) -> Fitted:
     """Learn a speaker from an enrolment without labels; the more it shows of the emotions, the more is learnt.
 
     Args:

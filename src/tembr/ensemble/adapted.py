@@ -15,14 +15,14 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from tembr.adaptation.belief import softmax
-from tembr.adaptation.fitting import Knowledge, Said, fit_to_speaker
+from tembr.adaptation.fitting import EnsembleOutputs, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import Offsets, typical_logits
 from tembr.adaptation.relative import Relative, typical_relative
+from tembr.ensemble.embedded import EmbeddedRecordings
 from tembr.ensemble.heldout import FoldParts
 from tembr.ensemble.part import Part
 from tembr.ensemble.projection import Embedded, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.spoken import Spoken
 from tembr.ensemble.weighted import FLOOR
 from tembr.ensemble.weighting import Weighting, typical_loss
 from tembr.errors import ConfigError
@@ -52,9 +52,9 @@ class Answers:
     speakers: np.ndarray
     indices: np.ndarray
 
-    def said(self, space: SpeakerSpace | None) -> Said:
+    def said(self, space: SpeakerSpace | None) -> EnsembleOutputs:
         """As adapting takes it."""
-        return Said(self.logits) if space is None else space.said(self.logits, self.embedded)
+        return EnsembleOutputs(self.logits) if space is None else space.said(self.logits, self.embedded)
 
 
 class AdaptedAnswers(NamedTuple):
@@ -130,7 +130,7 @@ def adapt_fold(
     Raises:
         ConfigError: no held-out speaker has two recordings.
     """
-    spoken = Spoken.of(members, recordings) if members else None
+    spoken = EmbeddedRecordings.of(members, recordings) if members else None
     space = lambda learnt: spoken and spoken.space(learnt, settings, weighting.temperature)  # noqa: E731
     answers = lambda part: _answers(weighting, names, part, spoken)  # noqa: E731
     rng = np.random.default_rng([settings.seed, 3, number])
@@ -154,7 +154,7 @@ def adapt_fold(
 
 def adapt_answers(
     answers: Answers,
-    said: Said,
+    said: EnsembleOutputs,
     typical: np.ndarray,
     relative: np.ndarray | None,
     space: SpeakerSpace | None,
@@ -225,7 +225,7 @@ def _typical(heldout: Answers, without: Sequence[str] = ()) -> np.ndarray:
     return typical_logits(heldout.logits[chosen], heldout.classes[chosen], heldout.speakers[chosen])
 
 
-def _relative(held: Sequence[tuple[Answers, SpeakerSpace | None, Said]], without: Sequence[str] = ()):
+def _relative(held: Sequence[tuple[Answers, SpeakerSpace | None, EnsembleOutputs]], without: Sequence[str] = ()):
     """Typical relative logits of held-out speakers, of others than `without` where there are any."""
     if any(said.relative is None for _, _, said in held):
         return None
@@ -238,7 +238,7 @@ def _relative(held: Sequence[tuple[Answers, SpeakerSpace | None, Said]], without
     return typical_relative(relative[chosen], classes[chosen], speakers[chosen])
 
 
-def _answers(weighting: Weighting, names: Sequence[str], part: Part, spoken: Spoken | None) -> Answers:
+def _answers(weighting: Weighting, names: Sequence[str], part: Part, spoken: EmbeddedRecordings | None) -> Answers:
     chosen = part.of([names.index(name) for name in weighting.weights])
     logits = np.log(np.maximum(weighting.posteriors(chosen.logits), FLOOR)).astype(np.float64)
     return Answers(logits, spoken and spoken.embedded.at(part.indices), part.classes, part.speakers, part.indices)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tembr.adaptation.fitting import Said
+from tembr.adaptation.fitting import EnsembleOutputs
 from tembr.adaptation.two_covariance import TwoCovariance
 
 FURTHEST = 6.0  # deviations; an embedding beyond counts as that
@@ -101,13 +101,13 @@ class SpeakerSpace:
     centre_spread: np.ndarray
     relative: Projection | None = None
 
-    def said(self, logits: np.ndarray, embedded: Embedded) -> Said:
+    def said(self, logits: np.ndarray, embedded: Embedded) -> EnsembleOutputs:
         """What an ensemble of these logits, `(n, labels)`, says of recordings, as adapting takes it."""
         relative = None
         if self.relative is not None:
             with torch.inference_mode():
                 relative = self.relative(torch.from_numpy(embedded.all_layers)).double().numpy()
-        return Said(logits, self.project(embedded.lowest), relative)
+        return EnsembleOutputs(logits, self.project(embedded.lowest), relative)
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """`(n, size)` → `(n, d)` float64."""

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from tembr import audio
+from tembr.ensemble.embedded import EmbeddedRecordings
 from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder
 from tembr.ensemble.members import StudyMember, StudyProtocol
 from tembr.ensemble.projection import SpeakerSpace
 from tembr.ensemble.report import ProtocolResult
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.spoken import Spoken
 from tembr.errors import ConfigError, StoreError
 from tembr.experiment.member import Outcome
 from tembr.experiment.recordings import Recordings
@@ -161,7 +161,7 @@ def _space(study, settings, one: MeasuredProtocol, members: _Shipped, recordings
     if not chosen:
         return None
     loaded = [load_member(m, study.features, one.protocol.labels, members.files[m.name]) for m in chosen]
-    return Spoken.of(loaded, recordings()).space(members.learnt, settings, one.result.temperature)
+    return EmbeddedRecordings.of(loaded, recordings()).space(members.learnt, settings, one.result.temperature)
 
 
 def _own_members(study: StudySettings, one: MeasuredProtocol) -> _Shipped:

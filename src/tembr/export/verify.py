@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import torch
 
-from tembr.adaptation.fitting import Fitted, Said
+from tembr.adaptation.fitting import EnsembleOutputs, Fitted
 from tembr.audio import fit_length
 from tembr.ensemble.joined import Ensemble
 from tembr.export.graph import MEANS, OFFSET, PRECISIONS, SHARE, WEIGHT
@@ -91,7 +91,7 @@ def torch_posteriors(ensemble: Ensemble, waveforms: Sequence[np.ndarray]) -> np.
     return torch.cat(parts).numpy()
 
 
-def somebody(said: Said) -> Fitted:
+def somebody(said: EnsembleOutputs) -> Fitted:
     """A speaker nobody is, for comparison: offsets rising with the label, emotions about the recording itself."""
     labels, share = said.logits.shape[1], 0.0 if said.relative is None else 0.4
     offset = np.linspace(-0.5, 0.5, labels)
@@ -114,7 +114,7 @@ def _adapted_difference(session, ensemble: Ensemble, waveform: np.ndarray, tempe
     values = values_of([waveform], ensemble.distinct_inputs)
     with torch.no_grad():
         answer = ensemble.module(ensemble.arranged(values))
-    said = Said(*(None if one is None else one.double().numpy() for one in answer))
+    said = EnsembleOutputs(*(None if one is None else one.double().numpy() for one in answer))
     fitted = somebody(said)
     powers = (said.logits + fitted.added(said)) / temperature
     expected = torch.softmax(torch.from_numpy(powers), dim=-1).numpy()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tembr.adaptation.fitting import FEW, Knowledge, Said, fit_to_speaker
+from tembr.adaptation.fitting import FEW, EnsembleOutputs, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import Offsets
 from tembr.adaptation.relative import Relative
 from tembr.adaptation.two_covariance import TwoCovariance
@@ -106,7 +106,7 @@ def learn(
     beyond = values.shape[1] - labels if knowledge.relative else values.shape[1]
     embeddings = values[:, labels:beyond] if knowledge.two_covariance else None
     relative = values[:, beyond:] if knowledge.relative else None
-    fitted = fit_to_speaker(knowledge, Said(values[:, :labels], embeddings, relative))
+    fitted = fit_to_speaker(knowledge, EnsembleOutputs(values[:, :labels], embeddings, relative))
     places = {}
     if fitted.means is not None:
         places = {name: tuple(map(_float32, getattr(fitted, name))) for name in ("means", "precisions")}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from tembr.ensemble.embedded import EmbeddedRecordings, embedded
 from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.ensemble.spoken import Spoken, embedded
 
 
 def answering(*sizes: tuple[int, int]):
@@ -67,21 +67,23 @@ def seen(monkeypatch) -> dict:
         found["relative"] = groups, temperature
         return "relative"
 
-    monkeypatch.setattr("tembr.ensemble.spoken.moments_of", moments_of)
-    monkeypatch.setattr("tembr.ensemble.spoken.sum_of", lambda parts: [one for part in parts for one in part])
-    monkeypatch.setattr("tembr.ensemble.spoken.fit_speaker_space", fit_speaker_space)
-    monkeypatch.setattr("tembr.ensemble.spoken.fit_relative", fit_relative)
+    monkeypatch.setattr("tembr.ensemble.embedded.moments_of", moments_of)
+    monkeypatch.setattr("tembr.ensemble.embedded.sum_of", lambda parts: [one for part in parts for one in part])
+    monkeypatch.setattr("tembr.ensemble.embedded.fit_speaker_space", fit_speaker_space)
+    monkeypatch.setattr("tembr.ensemble.embedded.fit_relative", fit_relative)
     return found
 
 
-def spoken_of(copies: list[int]) -> Spoken:
+def spoken_of(copies: list[int]) -> EmbeddedRecordings:
     """By a member of two layers whose states are a recording's number, and ten and a hundred times that."""
 
     def states(factor: float):
         return lambda tables, i: (None, np.stack([factor * i, 100.0 * i], axis=1)[..., None].astype(np.float32))
 
     through = SimpleNamespace(answer=states(10.0))
-    return Spoken.of([SimpleNamespace(answer=states(1.0), uncompensated=lambda: through)], recordings_of(copies))
+    return EmbeddedRecordings.of(
+        [SimpleNamespace(answer=states(1.0), uncompensated=lambda: through)], recordings_of(copies)
+    )
 
 
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
@@ -106,9 +108,9 @@ def test_relative_logits_learn_from_all_layers_and_corpora_but_from_nobody_else_
 def test_moments_are_computed_once_and_of_the_target_voice_by_voice(seen, monkeypatch):
     computed, spoken = [], spoken_of([])
     monkeypatch.setattr(
-        "tembr.ensemble.spoken.moments_of", lambda layers, *_: computed.append(layers[0][:, 0].tolist())
+        "tembr.ensemble.embedded.moments_of", lambda layers, *_: computed.append(layers[0][:, 0].tolist())
     )
-    monkeypatch.setattr("tembr.ensemble.spoken.sum_of", lambda parts: list(parts))
+    monkeypatch.setattr("tembr.ensemble.embedded.sum_of", lambda parts: list(parts))
     for learnt in ([0, 1], [0, 1, 2, 3], [2, 3]):
         spoken.space(np.array(learnt), EnsembleSettings(), 1.0)
     assert computed == [[0, 1], [4], [2, 3]]

@@ -15,7 +15,7 @@ from tembr.models import Member
 
 
 @dataclass(frozen=True, eq=False)
-class Spoken:
+class EmbeddedRecordings:
     """Recordings with their embeddings, computed once.
 
     Attributes:
@@ -33,7 +33,7 @@ class Spoken:
     moments: dict[bytes, Moments | None] = field(default_factory=dict)
 
     @staticmethod
-    def of(members: Sequence[Member], recordings: Recordings) -> Spoken:
+    def of(members: Sequence[Member], recordings: Recordings) -> EmbeddedRecordings:
         """As the members hear them.
 
         Args:
@@ -43,7 +43,7 @@ class Spoken:
         everything = embedded(members, recordings, np.arange(len(recordings.utterances)))
         through = [member.uncompensated() for member in members]
         lowest = embedded(through, recordings, copies).lowest if len(copies) else np.empty((0, 0))
-        return Spoken(recordings, everything, lowest, copies)
+        return EmbeddedRecordings(recordings, everything, lowest, copies)
 
     def space(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> SpeakerSpace:
         """The speaker space of the target's recordings at `learnt` and of all their copies, which count as much.
