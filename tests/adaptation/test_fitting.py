@@ -65,6 +65,10 @@ def test_an_enrolment_of_several_emotions_has_relative_logits_less_their_own_mea
     np.testing.assert_allclose(fitted.means, model.means)
 
 
+def test_relative_logits_count_less_where_recordings_are_few():
+    assert fit_to_speaker(Knowledge(OFFSETS, relative=RELATIVE._replace(prior=2.0)), BESIDE).share == 0.25
+
+
 def test_an_enrolment_of_one_emotion_has_no_relative_logits():
     one = EnsembleOutputs(np.tile(LOGITS[0], (2, 1)), relative=BESIDE.relative)
     fitted = fit_to_speaker(Knowledge(OFFSETS, relative=RELATIVE), one)

@@ -28,6 +28,12 @@ def test_one_emotion_more_often_than_another_is_no_bias():
     np.testing.assert_allclose(taken, [-1, 1], atol=1e-6)
 
 
+def test_the_mean_of_few_recordings_is_believed_less():
+    few = Relative(TYPICAL, 0.6, 1.0, prior=4.0)
+    assert [few.share_of(count) for count in (2, 4, 8)] == pytest.approx([0.2, 0.3, 0.4])
+    assert known().share_of(1) == 0.5
+
+
 def test_an_offset_has_a_mean_of_nothing():
     assert relative_offset(known(), SURE, TYPICAL + 7).sum() == pytest.approx(0, abs=1e-9)
 

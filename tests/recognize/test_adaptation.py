@@ -119,7 +119,7 @@ TWO_COVARIANCE = {
 }  # fmt: skip
 
 
-RELATIVE = {"typical": (RELATIVELY * TYPICAL).tolist(), "share": 0.5, "mixture": 10.0}
+RELATIVE = {"typical": (RELATIVELY * TYPICAL).tolist(), "share": 0.5, "mixture": 10.0, "prior": 6.0}
 
 
 def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
@@ -145,8 +145,14 @@ def test_a_speaker_model_is_learnt_and_used_as_the_formula_says(tmp_path):
         assert probabilities(answer) == pytest.approx(softmax(values, TEMPERATURE), abs=0.02)
 
 
+def test_relative_logits_of_a_bundle_that_says_nothing_of_few_recordings_count_the_same_for_any(tmp_path):
+    older = {name: value for name, value in RELATIVE.items() if name != "prior"}
+    recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=PRIORS | {"relative": older}))
+    assert recognizer.adapt(clips(FOREIGN)).speaker.share == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
-    "changes", [{"typical": [[0.0]]}, {"typical": "x"}, {"share": 1.5}, {"share": None}, {"mixture": 0}]
+    "changes", [{"typical": [[0.0]]}, {"typical": "x"}, {"share": 1.5}, {"share": None}, {"mixture": 0}, {"prior": -1}]
 )
 def test_relative_logits_that_are_none_are_told(tmp_path, changes):
     recognizer = load(make_adaptable(tmp_path / "b", adaptation=PRIORS | {"relative": RELATIVE | changes}))

@@ -91,7 +91,7 @@ def fit_to_speaker(knowledge: Knowledge, said: EnsembleOutputs) -> Fitted:
     offset, share = fit_offset(knowledge.offsets, logits), 0.0
     adapted = logits + offset
     if knowledge.relative is not None and said.relative is not None:
-        share = knowledge.relative.share * several(logits)
+        share = knowledge.relative.share_of(len(logits)) * several(logits)
         offset = (1 - share) * offset + share * relative_offset(knowledge.relative, adapted, said.relative)
         adapted = (1 - share) * logits + share * said.relative + offset
     known = knowledge.two_covariance

@@ -21,14 +21,21 @@ class Relative(NamedTuple):
     Attributes:
         typical: `(labels, labels)`, mean relative logits of recordings of each emotion (rows), of speakers that were
             not learnt from, about each speaker's own centre.
-        share: what they count of an answer to a speaker of whom several emotions were heard, 0 to 1; the ensemble's
-            logits count the rest.
+        share: what they count of an answer to a speaker of whom several emotions were heard in many recordings, 0 to 1;
+            the ensemble's logits count the rest.
         mixture: see `tembr.adaptation.offset.Offsets`.
+        prior: recordings that the belief in the ensemble's logits alone counts for: the mean of few is not the
+            speaker's.
     """
 
     typical: np.ndarray
     share: float
     mixture: float
+    prior: float = 0.0
+
+    def share_of(self, count: int) -> float:
+        """`share` for an enrolment of so many recordings."""
+        return self.share * count / (count + self.prior)
 
 
 def relative_offset(known: Relative, logits: np.ndarray, relative: np.ndarray) -> np.ndarray:

@@ -43,8 +43,8 @@ class AdaptationFacts:
         recordings: that its metrics were adapted to.
         offset_prior, mixture_prior, speaker_prior, speaker_share: see `EnsembleSettings`.
         typical: see `tembr.adaptation.offset.Offsets`.
-        relative_typical, relative_share: see `tembr.adaptation.relative.Relative`; empty where there are no relative
-            logits.
+        relative_typical, relative_share, relative_prior: see `tembr.adaptation.relative.Relative`; empty where there
+            are no relative logits.
         strength: see `tembr.adaptation.fitting.Knowledge`.
         temperature: adapted logits are divided by it.
         metrics: protocol → scores of adapted answers.
@@ -61,6 +61,7 @@ class AdaptationFacts:
     metrics: dict[str, dict] = field(default_factory=dict)
     relative_typical: list[list[float]] = field(default_factory=list)
     relative_share: float = 0.0
+    relative_prior: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ class EnsembleSettings(BaseModel):
             each emotion that the belief in an even mixture does; see `tembr.adaptation.offset`.
         speaker_prior, speaker_share: recordings that the belief in no speaker model counts for, and what the logarithm
             of its likelihood weighs against the logits; see `tembr.adaptation.two_covariance`.
-        relative_share: what relative logits count of an answer, see `tembr.adaptation.relative`.
+        relative_share, relative_prior: what relative logits count of an answer where there are many recordings, and
+            recordings that the belief in none of it counts for; see `tembr.adaptation.relative`.
         others: what each corpus beside the target counts for in the discriminants that give these, the target being 1.
         dimensions, shrinkage: of the embedding that the speaker model is in; see `fit_speaker_space`.
         refit: train the members again on all recordings, to ship them.
@@ -58,7 +59,8 @@ class EnsembleSettings(BaseModel):
     mixture_prior: float = Field(10.0, gt=0)
     speaker_prior: float = Field(1.0, ge=0)
     speaker_share: float = Field(0.4, ge=0)
-    relative_share: float = Field(0.5, ge=0, le=1)
+    relative_share: float = Field(0.6, ge=0, le=1)
+    relative_prior: float = Field(5.0, ge=0)
     others: float = Field(0.2, ge=0)
     dimensions: int = Field(64, ge=1)
     shrinkage: float = Field(0.3, ge=0)

@@ -152,6 +152,7 @@ def _adaptation(settings: EnsembleSettings, result: ProtocolResult, adapted: dic
         metrics=adapted,
         relative_typical=result.adapted.get("relative_typical", []),
         relative_share=settings.relative_share,
+        relative_prior=settings.relative_prior,
     )
 
 

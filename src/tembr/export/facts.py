@@ -84,6 +84,7 @@ def _adaptation(folder: EnsembleFolder) -> dict:
             "typical": known.relative_typical,
             "share": known.relative_share,
             "mixture": known.mixture_prior,
+            "prior": known.relative_prior,
         }
     if space is not None:
         found["two_covariance"] = {

@@ -139,13 +139,14 @@ def _read(
     """A part of what `bundle.json` says of adapting, as arrays and numbers.
 
     Args:
-        kind: a named tuple, of its fields.
+        kind: a named tuple, of its fields; those with a default need not be there.
         sound: whether arrays of finite numbers are such a part, for so many labels.
 
     Raises:
         BundleError: they are not.
     """
     try:
+        content = {**kind._field_defaults, **content}
         found = kind(*(np.array(content[field], np.float64) for field in kind._fields))
         fits = all(np.isfinite(values).all() for values in found) and sound(found, len(network.facts.labels))
     except (KeyError, TypeError, ValueError, IndexError):
@@ -164,7 +165,7 @@ def _offsets(network: Network, content: object) -> Offsets:
 
 def _relative(network: Network, content: object) -> Relative:
     def sound(found: Relative, labels: int) -> bool:
-        return bool(found.typical.shape == (labels, labels) and 0 <= found.share <= 1 and found.mixture > 0)
+        return bool(found.typical.shape == (labels, labels) and 0 <= found.share <= 1 and found.prior >= 0 < found.mixture)
 
     return _read(network, Relative, content, "adaptation.relative", sound)
 

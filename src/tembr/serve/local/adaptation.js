@@ -11,7 +11,8 @@ export function fitToSpeaker(known, logits, embeddings, relative) {
   let adapted = logits.map((row) => add(row, offset));
   let counts = 0;
   if (known.relative) {
-    counts = known.relative.share * several(logits);
+    const { share, prior = 0 } = known.relative;
+    counts = ((share * logits.length) / (logits.length + prior)) * several(logits);
     const own = relativeOffset(known.relative, adapted, relative);
     offset = offset.map((value, i) => (1 - counts) * value + counts * own[i]);
     adapted = logits.map((row, n) => row.map((value, i) => (1 - counts) * value + counts * relative[n][i] + offset[i]));
