@@ -135,7 +135,10 @@ def test_without_a_space_the_offset_is_all_that_is_known():
 def test_relative_logits_are_known_by_share_and_prior_of_the_settings():
     settings = EnsembleSettings(relative_share=0.25, mixture_prior=7.0, relative_prior=3.0)
     known = knowledge_of(None, TYPICAL, 2 * TYPICAL, settings).relative
-    assert (known.share, known.mixture, known.prior) == (0.25, 7.0, 3.0) and known.typical.tolist() == [[2, -2], [-2, 2]]
+    assert (known.share, known.mixture, known.prior) == (0.25, 7.0, 3.0) and known.typical.tolist() == [
+        [2, -2],
+        [-2, 2],
+    ]
 
 
 def test_a_space_is_known_by_share_and_prior_of_the_settings():

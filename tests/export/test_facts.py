@@ -116,7 +116,9 @@ def test_adapting_has_its_figures_and_where_there_is_a_space_its_numbers(gathere
     assert spaced.pop("centres") == [[1.0]] and spaced.pop("centre_spread") == [2.0]
     assert spaced == {"means": [[0.333333], [2.0]], "spread": [0.25], "share": 0.4, "prior": 1.0}
     assert "relative" not in gathered(known, space).adaptation
-    beside = replace(known, adaptation=replace(known.adaptation, relative_typical=[[2.0]], relative_share=0.5, relative_prior=5.0))
+    beside = replace(
+        known, adaptation=replace(known.adaptation, relative_typical=[[2.0]], relative_share=0.5, relative_prior=5.0)
+    )
     told = gathered(beside, replace(space, relative=Projection(1, 1))).adaptation["relative"]
     assert told == {"typical": [[2.0]], "share": 0.5, "mixture": 10.0, "prior": 5.0}
     assert "relative" not in gathered(known, replace(space, relative=Projection(1, 1))).adaptation  # nothing is typical

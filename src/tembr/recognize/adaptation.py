@@ -165,7 +165,9 @@ def _offsets(network: Network, content: object) -> Offsets:
 
 def _relative(network: Network, content: object) -> Relative:
     def sound(found: Relative, labels: int) -> bool:
-        return bool(found.typical.shape == (labels, labels) and 0 <= found.share <= 1 and found.prior >= 0 < found.mixture)
+        return bool(
+            found.typical.shape == (labels, labels) and 0 <= found.share <= 1 and found.prior >= 0 < found.mixture
+        )
 
     return _read(network, Relative, content, "adaptation.relative", sound)
 
