@@ -101,7 +101,8 @@ class EncoderSettings(MemberSettings):
                 self.fit_head(heads[number], pooled[own], data.classes[learnt[own]], learnt[own], data)
             if self.channels and not number:
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
-            self._compensate(module, number, pooled, learnt, data)
+            if self.channels:
+                self._compensate(module, number, pooled, learnt, data)
         return [{"seconds": time.perf_counter() - started}]
 
     def fit_head(

@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 
 from tembr.features.layers import WhisperLayers, frame_mask, halved
 from tembr.features.store import FeatureTable
+from tembr.train.encoder_module import EncoderModule
 from tembr.train.fit import run, state_of
 from tembr.train.log_mel import Batch, Crops, CropSampler, Lessons, another_voice, together
-from tembr.train.module import one_cycle
 from tembr.train.pooling import mean_over_time
 
 FRAMES = 0.3
@@ -83,18 +83,15 @@ def scales_of(pooled: np.ndarray, speakers: np.ndarray) -> tuple[torch.Tensor, t
     return torch.from_numpy(deviation).float(), torch.from_numpy(whitening).float()
 
 
-class Distillation(lightning.LightningModule):
+class Distillation(EncoderModule):
     """Errors, augmentation and optimiser around a student.
 
-    What is random in a step depends on the seed, the epoch and the step alone.
-
     Args:
-        settings: how it is taught.
+        settings, seed: see `EncoderModule`.
         student: its last layer is taught, all of it is trained.
         readout: from the student's states to the teacher's; trained besides.
         teacher: gives the states of one layer to imitate; not part of a checkpoint.
         scales: units of errors, see `scales_of`.
-        seed: of all that is random.
     """
 
     def __init__(
@@ -106,8 +103,8 @@ class Distillation(lightning.LightningModule):
         scales: tuple[torch.Tensor, torch.Tensor],
         seed: int,
     ):
-        super().__init__()
-        self.student, self.readout, self.settings, self.seed = student, readout, settings, seed
+        super().__init__(settings, seed)
+        self.student, self.readout = student, readout
         for name, values in zip(("deviation", "whitening"), scales, strict=True):
             self.register_buffer(name, values, persistent=False)
         student.requires_grad_(True)
@@ -118,23 +115,13 @@ class Distillation(lightning.LightningModule):
         trained = [*self.student.parameters(), *self.readout.parameters()]
         return torch.optim.AdamW(trained, train.learning_rate, weight_decay=train.weight_decay)
 
-    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None) -> None:
-        self.clip_gradients(optimizer, gradient_clip_val=1.0, gradient_clip_algorithm="norm")
-
     def on_fit_start(self) -> None:
         self._teacher[0].to(self.device)
 
-    def on_train_batch_start(self, batch, index) -> None:
-        share = self.global_step / (self.trainer.max_epochs * self.trainer.num_training_batches)
-        for group in self.optimizers().param_groups:
-            group["lr"] = self.settings.train.learning_rate * one_cycle(share)
-
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         log_mel, frames = batch
-        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + index
-        generator = torch.Generator(self.device).manual_seed(seed)
         with torch.no_grad():
-            log_mel = another_voice(log_mel, self.settings, generator)
+            log_mel = another_voice(log_mel, self.settings, self.seeded(index))
             states = self._teacher[0].from_log_mel(log_mel, frames)[0].float()
         loss = self.error(self.student.from_log_mel(log_mel, frames)[0].float(), states, frames)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(frames))

@@ -17,9 +17,9 @@ from tembr.augment.representations import mask
 from tembr.extras import needed
 from tembr.features.layers import HOP_LENGTH, WhisperLayers
 from tembr.features.store import FeatureTable
+from tembr.train.encoder_module import EncoderModule
 from tembr.train.fit import run, state_of
 from tembr.train.log_mel import Crops, CropSampler, Lessons, another_voice, encode, together
-from tembr.train.module import one_cycle
 from tembr.train.pooling import Pooling
 
 NEVER = -1e4
@@ -98,19 +98,16 @@ def adapted(encoder: WhisperLayers, settings: Tuning):
     return LoraModel(encoder, config, "default")
 
 
-class Finetuning(lightning.LightningModule):
+class Finetuning(EncoderModule):
     """Loss, augmentation and optimiser around an encoder with a head on each of some layers.
 
-    What is random in a step depends on the seed, the epoch and the step alone.
-
     Args:
-        settings: how it is trained. Convolutions and the lowest `frozen` layers stay as they are; from the top layer
-            down each learns at `decay` of the rate of the one above.
+        settings, seed: see `EncoderModule`. Convolutions and the lowest `frozen` layers stay as they are; from the top
+            layer down each learns at `decay` of the rate of the one above.
         encoder: whose layers are trained, in place; where it has adapters, these alone.
         pooling: of the layers it gives.
         heads: on what is pooled; the mean of their logits answers.
         known: `(corpora, labels)` bool, which emotions each corpus has.
-        seed: of all that is random.
         stored: the layer whose states are taken; None where spectrograms are, which alone are augmented.
     """
 
@@ -124,9 +121,8 @@ class Finetuning(lightning.LightningModule):
         seed: int,
         stored: int | None = None,
     ):
-        super().__init__()
-        self.settings, self.encoder, self.pooling, self.heads = settings, encoder, pooling, heads
-        self.seed, self.stored = seed, stored
+        super().__init__(settings, seed)
+        self.encoder, self.pooling, self.heads, self.stored = encoder, pooling, heads, stored
         self.register_buffer("known", known, persistent=False)
         encoder.requires_grad_(False)
         for block in encoder.blocks[settings.frozen :]:
@@ -145,14 +141,6 @@ class Finetuning(lightning.LightningModule):
         ]
         return torch.optim.AdamW(groups, train.learning_rate, weight_decay=train.weight_decay)
 
-    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None) -> None:
-        self.clip_gradients(optimizer, gradient_clip_val=1.0, gradient_clip_algorithm="norm")
-
-    def on_train_batch_start(self, batch, index) -> None:
-        share = self.global_step / (self.trainer.max_epochs * self.trainer.num_training_batches)
-        for group in self.optimizers().param_groups:
-            group["lr"] = group["share"] * self.settings.train.learning_rate * one_cycle(share)
-
     def training_step(self, batch: tuple[torch.Tensor, ...], index: int) -> torch.Tensor:
         values, frames, classes, corpora = batch
         if self.stored is None:
@@ -166,8 +154,7 @@ class Finetuning(lightning.LightningModule):
 
     @torch.no_grad()
     def _augmented(self, log_mel: torch.Tensor, index: int) -> torch.Tensor:
-        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + index
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = self.seeded(index)
         log_mel = another_voice(log_mel, self.settings, generator)
         log_mel = mask(log_mel, round(self.settings.time_mask * log_mel.shape[2]), -1, generator)
         return mask(log_mel, round(self.settings.row_mask * log_mel.shape[1]), -2, generator)
