@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tembr.ensemble.projection import Projection
-from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
+from tembr.ensemble.relative import SHRINKAGE, Moments, fit_relative, moments_of, sum_of
 from tembr.models.discriminants import fair_shares, fit_discriminants
 
 
@@ -44,7 +44,7 @@ def test_weights_are_those_of_discriminants_on_what_is_apart():
     values, classes, speakers = voices()
     apart = np.concatenate([values[speakers == s] - values[speakers == s].mean(0) for s in np.unique(speakers)])
     shares = fair_shares(classes, speakers, np.zeros(len(classes), int), {0: 1.0})
-    known = fit_discriminants(apart, classes, shares, 0.05)
+    known = fit_discriminants(apart, classes, shares, SHRINKAGE)
     head = fitted([values], classes, speakers)
     np.testing.assert_allclose(
         head.directions.T / head.deviation, known.weights / known.deviation, rtol=0.02, atol=1e-3

@@ -11,7 +11,7 @@ import torch
 from tembr.ensemble.projection import Projection
 
 FLOOR = 1e-3  # of a deviation
-SHRINKAGE = 0.05
+SHRINKAGE = 0.1
 """Of a layer's covariance towards its diagonal."""
 
 
