@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 
 from tembr.ensemble.joined import Ensemble, join
-from tembr.ensemble.members import StudyMember, StudyProtocol, finished_members, read_protocol, study_settings
+from tembr.ensemble.members import StudyMember, StudyProtocol, finished_members, read_protocol
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import score
 from tembr.evaluate.results import PROTOCOLS
 from tembr.experiment.recordings import same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings
+from tembr.experiment.study import study_settings
 from tembr.export.graph import sample_rate_of, waveform_graph
 from tembr.export.measure import FULL
 from tembr.export.optimize import optimize

@@ -115,6 +115,11 @@ def test_compare_sets_studies_side_by_side(capsys, tmp_path, blank_pictures):
     assert "random_uar" in header and "speaker_uar" in header
 
 
+def test_compare_of_no_study_is_one_line(capsys, tmp_path):
+    done = tembr_here(capsys, "compare", str(tmp_path / "nothing"), "--out", str(tmp_path / "both"))
+    assert done.status == 1 and done.one_line_error and "no study there" in done.err
+
+
 def test_results_go_to_stdout_and_the_rest_to_stderr(capsys, tmp_path, folder):
     done = study(capsys, folder, tmp_path / "out")
     assert done.status == 0

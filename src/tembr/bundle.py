@@ -42,7 +42,7 @@ class Facts:
         labels: of the columns of the output `probabilities`, in order.
         sample_rate: Hz of the waveform.
         window: seconds the graph cuts or pads a waveform to.
-        members: a dict each with name, weight, network, parameters.
+        members: a dict each with name, weight, network, parameters, channels that it learnt from copies through.
         temperature: the members' logits are divided by it.
         corpora: a dict each with name, licence, recordings, speakers, hours: what it was trained on.
         licence: SPDX name (or plain words) of the weights' licence, with its limits.
@@ -123,7 +123,9 @@ def read_facts(folder: str | Path) -> Facts:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(f"{folder}: no {FACTS} there; name the folder that `tembr export` wrote") from error
+        raise BundleError(
+            f"{folder}: no {FACTS} there; name the folder that `tembr export` wrote, default or small"
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read ({error}); export or copy the bundle again") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from tembr.ensemble.members import choose, finished_members, read_protocol, study_settings, training_command
+from tembr.ensemble.members import choose, finished_members, read_protocol, training_command
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.errors import ConfigError, StoreError
 from tembr.experiment.settings import load_settings
+from tembr.experiment.study import study_settings
 from tests.small_study import CORPUS, write_study
 
 

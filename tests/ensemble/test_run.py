@@ -11,12 +11,13 @@ from tembr.ensemble import run as module
 from tembr.ensemble.combiners import BOOSTING, COMBINERS
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import read_heldout
-from tembr.ensemble.members import finished_members, read_protocol, study_settings
+from tembr.ensemble.members import finished_members, read_protocol
 from tembr.ensemble.report import ProtocolResult
 from tembr.ensemble.run import run_ensemble
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.errors import StoreError
 from tembr.evaluate.results import MemberResult
+from tembr.experiment.study import study_settings
 from tembr.lock import only_process
 from tembr.progress import Progress
 from tests.small_study import CORPUS, recordings_of, write_study

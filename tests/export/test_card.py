@@ -52,6 +52,13 @@ def test_what_sets_came_to_is_in_it_where_they_are_calibrated(facts):
     assert "--coverage" not in model_card(facts)
 
 
+def test_channels_that_were_learnt_from_are_told_apart_from_what_is_unknown(facts):
+    assert "as are telephones and noise" in model_card(facts)
+    (member, *others) = facts.members
+    told = model_card(replace(facts, members=[member | {"channels": ["phone", "room"]}, *others]))
+    assert "of telephones, rooms it knows what copies" in told and "as are telephones" not in told
+
+
 def test_without_a_speaker_figure_that_is_said(facts):
     card = model_card(replace(facts, metrics={"random": facts.metrics["random"]}))
     assert "unseen speakers, which is what a new voice gets, was not measured" in card

@@ -77,7 +77,7 @@ def test_samples_have_dynamic_axes_and_features_the_shape_of_a_window(gathered):
 
 def test_members_rate_and_window_are_the_ensembles(gathered):
     facts = gathered()
-    assert facts.members == [{"name": "loud", "weight": 1.0, "network": "loud", "parameters": 2}]
+    assert facts.members == [{"name": "loud", "weight": 1.0, "network": "loud", "parameters": 2, "channels": []}]
     assert (facts.sample_rate, facts.window, facts.tembr) == (RATE, 1.0, __version__)
     assert facts.features == {"loudness": {"rate": RATE, "bins": 1}}
 

@@ -38,7 +38,7 @@ from tembr.emotions import EMOTIONS
 from tembr.errors import AudioError
 from tembr.evaluate.conformal import LEVELS
 from tembr.recognize import Recognizer, load
-from tembr.recognize.adaptation import learn
+from tembr.recognize.adaptation import ONE_EMOTION, learn
 from tembr.recognize.speaker import LARGEST_FILE, Speaker, SpeakerError
 from tembr.recognize.verify import verify
 
@@ -249,8 +249,18 @@ def test_one_recording_by_itself_is_taken_with_a_warning(listener, foreign, capl
         caplog.clear()
         assert listener.adapt(source).speaker.recordings == 1
         assert [r.getMessage() for r in caplog.records] == [
-            "1 to adapt to: little can be learnt from fewer than 8 recordings; give more"
+            "adapted to 1: little can be learnt from fewer than 8 recordings; give more"
         ]
+
+
+def test_an_enrolment_of_one_emotion_alone_is_told(tmp_path, caplog):
+    facts = PRIORS | {"two_covariance": TWO_COVARIANCE, "relative": RELATIVE}
+    recognizer = load(make_adaptable(tmp_path / "bundle", adaptation=facts))
+    recognizer.adapt([(voice(EMOTIONS[0], FOREIGN), RATE)] * 8)
+    assert [r.getMessage() for r in caplog.records] == [ONE_EMOTION]
+    caplog.clear()
+    recognizer.adapt(clips(FOREIGN))
+    assert not caplog.records
 
 
 def test_folders_within_are_heard_too(listener, tmp_path):

@@ -84,13 +84,13 @@ def test_a_speaker_is_read_back_to_the_same_values(tmp_path, speaker):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"recordings": True}, "its number of recordings is none"),
+        ({"recordings": True}, "its number of recordings is not 1 or more"),
         ({"offset": ()}, "its offset is empty"),
         ({"offset": (float("inf"),)}, "not finite or beyond 1e\\+06"),
         ({"means": ((1.0,),)}, "means and precisions are not of one shape"),
         ({"means": ((1.0,),), "precisions": ((-1.0,),)}, "a precision is below 0"),
-        ({"share": 1.5}, "its share of relative logits is none"),
-        ({"share": float("nan")}, "its share of relative logits is none"),
+        ({"share": 1.5}, "its share of relative logits is not 0 to 1"),
+        ({"share": float("nan")}, "its share of relative logits is not 0 to 1"),
         ({"name": "a\nb"}, "'a\\?b': a name is no plain text"),
     ],
 )
@@ -103,12 +103,24 @@ def test_a_name_is_cut_and_made_printable():
     assert plain("a\x1b[2J\n" + "b" * 300) == "a?[2J?" + "b" * 194
 
 
-def test_a_file_that_lacks_something_says_what(tmp_path):
+def test_saving_loses_no_file_of_another_kind(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("print()")
+    with pytest.raises(StoreError, match="not written by Tembr as speaker"):
+        ANNA.save(path)
+    assert path.read_text() == "print()"
+    ANNA.save(path, force=True)
+    replace(ANNA, recordings=7).save(path)
+    assert Speaker.load(path).recordings == 7
+
+
+@pytest.mark.parametrize("name", ["offset", "share"])
+def test_a_file_that_lacks_something_says_what(tmp_path, name):
     ANNA.save(tmp_path / "s.json")
     content = json.loads((tmp_path / "s.json").read_text())
-    del content["offset"]
+    del content[name]
     (tmp_path / "s.json").write_text(json.dumps(content))
-    with pytest.raises(SpeakerError, match=r"s.json: not a speaker's file \(offset is missing\); write one with"):
+    with pytest.raises(SpeakerError, match=rf"s.json: not a speaker's file \({name} is missing\); write one with"):
         Speaker.load(tmp_path / "s.json")
 
 
@@ -121,5 +133,5 @@ def test_a_file_too_large_is_not_even_parsed(tmp_path):
 def test_a_missing_file_and_a_folder_in_the_way_are_told(tmp_path):
     with pytest.raises(SpeakerError, match=r"no.json: cannot be read \(No such file or directory\); check the path"):
         Speaker.load(tmp_path / "no.json")
-    with pytest.raises(StoreError, match="a folder of this name is in the way"):
+    with pytest.raises(StoreError, match="is a folder; choose another"):
         ANNA.save(tmp_path)

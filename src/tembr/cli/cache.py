@@ -44,10 +44,14 @@ def cache_verify() -> None:
 @cache.command("clear")
 def cache_clear(
     representation: Annotated[
-        str | None, typer.Argument(click_type=Words("tembr.features.registry:REPRESENTATIONS"), help="Only this one.")
+        str | None,
+        typer.Argument(
+            click_type=Words("tembr.features.registry:REPRESENTATIONS"),
+            help="Only this one; all, and encoders' states, by default.",
+        ),
     ] = None,
 ) -> None:
-    """Remove cached representations."""
+    """Remove cached representations, all without an argument."""
     from tembr.features.store import FeatureStore
 
     typer.echo(f"freed {FeatureStore().clear(representation) / 2**20:,.1f} MiB")

@@ -294,12 +294,12 @@ def adapt(
 
     require_own_file(out, "speaker", force)
     speaker = load(bundle, variant).adapt(folder, threads=threads, on_warning=tell, channel=channel).speaker
-    speaker.save(out)
+    speaker.save(out, force)
     typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings")
 
 
 @app.command()
-def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or one inside the package.")]) -> None:
+def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or default or small.")]) -> None:
     """Check a bundle against its own facts; exit with 1 if anything is wrong."""
     from tembr.recognize.verify import verify as checks
 

@@ -14,7 +14,7 @@ from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.frames import read_frame
 from tembr.evaluate.results import MemberResult, read_member
 from tembr.experiment.member import fold_folder
-from tembr.experiment.settings import StudySettings, load_settings
+from tembr.experiment.settings import StudySettings
 from tembr.experiment.study import place_of
 from tembr.models.base import WEIGHTS
 from tembr.splits import Fold, make_folds
@@ -70,17 +70,6 @@ class StudyMember:
     def weights(self) -> tuple[Path, ...]:
         """Its `model.safetensors` of each fold."""
         return tuple(folder / WEIGHTS for folder in self.folds)
-
-
-def study_settings(folder: Path) -> StudySettings:
-    """Settings of the study in `folder`.
-
-    Raises:
-        StoreError: there is no study.
-    """
-    if not (folder / "config.toml").exists():
-        raise StoreError(f"{folder}: no study there (no config.toml); name a folder that `tembr study --out` wrote")
-    return load_settings(folder / "config.toml")
 
 
 def read_protocol(settings: StudySettings, folder: Path, protocol: str) -> StudyProtocol:

@@ -13,7 +13,7 @@ from tembr.ensemble.combiners import COMBINERS
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.heldout import HeldOut, read_heldout
 from tembr.ensemble.measure import Measured, measure
-from tembr.ensemble.members import StudyMember, StudyProtocol, choose, read_protocol, study_settings
+from tembr.ensemble.members import StudyMember, StudyProtocol, choose, read_protocol
 from tembr.ensemble.report import ENSEMBLE, ProtocolResult, Reporter, write_comparison
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.ship import MeasuredProtocol, choose_shipped, ship
@@ -23,7 +23,7 @@ from tembr.errors import ConfigError, StoreError
 from tembr.experiment.recordings import Recordings, load_recordings, same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings
 from tembr.experiment.storage import open_storage
-from tembr.experiment.study import place_of
+from tembr.experiment.study import place_of, study_settings
 from tembr.extras import how_to_install, require
 from tembr.files import digest
 from tembr.lock import only_process

@@ -42,10 +42,10 @@ class Study:
         """Read back what `run_study` left in `folder`, with the ensemble in its own folder of that name.
 
         Raises:
-            StoreError: there is no finished member; ConfigError: `config.toml` is missing or damaged.
+            StoreError: there is no study, or no finished member; ConfigError: `config.toml` is damaged.
         """
         folder = Path(folder)
-        settings = load_settings(folder / "config.toml")
+        settings = study_settings(folder)
         places = [place_of(settings, folder, protocol) for protocol in settings.protocols]
         names = {member_folder(member) for member in settings.members.values()} | {ENSEMBLE}
         finished = [place for place in places if any((place / name / "summary.json").exists() for name in names)]
@@ -86,3 +86,14 @@ def place_of(settings: StudySettings, folder: Path, protocol: str) -> Path:
 def member_folder(member: MemberSettings) -> str:
     """Name of a member's folder in a study."""
     return f"baseline_{member.name}" if member.baseline else member.name
+
+
+def study_settings(folder: Path) -> StudySettings:
+    """Settings of the study in `folder`.
+
+    Raises:
+        StoreError: there is no study.
+    """
+    if not (folder / "config.toml").exists():
+        raise StoreError(f"{folder}: no study there (no config.toml); name a folder that `tembr study --out` wrote")
+    return load_settings(folder / "config.toml")

@@ -24,6 +24,11 @@ PROTOCOLS = {
 }  # fmt: skip
 
 
+CHANNELS = {
+    "phone": "telephones", "mp3": "MP3", "noise": "other voices", "room": "rooms", "microphone": "other microphones",
+}  # fmt: skip
+
+
 def model_card(facts: Facts) -> str:
     """The card: front matter for machines, then what it is, how good, for what, and how to use it."""
     sections = (_front_matter(facts), _summary(facts), _results(facts), _variants(facts), _limits(facts), _use(facts))
@@ -224,14 +229,15 @@ def _limits(facts: Facts) -> str:
     speakers = sum(c["speakers"] for c in facts.corpora)
     voices = "".join(f" {info.voices}" for info in _known(facts) if info.voices)
     beyond = "Spontaneous speech, other languages and children are outside what it learnt"
-    if {"phone", "noise"} <= facts.metrics.keys():
-        beyond += "; what a telephone and noise cost is above."
+    heard = list(dict.fromkeys(CHANNELS[c] for m in facts.members for c in m.get("channels", ())))
+    if heard:
+        beyond += f"; of {', '.join(heard)} it knows what copies of its recordings told it, and is worse there."
     else:
         beyond += ", as are telephones and noise."
     return f"""## Intended use and limits
 
-For research and teaching on emotion in speech, for exploring recordings, and as a base to adapt to labelled speech of
-one's own.
+For research and teaching on emotion in speech, for exploring recordings, and as a base to adapt to speakers of
+one's own, without labels.
 
 * The voices are acted and few ({speakers} speakers of {corpora}).{voices}
   {beyond}
@@ -281,8 +287,12 @@ answer.label, answer.confidence, answer.probabilities
 Or with ONNX Runtime alone, mono samples at {facts.sample_rate} Hz:
 
 ```python
-import json, onnxruntime, soundfile
+import json, os
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported
+import onnxruntime, soundfile
+
+onnxruntime.set_default_logger_severity(3)
 session = onnxruntime.InferenceSession("{facts.default}")
 samples, rate = soundfile.read("recording.wav", dtype="float32")  # mono, {facts.sample_rate} Hz
 labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
@@ -298,7 +308,11 @@ With ONNX Runtime and features of your own, float32 `(batch, bins, frames)`, as 
 gives them under the settings in `bundle.json`, from samples cut or padded to {facts.window:g} s:
 
 ```python
-import json, onnxruntime
+import json, os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported
+import onnxruntime
+
 session = onnxruntime.InferenceSession("{facts.default}")
 labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 probabilities = session.run(None, {{{names}}})[0][0]

@@ -117,6 +117,7 @@ def _members(ensemble: Ensemble) -> list[dict]:
             "weight": round(float(weight), 6),
             "network": member.settings.describe(),
             "parameters": member.parameters,
+            "channels": list(member.settings.copied_through),
         }
         for member, weight in zip(ensemble.members, weights, strict=True)
     ]

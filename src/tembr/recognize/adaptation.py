@@ -28,6 +28,9 @@ from tembr.recognize.windows import outspoken, windows
 
 log = logging.getLogger("tembr")
 
+ONE_EMOTION = "one emotion alone was heard: little can be learnt; give recordings of several"
+"""What is said of an enrolment of which relative logits say nothing."""
+
 Opened = Callable[[], Stream]
 """Opens a recording when it is called."""
 
@@ -43,7 +46,7 @@ def adapt(
 
     Args:
         on_warning: gets a line for every recording left out, one for what a folder holds that is not read, and one
-            where there are few.
+            each where there are few, or of one emotion alone.
         channel: as of `audio.Stream`.
 
     Raises:
@@ -61,12 +64,14 @@ def adapt(
         on_warning(f"left out: {error}")
     if speaker.recordings < FEW:
         on_warning(few(speaker.recordings))
+    if network.facts.adaptation.get("relative") and not speaker.share:
+        on_warning(ONE_EMOTION)
     return speaker
 
 
 def few(recordings: int) -> str:
     """What is said of adapting to fewer than `FEW` recordings."""
-    return f"{recordings} to adapt to: little can be learnt from fewer than {FEW} recordings; give more"
+    return f"adapted to {recordings}: little can be learnt from fewer than {FEW} recordings; give more"
 
 
 def learn(

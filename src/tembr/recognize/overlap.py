@@ -54,7 +54,9 @@ class Overlap:
         heard = f"{len(self.trained_speakers)} of these {self.speakers} speakers"
         if not self.recordings:
             return f"other recordings, or other forms of these, of {heard}"
-        return f"{self.recordings:,} of these {self.total:,} recordings" + (f" and {heard}" if self.speakers else "")
+        return f"{self.recordings:,} of these {self.total:,} recordings" + (
+            f" and {heard}" if self.trained_speakers else ""
+        )
 
 
 def overlap(

@@ -11,6 +11,7 @@ import numpy as np
 
 from tembr.errors import TembrError
 from tembr.files import write_bytes
+from tembr.outputs import require_own_file
 from tembr.recognize.network import Network, optional_inputs
 
 FORMAT = 2
@@ -109,12 +110,16 @@ class Speaker:
                 )
         return network.with_inputs(self.inputs)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, force: bool = False) -> None:
         """Write a file that `load` reads back to the same values.
 
+        Args:
+            force: write over a file that is no speaker's, too.
+
         Raises:
-            StoreError: it cannot be written there.
+            StoreError: something else is there, or it cannot be written.
         """
+        require_own_file(path, "speaker", force)
         write_bytes(path, (json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n").encode())
 
     def as_dict(self) -> dict:
@@ -143,7 +148,7 @@ class Speaker:
             origin = Origin(**read["origin"])
             offset = _numbers(read["offset"])
             places = {each: _rows(read.get(each, [])) for each in ("means", "precisions")}
-            (share,) = _numbers([read.get("share", 0.0)])
+            (share,) = _numbers([read["share"]])
             return cls(read["name"], origin, read["recordings"], offset, **places, share=share)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             why = f"{error.args[0]} is missing" if isinstance(error, KeyError) else "values of the wrong kind"
@@ -163,7 +168,7 @@ def _complaints(speaker: Speaker) -> list[str]:
     if not all(isinstance(text, str) and text == plain(text) for text in texts):
         wrong.append("a name is no plain text")
     if isinstance(speaker.recordings, bool) or not isinstance(speaker.recordings, int) or speaker.recordings < 1:
-        wrong.append("its number of recordings is none")
+        wrong.append("its number of recordings is not 1 or more")
     if not speaker.offset:
         wrong.append("its offset is empty")
     if not all(math.isfinite(v) and abs(v) <= LARGEST for v in speaker.offset):
@@ -171,7 +176,7 @@ def _complaints(speaker: Speaker) -> list[str]:
     if not all(math.isfinite(v) and abs(v) <= LARGEST for row in (*speaker.means, *speaker.precisions) for v in row):
         wrong.append(f"means or precisions have values that are not finite or beyond {LARGEST:g}")
     if not 0 <= speaker.share <= 1:
-        wrong.append("its share of relative logits is none")
+        wrong.append("its share of relative logits is not 0 to 1")
     if any(v < 0 for row in speaker.precisions for v in row):
         wrong.append("a precision is below 0")
     if [len(row) for row in speaker.means] != [len(row) for row in speaker.precisions]:

@@ -28,8 +28,8 @@ export function checkSpeaker(facts, speaker) {
   for (const [name, values] of Object.entries(rows)) {
     if (name in facts.inputs && !fits(values, facts.inputs[name])) throw wrong(`its ${name} is not the bundle's`);
   }
-  const share = speaker.share ?? 0;
-  if (!Number.isFinite(share) || share < 0 || share > 1) throw wrong("its share of relative logits is none");
+  const { share } = speaker;
+  if (!Number.isFinite(share) || share < 0 || share > 1) throw wrong("its share of relative logits is not 0 to 1");
   if (speaker.precisions?.some((row) => row.some((value) => value < 0))) throw wrong("a precision is below 0");
 }
 

@@ -121,11 +121,12 @@ async function enrol({ sounds, name: called = "" }) {
     else rows.push(meanOf(await outspoken(samples, network.window, network.window >> 1, said)));
   }
   if (!rows.length) throw Object.assign(new Error("no recording to adapt to can be heard"), { code: "audio" });
-  if (rows.length < FEW) warnings.push(`${rows.length} to adapt to: little can be learnt from fewer than ${FEW} recordings; give more`);
+  if (rows.length < FEW) warnings.push(`adapted to ${rows.length}: little can be learnt from fewer than ${FEW} recordings; give more`);
   const labels = facts.page.labels.length;
   const beyond = facts.adaptation.relative ? -labels : undefined;
   const parts = [[0, labels], [labels, beyond], [beyond ?? 0]].map((part) => rows.map((row) => row.slice(...part)));
   const fitted = fitToSpeaker(facts.adaptation, ...parts);
+  if (facts.adaptation.relative && !fitted.share) warnings.push("one emotion alone was heard: little can be learnt; give recordings of several");
   return { ...name(), speaker: speakerOf(facts, fitted, rows.length, called), recordings: rows.length, warnings };
 }
 

@@ -158,8 +158,9 @@ function sign(answer, threshold) {
 
 /** A warning of an enrolment; the reason why a recording was left out is in English. */
 function warningItem(text) {
-  const [, few] = /^(\d+) to adapt to/.exec(text) ?? [];
+  const [, few] = /^adapted to (\d+):/.exec(text) ?? [];
   if (few) return element("li", {}, t("warn_few", { count: few }));
+  if (text.startsWith("one emotion alone")) return element("li", {}, t("warn_one_emotion"));
   const [, why] = /^left out: (.*)/s.exec(text) ?? [];
   return why ? element("li", {}, `${t("warn_left_out")} `, element("span", { lang: "en" }, why)) : element("li", { lang: "en" }, text);
 }
