@@ -31,7 +31,7 @@ POLISH = {
     "narrow network, random split": "wąska sieć, podział losowy",
     "ensemble of eleven": "zespół jedenastu", "uniform weights of eleven": "równe wagi jedenastu",
     "stacking": "stacking", "boosting": "boosting", "knora": "KNORA",
-    "tested": "sprawdzane", "UAR": "UAR", "UAR, adapted to 30 recordings": "UAR po dostrojeniu do 30 nagrań",
+    "tested": "sprawdzane", "UAR": "UAR", "UAR, adapted to 30 recordings": "UAR po adaptacji do 30 nagrań",
     "an unseen speaker": "nowy mówca", "an unseen speaker and sentence": "nowy mówca i nowe zdanie",
     "random split (known voices)": "podział losowy (znane głosy)",
 }  # fmt: skip
