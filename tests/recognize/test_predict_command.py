@@ -32,6 +32,17 @@ def test_a_recording_is_a_line_with_the_polish_name(predict, wav):
     assert done.out == f"{path}  anger (złość)  {float(done.out.split()[-1]):.2f}\n"
 
 
+def test_a_file_of_answers_is_what_its_name_ends_in(predict, wav, tmp_path):
+    path = wav("anger")
+    for name in ("a.csv", "a.JSON", "a.txt"):
+        assert predict(path, "--out", tmp_path / name).status == 0
+    assert (tmp_path / "a.csv").read_text().startswith("file,start,end,label,")
+    assert json.loads((tmp_path / "a.JSON").read_text())["label"] == "anger"
+    assert (tmp_path / "a.txt").read_text().endswith("\n") and "anger (złość)" in (tmp_path / "a.txt").read_text()
+    assert predict(path, "--out", tmp_path / "b.csv", "--format", "text").status == 0
+    assert "anger (złość)" in (tmp_path / "b.csv").read_text()
+
+
 def test_what_speaks_against_an_answer_stands_in_its_line(predict, wav):
     assert "  -  silence: " in predict(wav(np.zeros(RATE))).out
 

@@ -40,13 +40,14 @@ def predict(
     bundle: Bundle = None,
     variant: Variant = None,
     format: Annotated[
-        str,
+        str | None,
         typer.Option(
             click_type=Words("tembr.recognize.formats:FORMATS"),
             help="text, json (one object a line for each recording) or csv; with --segments also textgrid (Praat), eaf "
-            "(ELAN), audacity, rttm, vtt or srt: a file for each recording, in the folder --out.",
+            "(ELAN), audacity, rttm, vtt or srt: a file for each recording, in the folder --out. By default what the "
+            "name of --out ends in, .csv or .json, else text.",
         ),
-    ] = "text",
+    ] = None,
     segments: Annotated[bool, typer.Option("--segments", help="Emotions along the recording, with times.")] = False,
     check_speech: Annotated[
         bool,
@@ -115,7 +116,9 @@ def predict(
     """
     from tembr.cli.predicting import Request, answer_all
     from tembr.recognize.annotations import ANNOTATIONS
+    from tembr.recognize.formats import BY_SUFFIX
 
+    format = format or BY_SUFFIX.get(Path(out or "").suffix.lower(), "text")
     if format in ANNOTATIONS and not segments:
         raise click.UsageError(f"--format {format} is of segments; add --segments")
     if segments and coverage is not None:

@@ -13,6 +13,9 @@ from tembr.tables import line
 FORMATS = ("text", "json", "csv", *ANNOTATIONS)
 """The first three of recordings and of segments, the others of segments alone, a file for each recording."""
 
+BY_SUFFIX = {".csv": "csv", ".json": "json", ".jsonl": "json"}
+"""Format that a file of answers has by its name, where none is asked for."""
+
 
 def header(form: str, labels: Sequence[str], channel: bool = False, sets: bool = False) -> str:
     """What precedes the answers: column names for 'csv', nothing else.
