@@ -95,7 +95,11 @@ def test_what_several_segments_are_warned_of_is_told_once_for_each_channel():
 def test_no_segments_are_said_in_every_form():
     assert segments("text", "a.wav", []) == "a.wav  -  no_speech: no voice found\n"
     assert segments("csv", "a.wav", []) == ""
-    assert json.loads(segments("json", "a.wav", [])) == {"file": "a.wav", "segments": []}
+    assert json.loads(segments("json", "a.wav", [])) == {
+        "file": "a.wav",
+        "segments": [],
+        "warnings": ["no_speech: no voice found"],
+    }
 
 
 def test_segments_in_json_name_their_file_once():

@@ -13,6 +13,9 @@ from tembr.tables import line
 FORMATS = ("text", "json", "csv", *ANNOTATIONS)
 """The first three of recordings and of segments, the others of segments alone, a file for each recording."""
 
+NOTHING = "no_speech: no voice found"
+"""What is said of a recording without a segment."""
+
 BY_SUFFIX = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 """Format that a file of answers has by its name, where none is asked for."""
 
@@ -43,11 +46,12 @@ def answer(form: str, prediction: Prediction) -> str:
 def segments(form: str, file: str, found: Sequence[Prediction]) -> str:
     """One recording's segments: a line each, in JSON one for the recording."""
     if form == "json":
-        return _json({"file": file, "segments": [_without_file(segment) for segment in found]})
+        content = {"file": file, "segments": [_without_file(segment) for segment in found]}
+        return _json(content if found else content | {"warnings": [NOTHING]})
     if form == "csv":
         return "".join(map(_cells, found))
     if not found:
-        return f"{_plain(file)}  -  no_speech: no voice found\n"
+        return f"{_plain(file)}  -  {NOTHING}\n"
     warnings = dict.fromkeys("  ".join(["", *_channel(s), warning]) for s in found for warning in s.warnings)
     return "\n".join([_plain(file), *map(segment, found), *warnings]) + "\n"
 
