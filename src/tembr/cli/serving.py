@@ -42,7 +42,8 @@ def settings_of(host: str, port: int, threads: int | None, keys: Path | None, ch
     except ValidationError as error:
         worst = error.errors()[0]
         name = ".".join(map(str, worst["loc"]))
-        raise click.UsageError(f"--limit {name}: {worst['msg']}; --limits lists them") from error
+        why = "there is no such limit" if worst["type"] == "extra_forbidden" else worst["msg"]
+        raise click.UsageError(f"--limit {name}: {why}; --limits lists them") from error
     given = {"threads": threads} if threads else {}
     return ServiceSettings(host=host, port=port, keys=read_keys(keys), limits=limits, **given)
 
