@@ -35,7 +35,7 @@ class EncoderSettings(MemberSettings):
     what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). Speech that came
     through a telephone or the like is answered by heads of its own, which learnt from copies as they would sound there,
     too; the lowest of the layers says which channel a recording came through. A speaker is adapted to by the states of
-    all layers as they would be without the channel (`tembr.models.compensation`).
+    all layers, those of the lowest as they would be without the channel (`tembr.models.compensation`).
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
@@ -101,8 +101,7 @@ class EncoderSettings(MemberSettings):
                 self.fit_head(heads[number], pooled[own], data.classes[learnt[own]], learnt[own], data)
             if self.channels and not number:
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
-            if self.channels:
-                self._compensate(module, number, pooled, learnt, data)
+                self._compensate(module, pooled, learnt, data)
         return [{"seconds": time.perf_counter() - started}]
 
     def fit_head(
@@ -115,14 +114,12 @@ class EncoderSettings(MemberSettings):
         counting = shares > 0
         head.take(fit_discriminants(pooled[counting], classes[counting], shares[counting], self.shrinkage))
 
-    def _compensate(
-        self, module: PooledHeads, layer: int, pooled: np.ndarray, learnt: np.ndarray, data: FoldData
-    ) -> None:
+    def _compensate(self, module: PooledHeads, pooled: np.ndarray, learnt: np.ndarray, data: FoldData) -> None:
         places = {index: place for place, index in enumerate(learnt.tolist())}
         channels, originals = data.through(learnt), data.originals[learnt]
-        for compensations, channel in zip(module.compensations, self.channels, strict=True):
+        for compensation, channel in zip(module.compensations, self.channels, strict=True):
             copies = np.flatnonzero(channels == channel)
-            compensations[layer].fit(pooled[copies], pooled[[places[index] for index in originals[copies].tolist()]])
+            compensation.fit(pooled[copies], pooled[[places[index] for index in originals[copies].tolist()]])
 
 
 def _numbers(names: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
@@ -134,7 +131,7 @@ class PooledHeads(nn.Module):
     """Pooled states of some layers → the mean of their heads' logits; the states are the embedding.
 
     Each channel has its own heads; what they say counts as much as a recording is likely to have come through it, and
-    so do the states as they would be without.
+    so do the first layer's states as they would be without.
 
     Args:
         layers: how many.
@@ -148,8 +145,7 @@ class PooledHeads(nn.Module):
         of_each = [nn.ModuleList(PooledHead(size, labels) for _ in range(layers)) for _ in range(1 + channels)]
         self.heads = nn.ModuleList(of_each)
         self.channel = PooledHead(size, 1 + channels) if channels else None
-        of_each = [nn.ModuleList(Compensation(size) for _ in range(layers)) for _ in range(channels)]
-        self.compensations = nn.ModuleList(of_each)
+        self.compensations = nn.ModuleList(Compensation(size) for _ in range(channels))
         self.compensating = True
 
     def uncompensated(self) -> PooledHeads:
@@ -168,12 +164,8 @@ class PooledHeads(nn.Module):
         logits = (shares * torch.stack(said, dim=1)).sum(1)
         if not self.compensating:
             return logits, torch.stack(pooled, dim=1)
-        return logits, torch.stack([self._without(shares, n, one) for n, one in enumerate(pooled)], dim=1)
-
-    def _without(self, shares: torch.Tensor, layer: int, pooled: torch.Tensor) -> torch.Tensor:
-        """States of a layer as they would be without the channel, `(batch, size)`, by what each is likely to be."""
-        each = [pooled, *(compensations[layer](pooled) for compensations in self.compensations)]
-        return (shares * torch.stack(each, dim=1)).sum(1)
+        compensated = torch.stack([pooled[0], *(one(pooled[0]) for one in self.compensations)], dim=1)
+        return logits, torch.stack([(shares * compensated).sum(1), *pooled[1:]], dim=1)
 
 
 class PooledHead(nn.Module):
