@@ -52,6 +52,13 @@ def test_what_sets_came_to_is_in_it_where_they_are_calibrated(facts):
     assert "--coverage" not in model_card(facts)
 
 
+def test_adapted_figures_are_said_to_be_of_one_draw(facts):
+    metrics = {"metrics": {"speaker": facts.metrics["speaker"]}, "recordings": 30, "temperature": 1.0}
+    told = model_card(replace(facts, adaptation=metrics))
+    assert "unseen speakers, adapted to 30 recordings" in told and "are of one draw of recordings" in told
+    assert "one draw" not in model_card(replace(facts, adaptation={}))
+
+
 def test_channels_that_were_learnt_from_are_told_apart_from_what_is_unknown(facts):
     assert "as are telephones and noise" in model_card(facts)
     (member, *others) = facts.members

@@ -145,6 +145,8 @@ def _results(facts: Facts) -> str:
     rows = "\n".join(_result_row(protocol, scores) for protocol, scores in facts.metrics.items())
     splits = "\n".join(f"* **{PROTOCOLS.get(p, p)}**: {words}." for p, words in facts.split.items())
     warning = _warning(facts)
+    if facts.adaptation.get("metrics"):
+        warning += " Adapted figures are of one draw of recordings; with others the UAR is a point or two off."
     return f"""## Results
 
 Of this recipe, on recordings that the measured networks were not trained on; 95 % intervals over recordings.
