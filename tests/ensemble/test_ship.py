@@ -120,7 +120,8 @@ def test_adapting_ships_with_its_temperature_where_it_was_measured(measured, tmp
     study, one = measured
     adapted = {"shipped_strength": 0.5, "shipped_temperature": 1.25, "typical": [[1.0]], "uar": {"value": 0.6}}
     one = replace(one, result=replace(one.result, adapted=adapted))
-    found = shipped(study, one, tmp_path / "audio", adapt=8, offset_prior=3.0).facts.adaptation
+    found = shipped(study, one, tmp_path / "audio", adapt=8, offset_prior=3.0, relative_prior=7.0).facts.adaptation
+    assert found.relative_prior == 7.0
     assert (found.recordings, found.offset_prior, found.strength, found.temperature) == (8, 3.0, 0.5, 1.25)
     assert found.metrics == {"speaker": adapted}
 
