@@ -174,7 +174,8 @@ def test_a_threshold_makes_answers_uncertain(visit):
     hear(page)
     page.locator("#threshold").fill("95")
     assert page.locator("#answer .name").inner_text().startswith("niepewne")
-    assert page.locator("#timeline .uncertain").count() == page.locator("#timeline button").count()
+    doubtful = [s for s in json.loads(downloaded(page, "json"))["segments"] if s["confidence"] < 0.95]
+    assert page.locator("#timeline .uncertain").count() == len(doubtful) > 0
     page.locator("#threshold").fill("0")
     assert page.locator("#timeline .uncertain").count() == 0
 
