@@ -65,7 +65,7 @@ def test_evaluate_refuses_what_makes_no_sense_before_it_opens_a_bundle(capsys, m
 
 def test_adapt_says_where_who_and_from_how_much(capsys, monkeypatch, tmp_path):
     asked, saved = [], []
-    speaker = SimpleNamespace(name="anna", recordings=9, save=saved.append)
+    speaker = SimpleNamespace(name="anna", recordings=9, save=lambda *given: saved.append(given))
 
     def load(bundle, variant):
         def adapt(folder, **options):
@@ -77,7 +77,7 @@ def test_adapt_says_where_who_and_from_how_much(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("tembr.recognize.recognizer.load", load)
     words = "--bundle", "x", "--variant", "v", "--threads", "2", "--channel", "right"
     done = tembr_here(capsys, "adapt", "calls", "--out", str(tmp_path / "anna.json"), *words)
-    assert done.out == f"{tmp_path / 'anna.json'}: anna, 9 recordings\n" and saved == [tmp_path / "anna.json"]
+    assert done.out == f"{tmp_path / 'anna.json'}: anna, 9 recordings\n" and saved == [(tmp_path / "anna.json", False)]
     assert asked == [("x", "v", Path("calls"), 2, "right")]
 
 
