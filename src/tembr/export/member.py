@@ -30,7 +30,7 @@ def read_member_folder(study: str | Path, member: str) -> MemberFolder:
     """A member of a study, with the figures of all protocols it was measured under.
 
     Raises:
-        StoreError: no such member, or it has a fitting a fold and none to ship; ConfigError: no study there.
+        StoreError: no study there, no such member, or it has a fitting a fold and none to ship.
     """
     read = Study.read(study)
     found = [r for r in read.results if r.member == member and member in read.settings.members]
