@@ -261,6 +261,9 @@ def test_an_enrolment_of_one_emotion_alone_is_told(tmp_path, caplog):
     caplog.clear()
     recognizer.adapt(clips(FOREIGN))
     assert not caplog.records
+    still = load(make_adaptable(tmp_path / "still", adaptation=facts | {"strength": 0.0}))
+    still.adapt([(voice(EMOTIONS[0], FOREIGN), RATE)] * 8)
+    assert not caplog.records  # nothing is learnt of anybody there
 
 
 def test_folders_within_are_heard_too(listener, tmp_path):

@@ -21,7 +21,7 @@ from tembr.errors import ConfigError
 from tembr.evaluate.coverage import HALF
 from tembr.files import write_bytes
 from tembr.recognize import adapted
-from tembr.recognize.adaptation import few
+from tembr.recognize.adaptation import FEW_RECORDINGS
 from tembr.recognize.evaluation import Evaluation, choose_labels, compare, evaluate, known_to
 from tembr.recognize.overlap import Overlap, overlap
 from tembr.recognize.prediction import threshold_of
@@ -103,7 +103,7 @@ def adapt(
 ) -> Evaluation:
     """Some recordings of every speaker adapted to, the others answered without and with that."""
     if recordings < FEW:
-        say(f"--adapt {few(recordings)}")
+        say(FEW_RECORDINGS.format(count=recordings))
     drawn = adapted.draw(corpus, recordings, seed)
     with progress_bars() as bars:
         follow = None if quiet else lambda done, total: bars.count("speakers adapted to", done, total)

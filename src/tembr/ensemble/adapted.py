@@ -190,8 +190,9 @@ def knowledge_of(
 ) -> Knowledge:
     """What adapting takes beside an enrolment, under these settings; typical logits as in `AdaptedFold`."""
     known = None if space is None else space.known(settings.speaker_share, settings.speaker_prior)
-    priors = (settings.relative_share, settings.mixture_prior, settings.relative_prior)
-    of_relative = None if relative is None else Relative(relative, *priors)
+    of_relative = None
+    if relative is not None:
+        of_relative = Relative(relative, settings.relative_share, settings.mixture_prior, settings.relative_prior)
     return Knowledge(Offsets(typical, settings.offset_prior, settings.mixture_prior), known, relative=of_relative)
 
 

@@ -231,9 +231,9 @@ def _limits(facts: Facts) -> str:
     speakers = sum(c["speakers"] for c in facts.corpora)
     voices = "".join(f" {info.voices}" for info in _known(facts) if info.voices)
     beyond = "Spontaneous speech, other languages and children are outside what it learnt"
-    heard = list(dict.fromkeys(CHANNELS[c] for m in facts.members for c in m.get("channels", ())))
-    if heard:
-        beyond += f"; of {', '.join(heard)} it knows what copies of its recordings told it, and is worse there."
+    channels = list(dict.fromkeys(CHANNELS[c] for m in facts.members for c in m.get("channels", ())))
+    if channels:
+        beyond += f"; of {', '.join(channels)} it knows what copies of its recordings told it, and is worse there."
     else:
         beyond += ", as are telephones and noise."
     return f"""## Intended use and limits

@@ -28,6 +28,9 @@ from tembr.recognize.windows import outspoken, windows
 
 log = logging.getLogger("tembr")
 
+FEW_RECORDINGS = f"adapted to {{count}}: little can be learnt from fewer than {FEW} recordings; give more"
+"""What is said of `count` recordings, fewer than `FEW`."""
+
 ONE_EMOTION = "one emotion alone was heard: little can be learnt; give recordings of several"
 """What is said of an enrolment of which relative logits say nothing."""
 
@@ -62,16 +65,20 @@ def adapt(
     )
     for error in failures:
         on_warning(f"left out: {error}")
-    if speaker.recordings < FEW:
-        on_warning(few(speaker.recordings))
-    if network.facts.adaptation.get("relative") and not speaker.share:
-        on_warning(ONE_EMOTION)
+    for warning in warnings(network, speaker):
+        on_warning(warning)
     return speaker
 
 
-def few(recordings: int) -> str:
-    """What is said of adapting to fewer than `FEW` recordings."""
-    return f"adapted to {recordings}: little can be learnt from fewer than {FEW} recordings; give more"
+def warnings(network: Network, speaker: Speaker) -> list[str]:
+    """Why little can be learnt from an enrolment: few recordings, or one emotion alone.
+
+    Relative logits count where several emotions are there, and not at all where the bundle says that adapting does not.
+    """
+    known = network.facts.adaptation
+    one_emotion = known.get("relative") and known.get("strength", 1.0) and not speaker.share
+    few = [FEW_RECORDINGS.format(count=speaker.recordings)] if speaker.recordings < FEW else []
+    return [*few, *([ONE_EMOTION] if one_emotion else [])]
 
 
 def learn(

@@ -22,7 +22,7 @@ CLIPPED = 1e-3
 """Share of samples at full scale from which a recording counts as clipped."""
 
 FAINT = 10 ** (-30 / 20)
-"""Peak below which a recording is fainter than nearly all of nEMO by 15 dB and more."""
+"""Peak below which a recording is fainter than nearly all of nEMO."""
 
 TELEPHONE = 8_000
 """Hz; at this rate or below half of what the networks listen to is missing."""

@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from tembr import audio
-from tembr.adaptation.fitting import FEW
 from tembr.errors import AudioError
-from tembr.recognize.adaptation import few, learn
+from tembr.recognize.adaptation import learn, warnings
 from tembr.recognize.prediction import Prediction
 from tembr.recognize.recognizer import Recognizer
 from tembr.recognize.speaker import Speaker
@@ -79,9 +78,9 @@ class Executor:
                     left -= check_length(recording, self._limits, left)
             rate, failures = self.recognizer.facts.sample_rate, []
             opened = [lambda one=one: audio.Stream(one, rate) for one in body.recordings]
-            speaker = learn(self.recognizer.network, opened, body.name, 1, failures)
-            said = [f"left out: {error}" for error in failures]
-            return speaker, [*said, *([few(speaker.recordings)] if speaker.recordings < FEW else [])]
+            network = self.recognizer.network
+            speaker = learn(network, opened, body.name, 1, failures)
+            return speaker, [*(f"left out: {error}" for error in failures), *warnings(network, speaker)]
 
         return await self.run(work)
 

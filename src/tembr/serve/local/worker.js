@@ -127,7 +127,7 @@ async function enrol({ sounds, name: called = "" }) {
   const beyond = facts.adaptation.relative ? -labels : undefined;
   const parts = [[0, labels], [labels, beyond], [beyond ?? 0]].map((part) => rows.map((row) => row.slice(...part)));
   const fitted = fitToSpeaker(facts.adaptation, ...parts);
-  if (facts.adaptation.relative && !fitted.share) warnings.push("one emotion alone was heard: little can be learnt; give recordings of several");
+  if (facts.adaptation.relative && (facts.adaptation.strength ?? 1) && !fitted.share) warnings.push("one emotion alone was heard: little can be learnt; give recordings of several");
   return { ...name(), speaker: speakerOf(facts, fitted, rows.length, called), recordings: rows.length, warnings };
 }
 
