@@ -46,15 +46,26 @@ def pooled(layers: WhisperLayers, waveforms: list[np.ndarray], longest: int) -> 
     return np.stack(found), 1_000 * (time.perf_counter() - begin) / len(waveforms)
 
 
-def unseen_uar(settings: EncoderSettings, states: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> float:
-    """UAR over all speakers, each answered by the mean of the layers' discriminants on the others."""
+def unseen_uar(
+    settings: EncoderSettings,
+    states: np.ndarray,
+    classes: np.ndarray,
+    speakers: np.ndarray,
+    scored: np.ndarray | None = None,
+) -> float:
+    """UAR over all speakers, each answered by the mean of the layers' discriminants on the others.
+
+    Args:
+        scored: states of the same recordings that are answered; those learnt from by default.
+    """
+    scored = states if scored is None else scored
     logits, labels = np.zeros((len(classes), classes.max() + 1)), classes.max() + 1
     for speaker in np.unique(speakers):
         own = speakers == speaker
         shares = fair_shares(classes[~own], speakers[~own], np.zeros((~own).sum(), int), {0: 1.0})
         for layer in range(states.shape[1]):
             found = fit_discriminants(states[~own, layer], classes[~own], shares, settings.shrinkage)
-            logits[np.ix_(own, found.classes)] += found.logits(states[own, layer])
+            logits[np.ix_(own, found.classes)] += found.logits(scored[own, layer])
     return float(uar(confusion_matrix(classes, logits.argmax(1), labels)))
 
 
