@@ -52,4 +52,5 @@ def test_states_that_are_answered_may_be_others_than_those_learnt_from(script):
     states[..., 0] += 3 * classes[:, None]
     settings = EncoderSettings(name="x")
     assert script.unseen_uar(settings, states, classes, speakers) == 1
-    assert script.unseen_uar(settings, states, classes, speakers, scored=states + np.array([9, 0, 0])) == pytest.approx(1 / 2)
+    others = states + np.array([9, 0, 0])
+    assert script.unseen_uar(settings, states, classes, speakers, scored=others) == pytest.approx(1 / 2)
