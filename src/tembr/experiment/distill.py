@@ -60,6 +60,7 @@ class DistillSettings(BaseModel):
         layers, hidden, feedforward: of the student: layers, channels (64 each attention head) and feed-forward units.
         window: seconds taken of a recording.
         crop, warp, equalize: of a recording in training, see `tembr.train.log_mel.Lessons`.
+        beside: share of recordings that another one is added to, as if two spoke at once.
         seed: of all that is random.
         train: epochs, batches, learning rate and device.
     """
@@ -75,6 +76,7 @@ class DistillSettings(BaseModel):
     crop: float = Field(2.56, ge=0.1, le=30)
     warp: float = Field(0.1, ge=0, lt=0.5)
     equalize: float = Field(2.0, ge=0, le=40)
+    beside: float = Field(0.5, ge=0, le=1)
     seed: int = Field(42, ge=0)
     train: TrainSettings = TrainSettings(epochs=10, batch_size=16, learning_rate=3e-4, weight_decay=0.01)
 

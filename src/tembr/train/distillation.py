@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import lightning
 import numpy as np
@@ -15,7 +16,7 @@ from tembr.features.layers import WhisperLayers, frame_mask, halved
 from tembr.features.store import FeatureTable
 from tembr.train.encoder_module import EncoderModule
 from tembr.train.fit import run, state_of
-from tembr.train.log_mel import Batch, Crops, CropSampler, Lessons, another_voice, together
+from tembr.train.log_mel import Batch, Crops, CropSampler, Lessons, another_beside, another_voice, together
 from tembr.train.pooling import mean_over_time
 
 FRAMES = 0.3
@@ -25,8 +26,14 @@ SHRINKAGE = 0.05
 """Of the covariance of pooled states towards its diagonal."""
 
 
+class Mixing(Lessons, Protocol):
+    """How a student is taught: as other encoders, and on a share `beside` of recordings with another one added."""
+
+    beside: float
+
+
 def distill(
-    settings: Lessons,
+    settings: Mixing,
     student: WhisperLayers,
     readout: nn.Linear,
     teacher: WhisperLayers,
@@ -96,7 +103,7 @@ class Distillation(EncoderModule):
 
     def __init__(
         self,
-        settings: Lessons,
+        settings: Mixing,
         student: WhisperLayers,
         readout: nn.Linear,
         teacher: WhisperLayers,
@@ -121,7 +128,10 @@ class Distillation(EncoderModule):
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         log_mel, frames = batch
         with torch.no_grad():
-            log_mel = another_voice(log_mel, self.settings, self.seeded(index))
+            generator = self.seeded(index)
+            log_mel = another_voice(log_mel, self.settings, generator)
+            if self.settings.beside:
+                log_mel = another_beside(log_mel, frames, self.settings.beside, generator)
             states = self._teacher[0].from_log_mel(log_mel, frames)[0].float()
         loss = self.error(self.student.from_log_mel(log_mel, frames)[0].float(), states, frames)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(frames))

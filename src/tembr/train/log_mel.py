@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from tembr.augment.representations import equalize, warp
-from tembr.features.layers import HOP_LENGTH, WhisperLayers, halved
+from tembr.features.layers import HOP_LENGTH, LOUDEST, WhisperLayers, frame_mask, halved
 from tembr.features.store import FeatureTable
 from tembr.train.data import EpochSampler
 from tembr.train.fit import device_of, precision_of
@@ -20,6 +20,10 @@ from tembr.train.settings import TrainSettings
 
 DECIBELS = 40.0
 """Of a step of 1 in Whisper's log-mel spectrogram."""
+
+BELOW = 2.0  # how far the lowest value of such a spectrogram lies below its maximum at most
+
+SOFTEST = 20.0  # dB by which a voice is at most softer than the one it is added to
 
 SAMPLE_RATE = 16_000  # Hz, of every Whisper
 
@@ -42,7 +46,31 @@ class Lessons(Protocol):
 def another_voice(log_mel: torch.Tensor, settings: Lessons, generator: torch.Generator) -> torch.Tensor:
     """Spectrograms `(batch, bands, frames)` as of other throats and through other microphones, each its own."""
     log_mel = warp(log_mel, settings.warp, 0.0, generator)
-    return equalize(log_mel, settings.equalize / DECIBELS, generator)
+    return leveled(equalize(log_mel, settings.equalize / DECIBELS, generator))
+
+
+def another_beside(
+    log_mel: torch.Tensor, frames: torch.Tensor, share: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Spectrograms `(batch, bands, frames)`, a `share` of which has another recording of the batch added.
+
+    It is up to `SOFTEST` dB softer. Powers are added, as those of two voices that know nothing of each other.
+
+    Args:
+        frames: `(batch,)` int, how many belong to each recording.
+    """
+    device = log_mel.device
+    chance, softer = torch.rand((2, len(log_mel), 1, 1), generator=generator, device=device)
+    there = frame_mask(frames, log_mel.shape[-1])[:, None].roll(1, 0) & (chance < share)
+    nepers = 4 * np.log(10)
+    beside = log_mel.roll(1, 0) - softer * SOFTEST / DECIBELS
+    mixed = torch.logaddexp(nepers * log_mel, nepers * beside) / nepers
+    return leveled(torch.where(there, mixed, log_mel))
+
+
+def leveled(log_mel: torch.Tensor) -> torch.Tensor:
+    """Spectrograms with their maximum where those of recordings have it, and no value further below than theirs."""
+    return LOUDEST + (log_mel - log_mel.amax((1, 2), keepdim=True)).clamp(min=-BELOW)
 
 
 def encode(encoder: WhisperLayers, stored: int | None, values: torch.Tensor, frames: torch.Tensor) -> Encoded:
