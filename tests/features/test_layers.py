@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from tembr.features.encoder import load_encoder
-from tembr.features.layers import AttentionBlock, EncoderStates, FrameConvolution, LogMel, WaveformLayers, WhisperLayers
+from tembr.features.layers import (
+    LOUDEST,
+    AttentionBlock,
+    EncoderStates,
+    FrameConvolution,
+    LogMel,
+    WaveformLayers,
+    WhisperLayers,
+)
 from tests.encoders import NORMALIZED, write_encoder
 
 pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
@@ -21,11 +29,21 @@ def noise(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_log_mel_is_that_of_transformers(whisper):
+def test_a_log_mel_is_that_of_transformers_but_for_its_level(whisper):
     waveform = noise(30 * 16_000) / 10  # as long as theirs, so that nothing is padded
     theirs = whisper.extractor(waveform.numpy(), sampling_rate=16_000, return_tensors="pt")["input_features"]
     ours = LogMel(torch.from_numpy(whisper.extractor.mel_filters.T).float())(waveform[None])
-    torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=0)
+    torch.testing.assert_close(ours - LOUDEST, theirs - theirs.max(), atol=2e-4, rtol=0)
+
+
+def test_level_does_not_move_a_log_mel(whisper):
+    log_mel = LogMel(torch.from_numpy(whisper.extractor.mel_filters.T).float())
+    waveforms = torch.stack([noise(16_000), noise(16_000)[torch.randperm(16_000)]]) / 10
+    fainter = torch.tensor([[0.01], [0.3]])
+    expected = log_mel(waveforms)
+    assert expected.amax((1, 2)).tolist() == pytest.approx([LOUDEST] * 2)
+    torch.testing.assert_close(log_mel(fainter * waveforms), expected, atol=1e-4, rtol=0)
+    assert log_mel(torch.zeros(1, 16_000)).isfinite().all()
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -21,7 +21,7 @@ from torch import nn
 from tembr.errors import ConfigError
 from tembr.extras import needed
 from tembr.features.inputs import Input
-from tembr.features.layers import HOP_LENGTH, EncoderStates, WaveformLayers, WhisperLayers
+from tembr.features.layers import HOP_LENGTH, LOUDEST, EncoderStates, WaveformLayers, WhisperLayers
 
 KINDS = ("wavlm", "hubert", "wav2vec2", "wav2vec2-conformer", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
 """Types of models that are encoders of speech here."""
@@ -91,7 +91,7 @@ class EncoderInput(Input):
             "window": self.window,
             "revision": self.revision,
             "sample_rate": self.rate,
-        }
+        } | ({"loudest": LOUDEST} if self.kind == "whisper" else {})
 
     @property
     def shared(self) -> tuple[str, float]:

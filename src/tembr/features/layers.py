@@ -14,6 +14,9 @@ from torch import nn
 
 N_FFT, HOP_LENGTH = 400, 160  # samples of Whisper's analysis, at 16 kHz
 
+LOUDEST = 1.2
+"""What every log-mel spectrogram has for its maximum, about what recordings of speech have as they are."""
+
 
 class EncoderStates(nn.Module):
     """Waveforms → mean over time of the states of some layers, or all frames of them.
@@ -37,6 +40,9 @@ class EncoderStates(nn.Module):
 class LogMel(nn.Module):
     """Whisper's log-mel spectrogram of a waveform at its own length (Radford et al., 2022; `whisper/audio.py`).
 
+    But for its level: Whisper's own moves with a recording's by 1 each 40 dB, and what a model has learnt from speech
+    of one level does not hold for another's. Here the maximum is always `LOUDEST`.
+
     Args:
         filters: `(bands, 1 + n_fft // 2)`.
         power: padded waveform `(batch, samples)` → power `(batch, 1 + n_fft // 2, frames)`; by default PyTorch's
@@ -49,10 +55,10 @@ class LogMel(nn.Module):
         self.power = power or stft_power
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
-        """`(batch, samples)` → `(batch, bands, samples // 160)`, each within 80 dB of its own maximum."""
+        """`(batch, samples)` → `(batch, bands, samples // 160)`, each within 80 dB below its maximum."""
         padded = F.pad(waveform[:, None], (N_FFT // 2, N_FFT // 2), mode="reflect")[:, 0]
         decades = (self.filters @ self.power(padded)[..., :-1]).clamp(min=1e-10).log10()
-        return (torch.maximum(decades, decades.amax((1, 2), keepdim=True) - 8) + 4) / 4
+        return LOUDEST + (decades - decades.amax((1, 2), keepdim=True)).clamp(min=-8) / 4
 
 
 def stft_power(padded: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from tembr.errors import ConfigError
 from tembr.features.encoder import LONGEST, SHORTEST, load_encoder
 from tembr.features.inputs import Input
-from tembr.features.layers import HOP_LENGTH, LogMel
+from tembr.features.layers import HOP_LENGTH, LOUDEST, LogMel
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,13 @@ class LogMelInput(Input):
         return min(self.window or LONGEST, LONGEST)
 
     def facts(self) -> dict[str, Any]:
-        return {"transform": "whisper", "window": self.window, "bands": self.bands, "sample_rate": self.rate}
+        return {
+            "transform": "whisper",
+            "loudest": LOUDEST,
+            "window": self.window,
+            "bands": self.bands,
+            "sample_rate": self.rate,
+        }
 
     def module(self) -> LogMel:
         """`(batch, samples)` → `(batch, bands, frames)`."""
