@@ -19,6 +19,12 @@ def test_the_temporary_file_is_hidden_beside_the_other_with_its_suffix(tmp_path)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["history.csv"]
 
 
+def test_a_name_as_long_as_may_be_is_written(tmp_path):
+    path = tmp_path / ("x" * 250 + ".csv")
+    write_bytes(path, b"1")
+    assert path.read_bytes() == b"1"
+
+
 def test_what_fails_leaves_the_older_file_and_nothing_else(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "a.txt") as temporary:

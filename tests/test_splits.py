@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,13 @@ def test_one_emotion_is_refused():
 def test_too_few_speakers_are_refused():
     with pytest.raises(CorpusError, match="needs at least 3.*--protocol random"):
         make_folds(corpus(speakers=2), "speaker")
+
+
+def test_sentences_of_one_speaker_alone_leave_nothing_to_score_of_another():
+    toy = corpus(per_emotion=2)
+    each = Corpus("toy", tuple(replace(u, text=u.file) for u in toy.utterances))
+    with pytest.raises(CorpusError, match="toy: where s0 is left out nothing is left to score; .*--protocol speaker"):
+        make_folds(each, "sentence", SplitSettings(sentences=0.1))
 
 
 def test_unnamed_speakers_are_refused():

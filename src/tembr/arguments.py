@@ -73,7 +73,7 @@ def optional(rule: Rule) -> Rule:
     return Rule(lambda value: value is None or rule.fits(value), f"{rule.wanted}, or None")
 
 
-def _one_recording(value: object) -> bool:
+def one_recording(value: object) -> bool:
     """What `Recognizer.predict` takes, or its samples alone, and no list of such."""
     single = isinstance(value, (str, os.PathLike, bytes, bytearray, memoryview)) or hasattr(value, "read")
     pair = isinstance(value, tuple) and len(value) == 2 and _is(value[1], Integral)
@@ -97,10 +97,10 @@ CHANNEL = either(one_of("mix", "left", "right"), whole(1))
 RULES = {
     "source": ANYTHING,  # whoever reads it says what is wrong with it
     "sources": Rule(
-        lambda value: isinstance(value, Iterable) and not _one_recording(value), "several recordings, in a list"
+        lambda value: isinstance(value, Iterable) and not one_recording(value), "several recordings, in a list"
     ),
     "recordings": Rule(
-        lambda value: isinstance(value, Iterable) or _one_recording(value),
+        lambda value: isinstance(value, Iterable) or one_recording(value),
         "a folder, a recording, or a list of them",
     ),
     "waveforms": ANYTHING,

@@ -19,7 +19,7 @@ import numpy as np
 
 from tembr.errors import TembrError
 from tembr.evaluate.conformal import LEVELS
-from tembr.files import sha256, write_bytes
+from tembr.files import json_bytes, sha256, write_bytes
 
 FORMAT = 1
 MODEL, FACTS, CARD = "model.onnx", "bundle.json", "MODEL_CARD.md"
@@ -110,7 +110,7 @@ def write_facts(facts: Facts, folder: Path) -> None:
         StoreError: it could not be written.
     """
     content = asdict(facts) | {"hashes": hashes(folder)}
-    write_bytes(folder / FACTS, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(folder / FACTS, json_bytes(content))
 
 
 def read_facts(folder: str | Path) -> Facts:

@@ -10,6 +10,11 @@ class TembrError(Exception):
         super().__init__(" ".join(str(message).split()))
 
 
+def first_line(error: BaseException, longest: int = 160) -> str:
+    """The first line of what another library's error says, its type where that is nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:longest]
+
+
 class AudioError(TembrError):
     """A recording could not be read or holds nothing usable."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,9 +36,9 @@ def atomic_write(path: str | os.PathLike, *, flush: bool = True) -> Iterator[Pat
     """Yield a temporary path beside `path`; put it in `path`'s place only if the block succeeds.
 
     The temporary file lies in the same folder (made if absent), is hidden, and keeps `path`'s suffix, so that
-    libraries which infer a format from it do so. On success it is flushed to the disk and renamed; on any
-    failure it is removed and an older `path` stays as it was. `flush=False` leaves the flushing to the system:
-    for what is checked when it is read, and can be made again.
+    libraries which infer a format from it do so; of a long name it keeps no more than fits. On success it is flushed
+    to the disk and renamed; on any failure it is removed and an older `path` stays as it was. `flush=False` leaves the
+    flushing to the system: for what is checked when it is read, and can be made again.
 
     >>> with atomic_write("history.csv") as temporary:      # doctest: +SKIP
     ...     temporary.write_text("epoch,loss\\n")
@@ -46,7 +47,7 @@ def atomic_write(path: str | os.PathLike, *, flush: bool = True) -> Iterator[Pat
         StoreError: an `OSError` (disk full, no permission) inside the block or in the renaming.
     """
     target = Path(os.path.realpath(path))  # a link stays one
-    temporary = target.with_name(f".{target.stem}.{uuid4().hex[:12]}{target.suffix}")
+    temporary = target.with_name(f".{target.stem[:40]}.{uuid4().hex[:12]}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -63,6 +64,11 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Write a file that can be made again, whole or not at all; raises StoreError as `atomic_write` does."""
     with atomic_write(path, flush=False) as temporary:
         temporary.write_bytes(content)
+
+
+def json_bytes(content) -> bytes:
+    """JSON as it is written everywhere here: indented by one, letters as they are, UTF-8."""
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def digest(*parts: bytes) -> str:

@@ -79,7 +79,7 @@ def lasting(source):
         AudioError: it cannot be read.
     """
     try:
-        if isinstance(source, (str, Path)):
+        if isinstance(source, (str, os.PathLike)):
             return _spooled_path(source) if _is_pipe(Path(source)) else source
         once = hasattr(source, "read") and not isinstance(source, io.TextIOBase) and not _seekable(source)
         return Spool(source, "") if once else source
@@ -91,7 +91,7 @@ def path_of(source) -> str:
     """Path of a recording, also of a pipe's copy; '' where it is no file."""
     if isinstance(source, Spool):
         return source.path
-    return str(source) if isinstance(source, (str, Path)) else ""
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
 
 
 def name_of(source) -> str:
@@ -177,7 +177,7 @@ def _checked(given: tuple) -> tuple[np.ndarray, int]:
 
 def _openable(source, name: str) -> str | bytes | BinaryIO:
     """What soundfile can open: a path that holds something, or a file object that can be sought in."""
-    if isinstance(source, (str, Path)):
+    if isinstance(source, (str, os.PathLike)):
         return _openable_path(Path(source), name)
     if isinstance(source, (bytes, bytearray, memoryview)):
         source = io.BytesIO(source)

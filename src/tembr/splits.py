@@ -168,7 +168,24 @@ def _speaker_folds(corpus: Corpus, emotions: np.ndarray, settings: SplitSettings
         if settings.inner > 1:
             groups = np.array_split(generator.permutation(rest), min(settings.inner, len(rest)))
             inner = tuple(Part(*part(np.setdiff1d(rest, some), some)) for some in groups)
-        yield Fold(name, train, validation, test, everything, inner)
+        fold = Fold(name, train, validation, test, everything, inner)
+        _require_whole(corpus, fold, group)
+        yield fold
+
+
+def _require_whole(corpus: Corpus, fold: Fold, group: np.ndarray) -> None:
+    """No part of a fold may be empty: sentences that only some say may leave nothing of a speaker."""
+    for what, indices in (("to score", fold.test), ("to validate on", fold.validation)):
+        if not len(indices):
+            raise CorpusError(
+                f"{corpus.name}: where {', '.join(group)} is left out nothing is left {what}; every speaker has to say "
+                "every sentence, or nearly: use --protocol speaker"
+            )
+    if any(not len(part.train) or not len(part.heldout) for part in fold.inner):
+        raise CorpusError(
+            f"{corpus.name}: where {', '.join(group)} is left out an inner fold is empty; lower split.inner, or use "
+            "--protocol speaker"
+        )
 
 
 def _parts(speakers: np.ndarray, learnt: np.ndarray, scored: np.ndarray) -> Callable:

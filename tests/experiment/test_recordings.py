@@ -55,15 +55,21 @@ def mixed() -> Recordings:
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch) -> Corpus:
-    """The small corpus with noise for its recordings, each its own; loaded under whatever name."""
-    made = []
-    for seed, one in enumerate(CORPUS.utterances):
-        path = tmp_path / one.file
-        soundfile.write(path, 0.1 * np.random.default_rng(seed).normal(size=8_000).clip(-5, 5), 16_000)
-        made.append(replace(one, path=path))
-    found = replace(CORPUS, utterances=tuple(made))
-    monkeypatch.setattr(module, "load_corpus", lambda *_, **__: found)
-    return found
+    """The small corpus with noise for its recordings, each its own; as emodb it is named so and has other noise."""
+
+    def made(name: str, first: int) -> Corpus:
+        utterances = []
+        for seed, one in enumerate(CORPUS.utterances, start=first):
+            path = tmp_path / name / one.file
+            path.parent.mkdir(exist_ok=True)
+            soundfile.write(path, 0.1 * np.random.default_rng(seed).normal(size=8_000).clip(-5, 5), 16_000)
+            utterances.append(replace(one, path=path))
+        return replace(CORPUS, name=name, utterances=tuple(utterances))
+
+    corpora = {"emodb": made("emodb", 100)}
+    target = made(CORPUS.name, 0)
+    monkeypatch.setattr(module, "load_corpus", lambda name, *_, **__: corpora.get(name, target))
+    return target
 
 
 class Store:
@@ -149,6 +155,26 @@ def test_recordings_that_are_one_file_are_said_and_kept(corpus, caplog):
     other.path.write_bytes(one.path.read_bytes())
     assert len(usable()) == 12
     assert any("A-anger-1.wav, A-anger-2.wav: the same recording" in line for line in caplog.messages)
+
+
+def test_what_is_scored_is_not_learnt_from_besides(corpus, monkeypatch):
+    monkeypatch.setattr(module, "load_corpus", lambda *_, **__: corpus)
+    with pytest.raises(CorpusError, match="demo: two corpora of this name"):
+        load(["majority"])
+
+
+def test_a_recording_of_another_corpus_that_is_scored_is_told(corpus, tmp_path):
+    taken = tmp_path / "emodb" / CORPUS.utterances[5].file
+    taken.write_bytes(corpus.utterances[2].path.read_bytes())
+    words = f"emodb: {taken.name} is {corpus.utterances[2].key} of demo, which is scored"
+    with pytest.raises(CorpusError, match=words):
+        load(["majority"])
+
+
+def test_names_that_are_no_utf8_are_the_same_as_their_table_writes_them():
+    odd = replace(CORPUS.utterances[0], file="a\udcff.wav")
+    table = replace(odd, file=odd.file.encode(errors="backslashreplace").decode())
+    assert same_recordings(replace(CORPUS, utterances=(odd,)), [table])
 
 
 def test_the_target_comes_first_and_its_copies_last(corpus, monkeypatch):

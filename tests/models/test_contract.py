@@ -131,6 +131,12 @@ def test_names_are_told_apart():
         check_members(twice, FEATURES)
 
 
+@pytest.mark.parametrize("name", ["wav2vec2.0", "../x", "a/b", "", "keys", "speaker", "ensemble", "train"])
+def test_a_name_that_can_be_no_folders_or_modules_is_refused(name):
+    with pytest.raises(ConfigError, match="cannot be called"):
+        check_members([member_settings({"kind": "majority", "name": name})], FEATURES)
+
+
 class Centroid(nn.Module):
     """Distance of a recording's mean, projected, from each emotion's; the projection is its embedding."""
 

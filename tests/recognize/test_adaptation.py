@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from functools import partial
 from pathlib import Path
 
@@ -184,6 +185,21 @@ def test_every_recording_counts_once_however_long_it_is(listener):
     speaker = listener.adapt([long, short]).speaker
     own = np.stack([logits("anger", FOREIGN), logits("sadness", PITCH)])
     assert speaker.offset == pytest.approx(fit_offset(KNOWN, own), abs=0.03)
+
+
+def test_a_folder_may_be_anything_that_names_a_path(listener, tmp_path):
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    for number, (samples, rate) in enumerate(clips(FOREIGN)):
+        soundfile.write(folder / f"{number}.wav", samples, rate)
+    entry = next(os.scandir(tmp_path))
+    assert listener.adapt(entry).speaker == listener.adapt(folder).speaker
+    assert listener.predict(next(os.scandir(folder))).label
+
+
+def test_samples_without_a_rate_are_no_recordings(listener):
+    with pytest.raises(AudioError, match="give .*rate"):
+        listener.adapt(np.zeros(RATE, np.float32))
 
 
 def test_faint_windows_teach_nothing(listener):

@@ -102,6 +102,7 @@ class Journal:
         """Remove the partial file; False, and it stays, where recordings are left that could not be answered."""
         if len(self.done) < len(self._keys):
             return False
+        self._file.close()  # Windows removes no open file
         self._path.unlink(missing_ok=True)
         return True
 

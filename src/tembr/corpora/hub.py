@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tembr.corpora.materialize import plain_name
-from tembr.errors import CorpusError
+from tembr.errors import CorpusError, first_line
 from tembr.extras import needed
 from tembr.files import cache_root, write_bytes
 
@@ -60,7 +60,7 @@ def open_hub(name: str, columns: Sequence[str], corpus: str) -> tuple[list[dict]
     except Exception as error:  # the hub's libraries raise dozens of kinds
         raise CorpusError(
             f"{name}: neither a folder here nor reachable on the Hugging Face hub "
-            f"({type(error).__name__}: {_first_line(error)}); check the network or name a downloaded folder"
+            f"({type(error).__name__}: {first_line(error)}); check the network or name a downloaded folder"
         ) from error
     return _lay_out(_Arrow(dataset), columns, corpus, name)
 
@@ -75,7 +75,7 @@ def open_saved(folder: Path, columns: Sequence[str], corpus: str) -> tuple[list[
     try:
         dataset = datasets.load_from_disk(str(folder))
     except Exception as error:  # Arrow, JSON and file errors
-        raise CorpusError(f"{folder}: a damaged saved data set ({_first_line(error)}); save it again") from error
+        raise CorpusError(f"{folder}: a damaged saved data set ({first_line(error)}); save it again") from error
     if isinstance(dataset, datasets.DatasetDict):
         if "train" not in dataset:
             raise CorpusError(f"{folder}: no split train; found {', '.join(dataset)}")
@@ -114,7 +114,7 @@ class _Parquet:
             try:
                 self._files.append(parquet.ParquetFile(path, memory_map=True))
             except Exception as error:  # Arrow has its own hierarchy
-                raise CorpusError(f"{path}: not a parquet file ({_first_line(error)})") from error
+                raise CorpusError(f"{path}: not a parquet file ({first_line(error)})") from error
             stat = path.stat()
             digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
         self.columns = self._files[0].schema_arrow.names
@@ -159,7 +159,3 @@ def _content(audio: dict | None, where: str) -> bytes:
 def _import(module: str):
     with needed("reading a Hugging Face data set", "train"):
         return importlib.import_module(module)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

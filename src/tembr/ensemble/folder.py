@@ -24,7 +24,7 @@ from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.frames import read_frame
 from tembr.experiment.settings import StudySettings, load_settings, write_settings
-from tembr.files import atomic_write, write_bytes
+from tembr.files import atomic_write, json_bytes, write_bytes
 from tembr.models import Member, load_member
 
 FILE, SPEAKERS = "ensemble.json", "speakers.safetensors"
@@ -135,7 +135,7 @@ class EnsembleFolder:
         (self.folder / SPEAKERS).unlink(missing_ok=True)
         if space is not None:
             write_space(space, self.folder / SPEAKERS)
-        write_bytes(self.folder / FILE, (json.dumps(asdict(self.facts), indent=1, ensure_ascii=False) + "\n").encode())
+        write_bytes(self.folder / FILE, json_bytes(asdict(self.facts)))
 
     def weights_path(self, member: str) -> Path:
         """Where a member's weights lie."""

@@ -34,7 +34,7 @@ from tembr.evaluate.results import MemberResult, comparison_table
 from tembr.evaluate.significance import holm, mcnemar
 from tembr.experiment.member import confident_half, prediction_table, score_predictions, truth_and_posteriors
 from tembr.experiment.settings import StudySettings
-from tembr.files import atomic_write, write_bytes
+from tembr.files import atomic_write, json_bytes, write_bytes
 from tembr.splits import UNSEEN
 
 ENSEMBLE, ANSWERS = "ensemble", "answers.csv"
@@ -72,7 +72,7 @@ class ProtocolResult:
     def write(self, folder: Path) -> None:
         """Write `results.json`, the last file of a protocol: it vouches for the others."""
         content = vars(self) | {"results": [result.summary for result in self.results]}
-        write_bytes(folder / "results.json", (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        write_bytes(folder / "results.json", json_bytes(content))
 
     @staticmethod
     def read(folder: Path) -> ProtocolResult:
@@ -131,7 +131,7 @@ class Reporter:
         )
         summary = done.of(ENSEMBLE).summary | {"weights": found.weights, "temperature": found.temperature}
         summary |= {"adapted": scored} if scored else {}
-        write_bytes(self.folder / "summary.json", (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode())
+        write_bytes(self.folder / "summary.json", json_bytes(summary))
         done.write(self.folder)
         return done
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from tembr.features.layers import HOP_LENGTH, WhisperLayers
 from tembr.features.log_mel import log_mel_input
 from tembr.features.notices import KNOWN, MIT
 from tembr.features.store import FeatureStore, FeatureTable
-from tembr.files import atomic_write, write_bytes
+from tembr.files import atomic_write, json_bytes, write_bytes
 from tembr.lock import only_process
 from tembr.models.student import HEAD, begin, narrow_whisper, solve, whisper_state
 from tembr.progress import Progress
@@ -187,15 +186,11 @@ def _check(settings: DistillSettings, encoder: Encoder) -> None:
 def _claim(settings: DistillSettings, corpora: Sequence[Corpus], folder: Path) -> None:
     """Write what the encoder in a folder is made of, and refuse to make another one there."""
     made_of = {"settings": settings.model_dump(mode="json"), "recordings": {c.name: len(c) for c in corpora}}
-    path, content = folder / SETTINGS, _json(made_of)
+    path, content = folder / SETTINGS, json_bytes(made_of)
     if not path.exists():
         write_bytes(path, content)
     elif path.read_bytes() != content:
         raise ConfigError(f"{folder}: holds an encoder of other settings or corpora; choose another --out")
-
-
-def _json(content: dict) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _first(table: FeatureTable, longest: int, seed: int) -> torch.Tensor:
@@ -230,7 +225,7 @@ def _write(
     source = Path(settings.encoder).name
     config = narrow.config.to_dict() | {"architectures": ["WhisperModel"], "model_type": "whisper", "dtype": "float16"}
     encoder.extractor.save_pretrained(folder)
-    write_bytes(folder / "config.json", _json(config))
+    write_bytes(folder / "config.json", json_bytes(config))
     learnt = ", ".join(f"{c.name} ({c.licence or 'licence unknown'})" for c in corpora)
     card = CARD.format(
         source=source, layers=settings.layers, hidden=settings.hidden, feedforward=settings.feedforward,

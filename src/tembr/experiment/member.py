@@ -24,7 +24,7 @@ from tembr.experiment.heldout import FoldLogits, inner_logits
 from tembr.experiment.recordings import Recordings, parts_of
 from tembr.experiment.settings import StudySettings
 from tembr.experiment.tracking import Tracker
-from tembr.files import atomic_write, digest
+from tembr.files import atomic_write, digest, json_bytes
 from tembr.models import Member, MemberSettings, fit_member
 from tembr.progress import Progress
 from tembr.splits import Fold
@@ -63,8 +63,11 @@ class MemberRun:
         fold = self.folds[number]
         place = fold_folder(self.folder, len(self.folds), fold.name)
         if (place / "fold.json").exists():
+            done = Outcome.read(place)
+            if done.fold != fold.name:
+                raise StoreError(f"{place}: is of {done.fold}, whose name is the same folder's here; rename a speaker")
             discard_checkpoints(place)
-            return Outcome.read(place)
+            return done
         name = self.member.name
         self.progress.say(f"{self.protocol} · {name} · fold {number + 1} of {len(self.folds)} ({fold.name})")
         if len(self.folds) > 1:
@@ -122,7 +125,7 @@ class MemberRun:
             history_png(history, self.folder / "history.png", title)
         summary = self._summary(scores, outcomes) | confident_half(predictions, labels)
         with atomic_write(self.folder / "summary.json") as temporary:
-            temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+            temporary.write_bytes(json_bytes(summary))
         return summary
 
     def _summary(self, scores: Scores, outcomes: list[Outcome]) -> dict:
@@ -159,12 +162,12 @@ class Outcome:
         write_probabilities(self.predictions, place)
         facts = {"fold": self.fold, "parameters": self.parameters, "history": self.history}
         with atomic_write(place / "fold.json") as temporary:
-            temporary.write_text(json.dumps(facts) + "\n")
+            temporary.write_bytes(json_bytes(facts))
 
     @staticmethod
     def read(place: Path) -> Outcome:
         try:
-            facts = json.loads((place / "fold.json").read_text())
+            facts = json.loads((place / "fold.json").read_bytes())
             history, parameters = facts["history"], facts["parameters"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{place / 'fold.json'}: damaged; remove it and the fold is trained again") from error

@@ -18,6 +18,7 @@ from tembr.experiment.settings import CorpusSettings, StudySettings
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureStore, FeatureTable
+from tembr.files import digest
 from tembr.models import MemberSettings
 from tembr.models.data import FoldData
 from tembr.progress import Progress
@@ -110,11 +111,13 @@ def load_recordings(
         corpus: the target, if it is loaded already.
 
     Raises:
-        CorpusError: a corpus is not there or cannot be read. StoreError: the cache cannot be written.
+        CorpusError: a corpus is not there or cannot be read, or is the target and learnt from besides.
+        StoreError: the cache cannot be written.
     """
     target = corpus or usable_corpus(settings.corpus, settings.features.window, progress)
     auxiliary = tuple(usable_corpus(one, settings.features.window, progress) for one in settings.auxiliary.values())
     everything = (target, *auxiliary)
+    _require_apart(target, auxiliary)
     utterances = [u for one in everything for u in one.utterances]
     corpora = np.repeat(np.arange(len(everything)), [len(one) for one in everything])
     originals = np.arange(len(utterances))
@@ -128,6 +131,31 @@ def load_recordings(
     starts = [*starts.tolist(), len(corpora)]  # copies begin where the recordings end
     tables = FeatureStore().prepare(utterances, inputs, partial(progress.count, "recordings analysed"), starts)
     return Recordings(target, auxiliary, tuple(utterances), originals, corpora[originals], settings.features, tables)
+
+
+def _require_apart(target: Corpus, auxiliary: Sequence[Corpus]) -> None:
+    """Nothing is learnt from what is scored, and no speaker of one corpus goes for one of another."""
+    names = [corpus.name for corpus in (target, *auxiliary)]
+    for name in names:
+        if names.count(name) > 1:
+            raise CorpusError(
+                f"{name}: two corpora of this name; what is scored is not learnt from besides, and every manifest needs "
+                "a name of its own"
+            )
+    sizes = {u.path.stat().st_size for u in target.utterances if u.path.exists()} if auxiliary else set()
+    scored = {_content(u): u.key for u in target.utterances if u.path.exists()} if sizes else {}
+    for corpus in auxiliary:
+        for utterance in corpus.utterances:
+            if not utterance.path.exists() or utterance.path.stat().st_size not in sizes:
+                continue
+            if same := scored.get(_content(utterance)):
+                raise CorpusError(
+                    f"{corpus.name}: {utterance.key} is {same} of {target.name}, which is scored; leave it out"
+                )
+
+
+def _content(utterance: Utterance) -> str:
+    return digest(utterance.path.read_bytes(), utterance.identity.encode())
 
 
 def copied_through(members: Sequence[MemberSettings]) -> tuple[str, ...]:
@@ -169,7 +197,12 @@ def _training(member: MemberSettings, settings: StudySettings) -> tuple[Input, .
 
 def same_recordings(one: Corpus, other: Sequence[Utterance]) -> bool:
     """Whether a corpus still has the recordings that a table of a study lists."""
-    return [(u.key, u.emotion, u.speaker) for u in one.utterances] == [(u.key, u.emotion, u.speaker) for u in other]
+
+    def listed(utterances: Sequence[Utterance]) -> list[list[bytes]]:
+        """As a table has them, which writes what is no UTF-8 in a name as an escape."""
+        return [[t.encode(errors="backslashreplace") for t in (u.key, u.emotion, u.speaker)] for u in utterances]
+
+    return listed(one.utterances) == listed(other)
 
 
 def parts_of(member: MemberSettings, fold: Fold) -> tuple[np.ndarray, np.ndarray]:

@@ -232,7 +232,7 @@ def write_settings(settings: StudySettings, path: Path) -> None:
     import tomli_w
 
     with atomic_write(path) as temporary:
-        temporary.write_text(tomli_w.dumps(settings.tree()))
+        temporary.write_bytes(tomli_w.dumps(settings.tree()).encode())
 
 
 def differences(one: StudySettings, other: StudySettings) -> list[str]:

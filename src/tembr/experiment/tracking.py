@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tembr.errors import StoreError
+from tembr.errors import StoreError, first_line
 from tembr.experiment.settings import TrackSettings
-from tembr.files import atomic_write
+from tembr.files import atomic_write, json_bytes
 
 _PARENT = "mlflow.parentRunId"
 
@@ -190,7 +190,7 @@ def _known_run(client, marker: Path, parent: str | None) -> str | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        run = client.get_run(json.loads(marker.read_text())["run"])
+        run = client.get_run(json.loads(marker.read_bytes())["run"])
     except (OSError, ValueError, KeyError, MlflowException):
         return None
     return run.info.run_id if run.data.tags.get(_PARENT) == parent else None
@@ -198,7 +198,7 @@ def _known_run(client, marker: Path, parent: str | None) -> str | None:
 
 def _remember(marker: Path, run: str) -> None:
     with atomic_write(marker) as temporary:
-        temporary.write_text(json.dumps({"run": run}) + "\n")
+        temporary.write_bytes(json_bytes({"run": run}))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = ""):
@@ -218,7 +218,7 @@ class _explained:
     def __exit__(self, kind, error, trace):
         if error is None or not isinstance(error, Exception) or isinstance(error, StoreError):
             return False
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = first_line(error)
         raise StoreError(
             f"MLflow's store could not be used ({reason}); free disk space or check --set track.uri, "
             "or go on without it: --set track.enabled=false"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from tembr.export.runtime import Feed, make_feed
 from tembr.export.settings import ExportSettings
 from tembr.export.verify import Verification, verify_graph
 from tembr.features.notices import NOTICE, notice_text
-from tembr.files import write_bytes
+from tembr.files import json_bytes, write_bytes
 from tembr.outputs import require_own_folder
 from tembr.progress import Progress
 from tembr.training_record import RECORD, write_record
@@ -120,7 +119,7 @@ class _Work:
         optimized = optimize(graph, feeds)
         for step in optimized.steps[1:]:
             self.progress.say(f"  {step.name}: {'kept' if step.kept else 'dropped'}, {step.why}")
-        write_bytes(folder / OPTIMIZATION, _json([asdict(step) for step in optimized.steps]))
+        write_bytes(folder / OPTIMIZATION, json_bytes([asdict(step) for step in optimized.steps]))
         return optimized
 
     def verified(self, model: onnx.ModelProto, folder: Path, out: Path) -> None:
@@ -132,7 +131,7 @@ class _Work:
         how, waveforms = self.settings.inputs, self.waveforms(chosen)
         model = with_defaults(model, self.speaker)
         result = verify_graph(model, self.ensemble, waveforms, how, corpus.name, wanted, self.temperature)
-        report = _json(asdict(result))
+        report = json_bytes(asdict(result))
         if not result.passed:
             beside = out.with_name(f"{out.name}.{VERIFICATION}")
             write_bytes(beside, report)
@@ -262,7 +261,3 @@ def _keep_others(out: Path, folder: Path) -> None:
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, folder / name)
-
-
-def _json(content) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

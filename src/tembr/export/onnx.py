@@ -13,7 +13,7 @@ import onnx
 import torch
 from torch import nn
 
-from tembr.errors import ConfigError
+from tembr.errors import ConfigError, first_line
 
 OPSET = 18
 OUTPUT = "probabilities"
@@ -67,7 +67,7 @@ def export_module(
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        reason = str(error.__cause__ or error).splitlines()[0][:160]
+        reason = first_line(error.__cause__ or error)
         raise ConfigError(f"these members cannot become one ONNX graph ({reason}); export fewer of them") from error
     return _without_traces(program.model_proto)
 

@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tembr.errors import ConfigError
+from tembr.errors import ConfigError, first_line
 from tembr.export.onnx import with_interface_of
 from tembr.export.runtime import Feed
 
@@ -258,7 +258,7 @@ def _through_file(quantizer: Callable, model: onnx.ModelProto, **options) -> onn
             quantizer(copy.deepcopy(model), path, **options)
             result = onnx.load(path)
     except Exception as error:  # the quantisers raise what they please
-        reason = str(error).strip().splitlines()[0][:160]
+        reason = first_line(error)
         raise ConfigError(f"these networks cannot be quantised ({reason}); export with --quantize none") from error
     finally:
         quiet.setLevel(level)

@@ -13,6 +13,7 @@ import onnxruntime
 import torch
 
 from tembr.bundle import BundleError
+from tembr.errors import first_line
 from tembr.export.onnx import OUTPUT, WAVEFORM
 from tembr.features.inputs import Input
 
@@ -31,8 +32,7 @@ def open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has its own hierarchy
-        reason = str(error).strip().splitlines()[0][:160]
-        raise BundleError(f"ONNX Runtime refuses the graph ({reason}); export with other members") from error
+        raise BundleError(f"ONNX Runtime refuses the graph ({first_line(error)}); export with other members") from error
 
 
 def posteriors(session: onnxruntime.InferenceSession, feeds: Sequence[Feed]) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tembr.errors import ConfigError
+from tembr.errors import ConfigError, first_line
 from tembr.extras import needed
 from tembr.features.inputs import Input
 from tembr.features.layers import HOP_LENGTH, LOUDEST, EncoderStates, WaveformLayers, WhisperLayers
@@ -223,7 +223,7 @@ def load_encoder(name: str) -> Encoder:
         extractor = AutoFeatureExtractor.from_pretrained(name, **options)
         model = AutoModel.from_pretrained(name, use_safetensors=True, **options).float().eval()
     except Exception as error:  # whatever a damaged folder or the hub's client comes up with
-        why = (str(error).strip() or repr(error)).splitlines()[0]
+        why = first_line(error, 400)
         raise ConfigError(f"encoder {name}: cannot be loaded from the hub or a folder: {why}") from error
     finally:
         logging.set_verbosity(level)

@@ -79,7 +79,7 @@ class Shard:
 def read_shard(manifest_path: Path) -> tuple[np.ndarray, list[int]] | None:
     """Open the shard of a manifest and check every byte of it; see `Shard.read`."""
     try:
-        manifest = json.loads(manifest_path.read_text())
+        manifest = json.loads(manifest_path.read_bytes())
         frames = [int(count) for count in manifest["frames"]]
         expected = (sum(frames), int(manifest["bins"]))
         checksum = manifest["checksum"]

@@ -182,14 +182,14 @@ def _waveforms(group: Sequence[Utterance], rate: int) -> list[np.ndarray]:
 
 def _recordings(manifest: Path) -> int:
     try:
-        return len(json.loads(manifest.read_text())["frames"])
+        return len(json.loads(manifest.read_bytes())["frames"])
     except (ValueError, KeyError, TypeError):
         return 0
 
 
 def _settings_label(manifest: Path) -> str:
     try:
-        settings = json.loads(manifest.read_text())["settings"]
+        settings = json.loads(manifest.read_bytes())["settings"]
         if "layer" in settings:
             return "{sample_rate} Hz, {window} s, layer {layer}".format(**settings)
         return "{sample_rate} Hz, {window} s, n_fft {n_fft}, hop {hop_length}".format(**settings)

@@ -7,11 +7,12 @@ adaptation, export and explanation know no more of it than what stands here.
 from __future__ import annotations
 
 import difflib
+import re
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -19,15 +20,19 @@ from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from tembr.errors import ConfigError, StoreError
+from tembr.errors import ConfigError, StoreError, first_line
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureTable
 from tembr.files import atomic_write
 from tembr.models.data import FoldData, batches
 from tembr.progress import Progress
+from tembr.splits import Protocol
 
 WEIGHTS = "model.safetensors"
+
+RESERVED = ("ensemble", *get_args(Protocol))
+"""Folders of a study beside those of its members."""
 
 Outputs = tuple[torch.Tensor, torch.Tensor | None]
 """Logits `(batch, labels)`, and the embedding `(batch, layers, d)` that adapting to a speaker takes, or None.
@@ -234,7 +239,7 @@ def load_member(settings: MemberSettings, features: FeatureSettings, labels: Seq
                 buffer.resize_(state[name].shape)
         module.load_state_dict(state)
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise StoreError(f"{path}: not the weights of {settings.name} ({reason}); train it again") from error
     return Member(settings, features, tuple(labels), module.eval())
 
@@ -249,13 +254,18 @@ def with_embedding(members: Iterable[MemberSettings], features: FeatureSettings)
 
 
 def check_members(members: Sequence[MemberSettings], features: FeatureSettings) -> None:
-    """`MemberSettings.check` of each, and that their names differ.
+    """`MemberSettings.check` of each, and that their names differ and can be those of folders and modules.
 
     Raises:
         ConfigError: one cannot be fitted.
     """
     names = [member.name for member in members]
     for name in names:
+        if not re.fullmatch(r"[\w-]+", name) or name in RESERVED or hasattr(nn.ModuleDict, name):
+            raise ConfigError(
+                f"a member cannot be called {name!r}: something else has that name, or no folder can; choose another of "
+                "letters, digits, - and _"
+            )
         if names.count(name) > 1:
             raise ConfigError(f"two members are called {name}; give each a name of its own")
     for member in members:

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from tembr.errors import ConfigError
+from tembr.errors import ConfigError, first_line
 
 DEPTHS = (18, 34, 50)
 WIDTHS = {"": 1.0, "_half": 0.5, "_quarter": 0.25}
@@ -83,7 +83,7 @@ def check_network(name: str, rows: int, frames: int) -> None:
     except ConfigError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = first_line(error)
         raise ConfigError(
             f"train.network={name} cannot be used on pictures of {rows} × {frames} ({reason}); try resnet18"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from tembr.adaptation.fitting import FEW, EnsembleOutputs, Knowledge, fit_to_spe
 from tembr.adaptation.offset import Offsets
 from tembr.adaptation.relative import Relative
 from tembr.adaptation.two_covariance import TwoCovariance
+from tembr.arguments import one_recording
 from tembr.audio import Stream
 from tembr.bundle import BundleError
 from tembr.errors import AudioError
@@ -230,11 +232,9 @@ def _float32(values: Iterable[float]) -> tuple[float, ...]:
 
 def _sources(recordings, failed: Callable[[AudioError], None], on_warning: Callable[[str], None]) -> tuple[list, str]:
     """The single recordings, each of which can be heard twice, and the speaker's name: the folder's or file's."""
-    if isinstance(recordings, (str, Path)):
+    if isinstance(recordings, (str, os.PathLike)):
         path = Path(recordings)
         name = path.resolve().name if path.is_dir() else path.stem
         files = files_of([str(path)], True, lambda _, error: failed(error), on_warning)
         return [lasting(file) for file in files], name
-    one = isinstance(recordings, (bytes, bytearray, memoryview)) or hasattr(recordings, "read")
-    pair = isinstance(recordings, tuple) and len(recordings) == 2 and isinstance(recordings[1], (int, np.integer))
-    return [lasting(source) for source in ([recordings] if one or pair else recordings)], ""
+    return [lasting(source) for source in ([recordings] if one_recording(recordings) else recordings)], ""

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from tembr.bundle import FACTS, BundleError, Facts, complaints, locate, read_facts
-from tembr.errors import AudioError
+from tembr.errors import AudioError, first_line
 from tembr.recognize.providers import chosen
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -151,7 +151,7 @@ def run(
         feed = {"waveform": np.ascontiguousarray(waveforms, np.float32), **(given or {})}
         return session.run(list(outputs), feed)
     except Exception as error:  # ONNX Runtime has its own hierarchy
-        raise BundleError(f"the network failed ({_first_line(error)}); check it with `tembr verify`") from error
+        raise BundleError(f"the network failed ({first_line(error)}); check it with `tembr verify`") from error
 
 
 def open_session(content: bytes, name: str, threads: int = 1, providers: Sequence = ("CPUExecutionProvider",)):
@@ -175,7 +175,7 @@ def open_session(content: bytes, name: str, threads: int = 1, providers: Sequenc
     try:
         return onnxruntime.InferenceSession(content, options, providers=list(providers))
     except Exception as error:  # ONNX Runtime has its own hierarchy
-        raise BundleError(f"{name}: not a usable ONNX file ({_first_line(error)}); export the bundle again") from error
+        raise BundleError(f"{name}: not a usable ONNX file ({first_line(error)}); export the bundle again") from error
 
 
 def _steady_heap() -> None:
@@ -312,7 +312,3 @@ def _same(text: str | None, value) -> bool:
     except ValueError:
         read = [part.strip() for part in text.split(",")]
     return read == value
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tembr.errors import TembrError
-from tembr.files import write_bytes
+from tembr.files import json_bytes, write_bytes
 from tembr.outputs import require_own_file
 from tembr.recognize.network import Network, optional_inputs
 
@@ -120,7 +120,7 @@ class Speaker:
             StoreError: something else is there, or it cannot be written.
         """
         require_own_file(path, "speaker", force)
-        write_bytes(path, (json.dumps(self.as_dict(), ensure_ascii=False, indent=1) + "\n").encode())
+        write_bytes(path, json_bytes(self.as_dict()))
 
     def as_dict(self) -> dict:
         """What the file holds, ready for `json.dumps`; `parse` takes it back."""

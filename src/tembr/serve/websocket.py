@@ -78,7 +78,7 @@ class Conversation:
         session, before = self._service.sessions.resume(message.session, client, self)
         self._session = session
         if before is not None:
-            with suppress(RuntimeError):
+            with suppress(RuntimeError, WebSocketDisconnect):  # it may be closed or lost already
                 await before.close(TAKEN)
         async with session.lock:  # what is being heard on the other socket comes to its end
             missed = session.missed(message.received)
@@ -147,7 +147,7 @@ class Conversation:
 
     async def refuse(self, error: Refusal) -> None:
         """Say what was wrong, and close; the session is over: what was too slow may still be heard in its thread."""
-        if self._session is not None:
+        if self._session is not None and self._session.conversation is self:
             self._service.sessions.discard(self._session)
         with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
             await self._send({"type": "error", "code": error.code, "message": str(error)})

@@ -8,7 +8,7 @@ export function speakerOf(facts, fitted, recordings, name) {
   return {
     format: FORMAT,
     kind: "tembr speaker",
-    name: [...name].slice(0, 200).join(""),
+    name: [...name].slice(0, 200).join("").replace(/(?! )[\p{C}\p{Z}]/gu, "?"), // as Python's `plain`
     origin: facts.origin,
     recordings,
     offset: rounded(fitted.offset),
