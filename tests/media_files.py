@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,12 @@ def encoded(samples: np.ndarray, rate: int, form: str, *, video: int = 0, sound:
             _write_sound(container, track, samples, rate, layout)
         container.close()
         return Path(folder, "file").read_bytes()
+
+
+def stating(mkv: bytes, seconds: float) -> bytes:
+    """An MKV with another length in its header (EBML: Duration, 8 bytes, a float of milliseconds)."""
+    at = mkv.index(b"\x44\x89\x88") + 3
+    return mkv[:at] + struct.pack(">d", 1000 * seconds) + mkv[at + 8 :]
 
 
 def _write_sound(container, stream, samples: np.ndarray, rate: int, layout: str) -> None:

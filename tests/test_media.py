@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import struct
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ from tembr.audio import Stream, inspect, read
 from tembr.errors import AudioError
 from tembr.recognize.quality import damage
 from tests.command import tembr_here
-from tests.media_files import FORMS, encoded
+from tests.media_files import FORMS, encoded, stating
 from tests.recognize.fake_bundle import make_bundle
 
 av = pytest.importorskip("av", reason="the extra `media` is not installed")
@@ -178,19 +177,13 @@ def test_a_live_webm_states_no_length_and_is_counted():
     assert not damage(stream)
 
 
-def stating(seconds: float) -> bytes:
-    """The MKV with another length in its header (EBML: Duration, 8 bytes, a float of milliseconds)."""
-    at = FILES["mkv"].index(b"\x44\x89\x88") + 3
-    return FILES["mkv"][:at] + struct.pack(">d", 1000 * seconds) + FILES["mkv"][at + 8 :]
-
-
 @pytest.mark.parametrize("seconds", [1e9, 1e15, float("inf"), float("nan"), -5.0, 0.0])
 def test_a_length_that_cannot_be_is_not_believed(seconds):
-    assert inspect(stating(seconds)).duration == pytest.approx(SECONDS, abs=PADDING)
+    assert inspect(stating(FILES["mkv"], seconds)).duration == pytest.approx(SECONDS, abs=PADDING)
 
 
 def test_what_lies_behind_the_length_stated_is_heard_too():
-    np.testing.assert_array_equal(read(stating(1.0)), read(FILES["mkv"]))
+    np.testing.assert_array_equal(read(stating(FILES["mkv"], 1.0)), read(FILES["mkv"]))
 
 
 def test_a_rate_that_changes_on_the_way_is_told():

@@ -42,11 +42,13 @@ class Recording:
         duration: seconds.
         sample_rate: Hz, as stored.
         channels: count, as stored.
+        estimated: whether the duration is what a container says of itself, which may hold more or less.
     """
 
     duration: float
     sample_rate: int
     channels: int
+    estimated: bool = False
 
 
 @checked()
@@ -57,7 +59,7 @@ def inspect(source: str | Path | bytes | BinaryIO | tuple) -> Recording:
         AudioError: the file is missing, empty, not audio, or its header is impossible.
     """
     with open_recording(source, name_of(source)) as file:
-        return Recording(file.frames / file.samplerate, file.samplerate, file.channels)
+        return Recording(file.frames / file.samplerate, file.samplerate, file.channels, isinstance(file, Media))
 
 
 @checked(channel=CHANNEL)
@@ -142,7 +144,6 @@ class Stream:
         seconds: read so far.
         claimed: seconds the header claims, of the part wanted; of a container an estimate, until the end is reached.
         clipped: samples at `FULL_SCALE` or above, as a share of those read.
-        peak: largest magnitude of the blocks given so far, of full scale.
         mixing: `Mixing` of the channels averaged; None where one is taken, or there is but one.
 
     Raises:
@@ -166,7 +167,6 @@ class Stream:
         self._source, self._start, self._end = source, start, end
         self._wanted = sample_rate
         self._frames = self._full = self._samples = 0
-        self.peak = 0.0
 
     def __enter__(self) -> Stream:
         self._file = open_recording(self._source, self.name)
@@ -218,7 +218,6 @@ class Stream:
             mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
             if self.mixing:
                 self.mixing.add(samples, mono)
-            self.peak = max(self.peak, float(np.abs(mono).max()))
             yield mono
         if not self._frames:
             raise AudioError(f"{self.name}: {self._why_empty()}")

@@ -38,14 +38,6 @@ def test_clipping_is_told_beside_the_answer(recognizer):
     assert answer.label and answer.codes == ("clipped",) and "%" in answer.warnings[0]
 
 
-@pytest.mark.parametrize(("peak", "codes"), [(0.04, ()), (0.01, ("faint",))])
-def test_a_faint_recording_is_told_beside_the_answer(recognizer, peak, codes):
-    samples = tone("fear")
-    answer = recognizer.predict((samples * peak / np.abs(samples).max(), RATE))
-    assert answer.label and answer.codes == codes
-    assert all("-40 dB" in warning for warning in answer.warnings)
-
-
 def test_telephone_quality_is_told_beside_the_answer(recognizer):
     answer = recognizer.predict((tone("fear", rate=8_000), 8_000))
     assert answer.label == "fear" and answer.codes == ("low_rate",)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile
+from tests.media_files import encoded, stating
 from tests.recognize.fake_adaptable import PITCH, make_adaptable, voice
 from tests.recognize.fake_bundle import RATE
 
@@ -163,6 +164,23 @@ def test_recordings_of_an_enrolment_share_the_seconds_that_are_allowed(recognize
 def test_a_recording_that_is_too_long_is_not_heard(recognizer, ask: Callable):
     with pytest.raises(Refusal, match="send it in parts"):
         asyncio.run(ask(executor(recognizer, max_seconds=1.0), Body((wav(voice("anger", seconds=1.1)),))))
+
+
+def test_windows_that_overlap_too_much_are_refused(recognizer, tones_are_speech):
+    body = Body((wav(voice("anger", seconds=3.0)),))
+    asyncio.run(executor(recognizer, max_seconds=3.0).segments(body, hop=0.3, window=3.0))
+    with pytest.raises(Refusal, match=r"windows of 3 s each 0.29 s are too many here") as refused:
+        asyncio.run(executor(recognizer, max_seconds=3.0).segments(body, hop=0.29, window=3.0))
+    assert (refused.value.status, refused.value.code) == (413, "too_much")
+
+
+def test_a_container_that_says_it_is_shorter_is_counted():
+    pytest.importorskip("av", reason="the extra `media` is not installed")
+    film = encoded(voice("anger", seconds=2.0)[:, None], RATE, "mkv")
+    seconds, lying = check_length(film, Limits()), stating(film, 0.5)
+    assert check_length(lying, Limits(max_seconds=seconds + 0.1)) == pytest.approx(seconds, abs=0.01)
+    with pytest.raises(Refusal, match="send it in parts"):
+        check_length(lying, Limits(max_seconds=seconds - 0.1))
 
 
 def test_a_recording_may_be_as_long_as_allowed_and_no_sample_longer():

@@ -139,8 +139,8 @@ def _require_apart(target: Corpus, auxiliary: Sequence[Corpus]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise CorpusError(
-                f"{name}: two corpora of this name; what is scored is not learnt from besides, and every manifest needs "
-                "a name of its own"
+                f"{name}: two corpora of this name; what is scored is not learnt from besides, and a manifest has a "
+                "name of its own"
             )
     sizes = {u.path.stat().st_size for u in target.utterances if u.path.exists()} if auxiliary else set()
     scored = {_content(u): u.key for u in target.utterances if u.path.exists()} if sizes else {}

@@ -263,8 +263,8 @@ def check_members(members: Sequence[MemberSettings], features: FeatureSettings) 
     for name in names:
         if not re.fullmatch(r"[\w-]+", name) or name in RESERVED or hasattr(nn.ModuleDict, name):
             raise ConfigError(
-                f"a member cannot be called {name!r}: something else has that name, or no folder can; choose another of "
-                "letters, digits, - and _"
+                f"a member cannot be called {name!r}: something else has that name, or no folder can; choose another "
+                "of letters, digits, - and _"
             )
         if names.count(name) > 1:
             raise ConfigError(f"two members are called {name}; give each a name of its own")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -20,9 +19,6 @@ SHORTEST = 0.3
 
 CLIPPED = 1e-3
 """Share of samples at full scale from which a recording counts as clipped."""
-
-FAINT = 10 ** (-30 / 20)
-"""Peak below which a recording is fainter than nearly all of nEMO."""
 
 TELEPHONE = 8_000
 """Hz; at this rate or below half of what the networks listen to is missing."""
@@ -84,10 +80,6 @@ def damage(stream: Stream) -> tuple[str, ...]:
     found = []
     if stream.clipped >= CLIPPED:
         found.append(f"clipped: {stream.clipped:.1%} of the samples are at full scale; record with less gain")
-    if SOUND <= stream.peak < FAINT:
-        found.append(
-            f"faint: no sample is above {20 * math.log10(stream.peak):.0f} dB; raise it, or record with more gain"
-        )
     if stream.stored_rate <= TELEPHONE:
         found.append(f"low_rate: stored at {stream.stored_rate} Hz, as telephones do; answers are less certain")
     if stream.claimed - stream.seconds > SHORTEST:

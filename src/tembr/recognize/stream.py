@@ -201,7 +201,6 @@ class _Pushed:
     def __init__(self, rate: int):
         self.stored_rate = rate
         self._samples = self._full = 0
-        self.peak = 0.0
 
     @property
     def seconds(self) -> float:
@@ -214,10 +213,8 @@ class _Pushed:
         return self._full / max(1, self._samples)
 
     def count(self, block: np.ndarray) -> None:
-        magnitudes = np.abs(block)
         self._samples += len(block)
-        self._full += int(np.count_nonzero(magnitudes >= audio.FULL_SCALE))
-        self.peak = max(self.peak, float(magnitudes.max(initial=0.0)))
+        self._full += int(np.count_nonzero(np.abs(block) >= audio.FULL_SCALE))
 
 
 def _mono(samples: np.ndarray, rate: int, channel: str | int) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,13 +13,16 @@ from tembr import audio
 from tembr.errors import AudioError
 from tembr.recognize.adaptation import learn, warnings
 from tembr.recognize.prediction import Prediction
-from tembr.recognize.recognizer import Recognizer
+from tembr.recognize.recognizer import WINDOW, Recognizer
 from tembr.recognize.speaker import Speaker
 from tembr.serve.bodies import Body
 from tembr.serve.errors import Refusal
 from tembr.serve.settings import Limits, ServiceSettings
 
 T = TypeVar("T")
+
+OVERLAPPING = 10
+"""Seconds of windows that are heard of a recording, as a multiple of the longest one allowed."""
 
 
 class Executor:
@@ -59,12 +63,16 @@ class Executor:
 
         return await self.run(work)
 
-    async def segments(self, body: Body, **options) -> tuple[float, list[Prediction]]:
+    async def segments(
+        self, body: Body, hop: float = 1.0, window: float = WINDOW, **options
+    ) -> tuple[float, list[Prediction]]:
         """Seconds of a recording, and its segments; options as of `Recognizer.segments`."""
 
         def work() -> tuple[float, list[Prediction]]:
             seconds = check_length(body.recordings[0], self._limits)
-            return seconds, self.of(body.speaker).segments(body.recordings[0], **options)
+            check_windows(seconds, hop, window, self._limits)
+            found = self.of(body.speaker).segments(body.recordings[0], hop=hop, window=window, **options)
+            return seconds, found
 
         return await self.run(work)
 
@@ -94,7 +102,18 @@ def check_length(recording: bytes, limits: Limits, left: float | None = None) ->
     Raises:
         Refusal: it is too long. AudioError: it cannot be read.
     """
-    seconds = audio.inspect(recording).duration
-    if seconds > (limits.max_seconds if left is None else left):
+    header, most = audio.inspect(recording), limits.max_seconds if left is None else left
+    seconds = header.duration
+    if header.estimated and seconds <= most:
+        with audio.Stream(recording, None, end=most + 1) as stream:  # to its end, or beyond what is allowed
+            deque(stream, maxlen=0)
+        seconds = stream.seconds
+    if seconds > most:
         raise Refusal(413, "too_long", f"more than {limits.max_seconds:g} s of audio; send it in parts")
     return seconds
+
+
+def check_windows(seconds: float, hop: float, window: float, limits: Limits) -> None:
+    """Refuse windows of a recording of some `seconds` that overlap too much, with a `Refusal`."""
+    if seconds * window / hop > OVERLAPPING * limits.max_seconds:
+        raise Refusal(413, "too_much", f"windows of {window:g} s each {hop:g} s are too many here; take a larger hop")

@@ -8,7 +8,7 @@ const SOUND = 10 ** (-66 / 20);
 const CANCELLED = 0.1;
 const LAYER_3 = [44_100, 48_000, 32_000]; // of MPEG-1; halved and quartered in MPEG-2 and 2.5
 
-/** {samples (mono), rate, clipped (share), peak, cancelled}. */
+/** {samples (mono), rate, clipped (share), cancelled}. */
 export async function decoded(blob, channel = "mix") {
   const content = await blob.arrayBuffer();
   const rate = rateOf(new DataView(content));
@@ -40,7 +40,6 @@ function measured(sound, channel) {
     samples,
     rate: sound.sampleRate,
     clipped: full / Math.max(1, taken.length * samples.length),
-    peak: samples.reduce((most, x) => Math.max(most, Math.abs(x)), 0),
     cancelled: taken.length > 1 && cancel(taken, samples),
   };
 }

@@ -13,7 +13,6 @@ export class LiveStream {
   #waiting = [];
   #samples = 0;
   #full = 0;
-  #peak = 0;
   #early = FIRST;
 
   /** `told(posteriors, start, end, quality, label)` makes an answer of what was heard. */
@@ -48,10 +47,7 @@ export class LiveStream {
 
   async #step(block, last = false) {
     this.#samples += block.length;
-    for (const x of block) {
-      this.#full += Math.abs(x) >= FULL_SCALE;
-      this.#peak = Math.max(this.#peak, Math.abs(x));
-    }
+    for (const x of block) this.#full += Math.abs(x) >= FULL_SCALE;
     const events = [];
     for (const [begin, piece] of await this.cutter.add(this.resampler.add(block, last), last)) {
       events.push(...this.#answers(await this.hearing.add(begin, piece)));
@@ -81,7 +77,7 @@ export class LiveStream {
   }
 
   #event(kind, { posteriors, start, end, label }) {
-    const quality = { rate: this.rate, clipped: this.#full / Math.max(1, this.#samples), peak: this.#peak };
+    const quality = { rate: this.rate, clipped: this.#full / Math.max(1, this.#samples) };
     return { event: kind, time: this.seconds, ...this.told(posteriors, start, end, quality, label) };
   }
 }

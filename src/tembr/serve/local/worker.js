@@ -12,7 +12,6 @@ import { meanOf, outspoken, soundIn } from "./windows.js";
 
 const SHORTEST = 0.3; // seconds of sound
 const [CLIPPED, TELEPHONE] = [1e-3, 8_000];
-const [SOUND, FAINT] = [10 ** (-66 / 20), 10 ** (-30 / 20)]; // peaks
 const WINDOW = 3; // seconds
 const FEW = 8; // recordings
 const streams = new Map();
@@ -132,11 +131,10 @@ async function enrol({ sounds, name: called = "" }) {
 }
 
 /** The answer that posteriors come to, as the service's. */
-function told(posteriors, start, end, { rate, clipped, peak, cancelled }, label, nothing = []) {
+function told(posteriors, start, end, { rate, clipped, cancelled }, label, nothing = []) {
   const { labels, polish } = facts.page;
   const warnings = [...nothing];
   if (clipped >= CLIPPED) warnings.push("clipped: samples are at full scale; record with less gain");
-  if (SOUND <= peak && peak < FAINT) warnings.push(`faint: no sample is above ${Math.round(20 * Math.log10(peak))} dB; raise it, or record with more gain`);
   if (rate <= TELEPHONE) warnings.push(`low_rate: stored at ${rate} Hz, as telephones do; answers are less certain`);
   if (cancelled) warnings.push("cancelled: the channels cancel each other when averaged; hear one of them");
   const none = nothing.length > 0;
