@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -203,6 +205,13 @@ def test_optional_inputs_become_ordinary_ones(site):
 def test_a_file_that_is_no_model_is_refused():
     with pytest.raises(BundleError, match="not an ONNX file"):
         without_initializers(b"\x3a\xff", ["a"])
+
+
+def test_a_bundle_of_another_rate_is_refused(tmp_path):
+    network = load().network
+    other = SimpleNamespace(facts=replace(network.facts, sample_rate=22_050))
+    with pytest.raises(sites.SiteError, match="a bundle of 22050 Hz: a site works at 16000 Hz"):
+        sites.build(tmp_path / "site", other, tmp_path)
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path):

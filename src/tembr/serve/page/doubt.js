@@ -10,7 +10,7 @@ export function held(answer, threshold) {
 }
 
 /** Emotions with probabilities, the likeliest first; the answer's own always leads. */
-export function ranked({ probabilities, likeliest }) {
+function ranked({ probabilities, likeliest }) {
   const order = Object.entries(probabilities).sort(([, a], [, b]) => b - a);
   return [...order.filter(([label]) => label === likeliest), ...order.filter(([label]) => label !== likeliest)];
 }

@@ -7,7 +7,7 @@
 //   async predict(blob, options)        {answers: [...]}, options {speaker, channel}
 //   async segments(blob, options)       {duration, segments: [...]}
 //   async enrol(blobs, name)            {speaker, recordings, warnings}
-//   stream(rate, options, hooks)        a stream with push(samples), finish() and abort(); hooks {event, state, error}
+//   stream(rate, options, hooks)        a stream with push(samples) and finish(); hooks {event, state, error}
 // and throws EngineError.
 
 /** Something that did not work. Its code chooses the words; `message` is in English, for codes nobody knows. */

@@ -37,7 +37,7 @@ export function clock(seconds, digits = 1) {
 }
 
 /** Fill every element that names a text: data-t its content, data-t-label its name. */
-export function translate(root = document) {
+function translate(root = document) {
   for (const each of root.querySelectorAll("[data-t]")) each.textContent = t(each.dataset.t);
   for (const each of root.querySelectorAll("[data-t-label]")) each.setAttribute("aria-label", t(each.dataset.tLabel));
 }

@@ -28,7 +28,7 @@ export function letters(label, language) {
   return LOOKS[label]?.[language] ?? nameOf(label, language).slice(0, 2);
 }
 
-export function colourOf(label) {
+function colourOf(label) {
   const look = LOOKS[label] ?? OTHER;
   return (dark.matches && look.dark) || look.colour;
 }

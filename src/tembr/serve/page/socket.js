@@ -49,10 +49,6 @@ export class ServerStream {
     return this.finished;
   }
 
-  abort() {
-    this.#end();
-  }
-
   #connect() {
     this.#ready = false;
     this.heardAt = Date.now();
