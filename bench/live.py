@@ -36,7 +36,7 @@ class Turn(NamedTuple):
     end: float
 
 
-class Heard(NamedTuple):
+class StreamMeasures(NamedTuple):
     """What one way of listening came to.
 
     Attributes:
@@ -66,7 +66,7 @@ def conversation(corpus, speaker: str, rng: np.random.Generator) -> tuple[np.nda
     return np.concatenate(parts), turns
 
 
-def listen(recognizer, conversations, hop: float, lag: float) -> Heard:
+def listen(recognizer, conversations, hop: float, lag: float) -> StreamMeasures:
     """Push every conversation in small blocks."""
     delays, changes, raw, minutes, seconds = [], 0, 0, 0.0, 0.0
     for waveform, turns in conversations:
@@ -81,7 +81,7 @@ def listen(recognizer, conversations, hop: float, lag: float) -> Heard:
         changes += count_changes([event.label for event in events if event.kind == "closed"])
         raw += count_changes([event.label for event in events if event.kind == "answer"])
     known = np.array([delay for delay in delays if delay is not None])
-    return Heard(known, changes / minutes, raw / minutes, minutes * 60 / seconds)
+    return StreamMeasures(known, changes / minutes, raw / minutes, minutes * 60 / seconds)
 
 
 def told_after(turn: Turn, events: list) -> float | None:

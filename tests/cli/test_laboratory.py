@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,15 +122,20 @@ def test_the_page_of_a_tracked_study_is_mlflows(capsys, monkeypatch):
     Path("mine").mkdir()
     Path("mine/mlflow.db").touch()
     started = []
-    monkeypatch.setattr(os, "execv", lambda program, words: started.append((program, words)))
-    tembr_here(capsys, "track", "mine", "--port", "5001", "--host", "0.0.0.0")
-    ((program, words),) = started
-    assert program == words[0] == sys.executable and words[1:4] == ["-m", "mlflow", "ui"]
+
+    def run(words: list[str]) -> SimpleNamespace:
+        started.append(words)
+        return SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    done = tembr_here(capsys, "track", "mine", "--port", "5001", "--host", "0.0.0.0")
+    (words,) = started
+    assert done.status == 3 and words[:4] == [sys.executable, "-m", "mlflow", "ui"]
     store = f"sqlite:///{Path('mine/mlflow.db').resolve()}"
     assert words[4:] == ["--backend-store-uri", store, "--host", "0.0.0.0", "--port", "5001"]
 
 
 def test_a_folder_that_was_not_tracked_has_no_page(capsys, monkeypatch):
-    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("a server was started"))
+    monkeypatch.setattr(subprocess, "run", lambda *_: pytest.fail("a server was started"))
     done = tembr_here(capsys, "track", "mine")
     assert done.status == 1 and done.one_line_error and "mine: no mlflow.db there; name the folder" in done.err

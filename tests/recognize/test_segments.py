@@ -13,14 +13,14 @@ from tests.recognize.fake_bundle import RATE, tone
 
 from tembr import audio
 from tembr.recognize import voice
-from tembr.recognize.segments import Heard, Hearing, Opened, Segment, Segmenter, listen, merge
+from tembr.recognize.segments import Opened, Segment, Segmenter, WindowAnswer, WindowRecognizer, listen, merge
 
 SURE = {"a": [0.9, 0.05, 0.05], "b": [0.05, 0.9, 0.05], "c": [0.05, 0.05, 0.9]}
 
 
-def heard(rows: str, stretch: float = 0.0, window: float = 3.0) -> list[Heard]:
+def heard(rows: str, stretch: float = 0.0, window: float = 3.0) -> list[WindowAnswer]:
     starts = stretch + np.arange(len(rows))
-    return [Heard(stretch, s, s + window, np.array(SURE[row])) for s, row in zip(starts, rows)]
+    return [WindowAnswer(stretch, s, s + window, np.array(SURE[row])) for s, row in zip(starts, rows)]
 
 
 def test_windows_of_one_emotion_become_one_segment_and_change_between_their_centres():
@@ -30,7 +30,7 @@ def test_windows_of_one_emotion_become_one_segment_and_change_between_their_cent
 
 
 def test_a_segments_posteriors_are_the_mean_over_its_time():
-    found = merge([Heard(0, 0, 2, np.array([0.8, 0.2])), Heard(0, 1, 3, np.array([0.6, 0.4]))])
+    found = merge([WindowAnswer(0, 0, 2, np.array([0.8, 0.2])), WindowAnswer(0, 1, 3, np.array([0.6, 0.4]))])
     assert [(s.start, s.end, s.label) for s in found] == [(0, 3, 0)]
     np.testing.assert_allclose(found[0].posteriors, [0.7, 0.3])
 
@@ -128,7 +128,7 @@ def test_blocks_and_a_slow_detector_change_no_stretch(spans, size, delay):
 
 def test_windows_begin_with_their_stretch():
     pieces = [(100, np.ones(50, np.float32)), (100, -np.ones(60, np.float32)), (500, np.tile([1, -1], 20))]
-    found = list(listen(pieces, Hearing(lambda samples: np.array([len(samples)]), 10, 80, 30)))
+    found = list(listen(pieces, WindowRecognizer(lambda samples: np.array([len(samples)]), 10, 80, 30)))
     assert [(h.stretch, h.start, h.end) for h in found] == [(10, 10, 18), (10, 13, 21), (50, 50, 54)]
 
 

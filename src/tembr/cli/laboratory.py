@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -289,4 +290,5 @@ def track(
     if not (folder / "mlflow.db").exists():
         raise ConfigError(f"{folder}: no mlflow.db there; name the folder of a study that was tracked")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", local_uri(folder)]
-    os.execv(sys.executable, [*command, "--host", host, "--port", str(port)])
+    with suppress(KeyboardInterrupt):
+        raise typer.Exit(subprocess.run([*command, "--host", host, "--port", str(port)]).returncode)

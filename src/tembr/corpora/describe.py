@@ -77,7 +77,7 @@ class Description:
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Content:
     """One utterance after a look at its file."""
 
     duration: float = 0.0
@@ -92,7 +92,7 @@ class _File:
     missing: bool = False
     digest: str = ""
     header: audio.Recording | None = None
-    heard: tuple[_Heard, ...] = field(default=())
+    heard: tuple[_Content, ...] = field(default=())
 
 
 def describe(corpus: Corpus, window: float = 3.0, progress: Callable[[int, int], None] | None = None) -> Description:
@@ -179,19 +179,19 @@ def _examine(path: Path, utterances: Sequence[Utterance]) -> _File:
         digest = _digest(path)
         header = audio.inspect(path)
     except (AudioError, OSError) as error:
-        heard = _Heard(reason=_reason(error, path))
+        heard = _Content(reason=_reason(error, path))
         return _File(digest=digest, heard=(heard,) * len(utterances))
     return _File(digest=digest, header=header, heard=tuple(_listen(u, header) for u in utterances))
 
 
-def _listen(utterance: Utterance, header: audio.Recording) -> _Heard:
+def _listen(utterance: Utterance, header: audio.Recording) -> _Content:
     if utterance.start >= header.duration > 0:
-        return _Heard(reason=f"starts at {utterance.start:g} s, the file ends at {header.duration:g} s")
+        return _Content(reason=f"starts at {utterance.start:g} s, the file ends at {header.duration:g} s")
     try:
         waveform = audio.read(utterance.path, header.sample_rate, utterance.start, utterance.end)
     except (AudioError, OSError) as error:
-        return _Heard(reason=_reason(error, utterance.path))
-    return _Heard(len(waveform) / header.sample_rate, float(np.abs(waveform).max()))
+        return _Content(reason=_reason(error, utterance.path))
+    return _Content(len(waveform) / header.sample_rate, float(np.abs(waveform).max()))
 
 
 def _digest(path: Path) -> str:

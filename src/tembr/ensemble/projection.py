@@ -17,8 +17,8 @@ from torch import nn
 
 from tembr.adaptation.fitting import EnsembleOutputs
 from tembr.adaptation.two_covariance import TwoCovariance
+from tembr.models.discriminants import FURTHEST
 
-FURTHEST = 6.0  # deviations; an embedding beyond counts as that
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
 LEAST = 1e-4  # variance of speakers' own means along a direction
 CENTRE_FLOOR = 0.05  # variance of speakers' centres along a direction

@@ -25,7 +25,7 @@ SPEAKER_INDEPENDENT, ADAPTED = "speaker_independent", "adapted"
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
+class ScoredPosteriors:
     """Posteriors `(n, labels)`, truth `(n,)` and speakers `(n,)` of some recordings."""
 
     posteriors: np.ndarray
@@ -33,10 +33,10 @@ class Answered:
     speakers: np.ndarray
 
     @staticmethod
-    def joined(parts: Iterable[Answered]) -> Answered:
+    def joined(parts: Iterable[ScoredPosteriors]) -> ScoredPosteriors:
         """Those of all parts."""
         fields = zip(*((one.posteriors, one.classes, one.speakers) for one in parts))
-        return Answered(*map(np.concatenate, fields))
+        return ScoredPosteriors(*map(np.concatenate, fields))
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -63,30 +63,30 @@ def speaker_independent_sets(heldout: HeldOut, measured: Measured) -> Sets:
     calibration, tests, shipped = [], [], []
     for fold, posteriors in zip(heldout.folds, measured.ways[WEIGHTED].posteriors):
         calibration.append(_answered(measured.found[fold.name].weighting, fold.heldout, heldout.members))
-        tests.append(Answered(posteriors, fold.test.classes, fold.test.speakers))
+        tests.append(ScoredPosteriors(posteriors, fold.test.classes, fold.test.speakers))
         shipped.append(_answered(measured.shipped.weighting, fold.test, heldout.members))
-    return Sets(Answered.joined(shipped).thresholds, _scores(calibration, tests))
+    return Sets(ScoredPosteriors.joined(shipped).thresholds, _scores(calibration, tests))
 
 
 def adapted_sets(folds: Sequence[AdaptedFold], strength: float, temperature: float) -> Sets:
     """Of answers adapted to each speaker, which ship with this strength and temperature."""
     calibration = [_adapted(one.heldout, one.strength, one.temperature) for one in folds]
     tests = [_adapted(one.scored, one.strength, one.temperature) for one in folds]
-    shipped = Answered.joined(_adapted(one.scored, strength, temperature) for one in folds)
+    shipped = ScoredPosteriors.joined(_adapted(one.scored, strength, temperature) for one in folds)
     return Sets(shipped.thresholds, _scores(calibration, tests))
 
 
-def _answered(weighting: Weighting, part: Part, members: Sequence[str]) -> Answered:
+def _answered(weighting: Weighting, part: Part, members: Sequence[str]) -> ScoredPosteriors:
     chosen = part.of([members.index(name) for name in weighting.weights])
-    return Answered(weighting.posteriors(chosen.logits), part.classes, part.speakers)
+    return ScoredPosteriors(weighting.posteriors(chosen.logits), part.classes, part.speakers)
 
 
-def _adapted(part: AdaptedAnswers, strength: float, temperature: float) -> Answered:
-    return Answered(part.posteriors(strength, temperature), part.classes, part.speakers)
+def _adapted(part: AdaptedAnswers, strength: float, temperature: float) -> ScoredPosteriors:
+    return ScoredPosteriors(part.posteriors(strength, temperature), part.classes, part.speakers)
 
 
-def _scores(calibration: Sequence[Answered], tests: Sequence[Answered]) -> list[dict]:
-    everything = Answered.joined(tests)
+def _scores(calibration: Sequence[ScoredPosteriors], tests: Sequence[ScoredPosteriors]) -> list[dict]:
+    everything = ScoredPosteriors.joined(tests)
     fitted = [one.thresholds for one in calibration]
     scores = []
     for level in REPORTED:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
@@ -46,7 +45,7 @@ class MemberResult:
         member: name of the representation, or of a baseline such as "svm".
         protocol: "random" (a stratified split), "kfold" (stratified folds), "speaker" (none shared)
             or "sentence" (nor sentences).
-        kind: "network", "baseline" or "ensemble".
+        kind: of the member, such as "network" or "encoder", or "baseline" or "ensemble".
         summary: `Scores.as_dict()` with member, protocol, kind, parameters, train_seconds (s), epochs, folds,
             corpus, seed and, but in older ones, accuracy_on_confident_half (value, n) added: the content of
             summary.json.
@@ -54,7 +53,7 @@ class MemberResult:
 
     member: str
     protocol: Protocol
-    kind: Literal["network", "baseline", "ensemble"]
+    kind: str
     summary: dict
 
 

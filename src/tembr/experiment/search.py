@@ -70,7 +70,7 @@ def run_search(
         study = _open(space, target, fold, kept, alone=number == 1 and not storage)
         together = FileLock(folder / ".together.lock")
         tracker = open_.enter_context(_tracked(space, folder, together))
-        told = _Told(study, space, folder, trials, tracker, together, progress)
+        told = _TrialReport(study, space, folder, trials, tracker, together, progress)
         if told.finished() < trials:
             objective = Objective(space, target, fold, place, progress)
             limit = MaxTrialsCallback(trials, states=DONE)
@@ -186,7 +186,7 @@ def _tracked(space: Space, folder: Path, together: FileLock) -> Iterator[Tracker
         yield tracker
 
 
-class _Told:
+class _TrialReport:
     """What is said, written and recorded after every trial.
 
     Args:

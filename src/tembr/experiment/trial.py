@@ -79,8 +79,8 @@ class Objective:
             members = enumerate(member.judged() for member in settings.members.values())
             judged: list[Judged] = []
             for number, member in members:
-                watched = _Watched(self.space, trial, number, judged)
-                judged.append(self._judged(member, settings, recordings, Path(folder), watched))
+                epochs = _PrunedEpochs(self.space, trial, number, judged)
+                judged.append(self._judged(member, settings, recordings, Path(folder), epochs))
             found = {name: MEASURES[name].whole([MEASURES[name].of(one) for one in judged]) for name in self._names()}
         trial.set_user_attr("epochs", sum("epoch" in row for one in judged for row in one.member.history))
         trial.set_user_attr("measures", found)
@@ -110,9 +110,14 @@ class Objective:
         return self._kept[key]
 
     def _judged(
-        self, member: MemberSettings, settings: StudySettings, recordings: Recordings, folder: Path, watched: _Watched
+        self,
+        member: MemberSettings,
+        settings: StudySettings,
+        recordings: Recordings,
+        folder: Path,
+        epochs: _PrunedEpochs,
     ) -> Judged:
-        progress, place = replace(self.progress, row=watched), folder / member.name
+        progress, place = replace(self.progress, row=epochs), folder / member.name
         if member.uses_validation:
             train, heldout = parts_of(member, self.fold)
             data = recordings.data(member, train, heldout, place)
@@ -125,7 +130,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class _Watched:
+class _PrunedEpochs:
     """A network's epochs, as the pruner sees them: of several members one after the other, in steps of their own.
 
     Attributes:

@@ -1,7 +1,7 @@
 """The contract of a member: what it takes, how it is fitted, and the module that answers and goes into the graph.
 
 A kind of member is a subclass of `MemberSettings` with three methods, registered by `register`. Runner, ensemble,
-adaptation, export and explanation know no more of it than what stands here.
+adaptation and export know no more of it than what stands here.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from tembr.progress import Progress
 from tembr.splits import Protocol
 
 WEIGHTS = "model.safetensors"
+
+NEVER = -1e4
+"""Logit of an emotion that was not met."""
 
 RESERVED = ("ensemble", *get_args(Protocol))
 """Folders of a study beside those of its members."""

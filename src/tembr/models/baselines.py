@@ -13,16 +13,13 @@ from torch import nn
 from tembr.features.extract import find
 from tembr.features.inputs import Input, RepresentationInput
 from tembr.features.settings import FeatureSettings
-from tembr.models.base import MemberSettings, Outputs, register
+from tembr.models.base import NEVER, MemberSettings, Outputs, register
 from tembr.models.data import FoldData, mean_over_time
 from tembr.progress import Progress
 
 if TYPE_CHECKING:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
-
-NEVER = -1e4
-"""Logit of what was never met in training."""
 
 
 class _OnMeans(MemberSettings):

@@ -15,13 +15,11 @@ from torch import nn
 from tembr.features.encoder import encoder_input, load_encoder
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
-from tembr.models.base import MemberSettings, Outputs, register
+from tembr.models.base import NEVER, MemberSettings, Outputs, register
 from tembr.models.compensation import Compensation
 from tembr.models.data import FoldData
 from tembr.models.discriminants import FURTHEST, Discriminants, fair_shares, fit_discriminants
 from tembr.progress import Progress
-
-NEVER = -1e4  # logit of an emotion that was not met
 
 Channel = Literal["phone", "mp3", "noise", "room", "microphone"]
 """A degradation of `tembr.degrade.effects`."""

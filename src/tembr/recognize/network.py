@@ -86,7 +86,7 @@ class Network:
         other.given = dict(given)
         return other
 
-    def samples_heard(self, window: float) -> int:
+    def window_samples(self, window: float) -> int:
         """Samples of a window of so many seconds, at most those of its own."""
         return min(self.window, round(window * self.facts.sample_rate))
 

@@ -267,7 +267,7 @@ class Recognizer:
             AudioError, ConfigError: as `predict`.
         """
         check_confidence(min_confidence, self.labels)
-        steps = {"hop": max(1, round(hop * self.facts.sample_rate)), "window": self.network.samples_heard(window)}
+        steps = {"hop": max(1, round(hop * self.facts.sample_rate)), "window": self.network.window_samples(window)}
         along = partial(self._along, **steps, speech_only=speech_only, smoothing=smoothing)
         found = chain(*_each(source, along)) if channel == "each" else along(source, channel)
         return [answer.held_to(min_confidence) for answer in sorted(found, key=attrgetter("start"))]

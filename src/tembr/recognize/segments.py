@@ -19,7 +19,7 @@ LINK = 1.0
 """Seconds between stretches of speech up to which one bears on the other."""
 
 
-class Heard(NamedTuple):
+class WindowAnswer(NamedTuple):
     """What the network made of one window.
 
     Attributes:
@@ -45,7 +45,7 @@ class Opened(NamedTuple):
 
     start: float
     label: int
-    first: Heard
+    first: WindowAnswer
 
 
 class Segment(NamedTuple):
@@ -63,7 +63,7 @@ class Segment(NamedTuple):
     posteriors: np.ndarray
 
 
-class Hearing:
+class WindowRecognizer:
     """Hears stretches of speech as their samples come, in windows that begin with each; silent windows are skipped.
 
     Args:
@@ -81,7 +81,7 @@ class Hearing:
         """Whether a stretch is open."""
         return self._cut is not None
 
-    def add(self, begin: int, samples: np.ndarray) -> Iterator[Heard]:
+    def add(self, begin: int, samples: np.ndarray) -> Iterator[WindowAnswer]:
         """What the next samples of the stretch that begins with sample `begin` complete; another begin ends one."""
         if self.inside and begin != self._begin:
             yield from self.end()
@@ -89,24 +89,24 @@ class Hearing:
             self._begin, self._cut = begin, Windows(self._window, self._hop)
         yield from self._heard(self._cut.add(samples))
 
-    def end(self) -> Iterator[Heard]:
+    def end(self) -> Iterator[WindowAnswer]:
         """What the end of the stretch completes, if one is open."""
         cut, self._cut = self._cut, None
         if cut is not None:
             yield from self._heard(cut.end())
 
-    def so_far(self, shortest: int) -> Heard | None:
+    def so_far(self, shortest: int) -> WindowAnswer | None:
         """The first window of the open stretch while it is not complete, once it has `shortest` samples."""
         if not self.inside or self._cut.incomplete < shortest:
             return None
         return next(self._heard([(0, self._cut.rest)]), None)
 
-    def _heard(self, cut: Iterable[tuple[int, np.ndarray]]) -> Iterator[Heard]:
+    def _heard(self, cut: Iterable[tuple[int, np.ndarray]]) -> Iterator[WindowAnswer]:
         for first, samples in cut:
             if level(samples) >= SOUND:
                 start = (self._begin + first) / self._rate
                 end = start + len(samples) / self._rate
-                yield Heard(self._begin / self._rate, start, end, self._posteriors(samples))
+                yield WindowAnswer(self._begin / self._rate, start, end, self._posteriors(samples))
 
 
 def segments_of(
@@ -122,7 +122,7 @@ def segments_of(
 
     Args:
         blocks: `(samples,)` each.
-        posteriors, sample_rate, window, hop: as of `Hearing`.
+        posteriors, sample_rate, window, hop: as of `WindowRecognizer`.
         speech_only: leave out where nobody speaks.
         smoothing: as of `Smoother`.
     """
@@ -131,10 +131,10 @@ def segments_of(
         if speech_only
         else ((0, b) for b in blocks)
     )
-    return merge(listen(pieces, Hearing(posteriors, sample_rate, window, hop)), smoothing)
+    return merge(listen(pieces, WindowRecognizer(posteriors, sample_rate, window, hop)), smoothing)
 
 
-def listen(pieces: Iterable[tuple[int, np.ndarray]], hearing: Hearing) -> Iterator[Heard]:
+def listen(pieces: Iterable[tuple[int, np.ndarray]], hearing: WindowRecognizer) -> Iterator[WindowAnswer]:
     """All windows of stretches that lie ready: first sample of a stretch and some of its samples, in order."""
     for begin, samples in pieces:
         yield from hearing.add(begin, samples)
@@ -145,7 +145,7 @@ def listen(pieces: Iterable[tuple[int, np.ndarray]], hearing: Hearing) -> Iterat
 class _Cell:
     """The time that one window speaks for: nearest to its centre."""
 
-    heard: Heard
+    heard: WindowAnswer
     start: float
     end: float | None = None
     label: int | None = None
@@ -193,7 +193,7 @@ class Segmenter:
         """Seconds up to which a window that begins bears on those before; infinite where nothing waits for one."""
         return self._last.heard.end + LINK if self._cells or self._growing else math.inf
 
-    def add(self, heard: Heard) -> Iterator[Opened | Segment]:
+    def add(self, heard: WindowAnswer) -> Iterator[Opened | Segment]:
         """What is told now that the next window was heard."""
         last, start = self._last, heard.start
         if last is not None and heard.start - last.heard.end > LINK:
@@ -249,7 +249,7 @@ class Segmenter:
         return segment
 
 
-def merge(heard: Iterable[Heard], smoothing: float = 1.0) -> list[Segment]:
+def merge(heard: Iterable[WindowAnswer], smoothing: float = 1.0) -> list[Segment]:
     """The segments of all windows of a recording, as `Segmenter` joins them.
 
     Args:

@@ -53,7 +53,10 @@ class Speech:
         self.found, self._rate = False, sample_rate
 
     def search(self, cut: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
-        """The same windows, as `windows` cuts them; no sample is judged twice, and none after speech is found."""
+        """The same windows, as `windows` cuts them.
+
+        Those that follow each other without an overlap are judged, and what is left at the end, until speech is found.
+        """
         judged, left = 0, None
         for first, samples in cut:
             left = samples

@@ -14,7 +14,7 @@ from tembr.errors import ConfigError
 from tembr.recognize import quality
 from tembr.recognize.network import Network
 from tembr.recognize.prediction import Prediction, check_confidence, prediction_of
-from tembr.recognize.segments import Heard, Hearing, Opened, Segment, Segmenter
+from tembr.recognize.segments import Opened, Segment, Segmenter, WindowAnswer, WindowRecognizer
 from tembr.recognize.voice import Cutter, Voice
 
 BLOCK = 0.032
@@ -88,7 +88,7 @@ class LiveStream:
         hop = max(1, round(self._hop * rate))
         self._resampler = audio.Resampler(self._pushed_rate, rate)
         self._cutter = Cutter(Voice(rate), rate) if self._speech_only else None
-        self._hearing = Hearing(partial(network.posteriors, name="the stream"), rate, self._window, hop)
+        self._hearing = WindowRecognizer(partial(network.posteriors, name="the stream"), rate, self._window, hop)
         self._segmenter = Segmenter(self._smoothing)
         self._pushed = _Pushed(self._pushed_rate)
         self._waiting: list[np.ndarray] = []  # pushed and not worked on, less than a block
@@ -169,7 +169,7 @@ class LiveStream:
             self._early += self._hop
             yield self._event("answer", heard.posteriors, heard.start, heard.end)
 
-    def _answers(self, heard: Iterable[Heard]) -> Iterator[Event]:
+    def _answers(self, heard: Iterable[WindowAnswer]) -> Iterator[Event]:
         for one in heard:
             yield self._event("answer", one.posteriors, one.start, one.end)
             yield from self._segments(self._segmenter.add(one))

@@ -172,7 +172,8 @@ def _from_npm(folder: Path) -> Path:
         raise SiteError(f"npm gave another {RUNTIME} {RUNTIME_VERSION} than the one meant; {instead}")
     with tarfile.open(archives[0]) as archive:
         for name in RUNTIME_FILES:
-            archive.extract(f"package/dist/{name}", folder, filter="data")
+            member = archive.extractfile(f"package/dist/{name}")
+            write_bytes(folder / "package" / "dist" / name, member.read())
     return folder / "package"
 
 

@@ -1,10 +1,10 @@
 // A file as samples at its own rate: WebAudio would resample to another, and not as well as the worker does.
 
 import { EngineError } from "../engine.js";
+import { SOUND } from "./windows.js";
 
 const USUAL = 48_000; // Hz, where a file does not say
-const FULL_SCALE = 0.99;
-const SOUND = 10 ** (-66 / 20);
+export const FULL_SCALE = 0.99;
 const CANCELLED = 0.1;
 const LAYER_3 = [44_100, 48_000, 32_000]; // of MPEG-1; halved and quartered in MPEG-2 and 2.5
 

@@ -1,5 +1,6 @@
 // Samples in, events out, as tembr/recognize/stream.py.
 
+import { FULL_SCALE } from "./decoding.js";
 import { Resampler } from "./resampling.js";
 import { Hearing, Segmenter } from "./segments.js";
 import { Cutter, Voice } from "./voice.js";
@@ -7,7 +8,6 @@ import { joined } from "./windows.js";
 
 const BLOCK = 0.032; // seconds worked on at a time
 const FIRST = 1.0; // seconds of speech after which the first answer is given
-const FULL_SCALE = 0.99;
 
 export class LiveStream {
   #waiting = [];

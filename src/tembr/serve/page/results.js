@@ -1,4 +1,4 @@
-// Results as files: CSV, JSON and Praat's TextGrid, in the forms of `tembr predict --segments`.
+// Results as files: CSV and JSON in the forms of `tembr predict --segments`, and Praat's TextGrid.
 
 import { held } from "./doubt.js";
 
