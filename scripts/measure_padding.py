@@ -26,6 +26,7 @@ from tembr.features.encoder import LONGEST, load_encoder
 from tembr.features.layers import HOP_LENGTH, WhisperLayers, halved
 from tembr.models.discriminants import fair_shares, fit_discriminants
 from tembr.models.encoder import EncoderSettings
+from tembr.silence import trimmed
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "default" / "padding.csv"
 EVERY = 3
@@ -46,26 +47,15 @@ def pooled(layers: WhisperLayers, waveforms: list[np.ndarray], longest: int) -> 
     return np.stack(found), 1_000 * (time.perf_counter() - begin) / len(waveforms)
 
 
-def unseen_uar(
-    settings: EncoderSettings,
-    states: np.ndarray,
-    classes: np.ndarray,
-    speakers: np.ndarray,
-    scored: np.ndarray | None = None,
-) -> float:
-    """UAR over all speakers, each answered by the mean of the layers' discriminants on the others.
-
-    Args:
-        scored: states of the same recordings that are answered; those learnt from by default.
-    """
-    scored = states if scored is None else scored
+def unseen_uar(settings: EncoderSettings, states: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> float:
+    """UAR over all speakers, each answered by the mean of the layers' discriminants on the others."""
     logits, labels = np.zeros((len(classes), classes.max() + 1)), classes.max() + 1
     for speaker in np.unique(speakers):
         own = speakers == speaker
         shares = fair_shares(classes[~own], speakers[~own], np.zeros((~own).sum(), int), {0: 1.0})
         for layer in range(states.shape[1]):
             found = fit_discriminants(states[~own, layer], classes[~own], shares, settings.shrinkage)
-            logits[np.ix_(own, found.classes)] += found.logits(scored[own, layer])
+            logits[np.ix_(own, found.classes)] += found.logits(states[own, layer])
     return float(uar(confusion_matrix(classes, logits.argmax(1), labels)))
 
 
@@ -77,7 +67,7 @@ def main(corpora: Path, encoder: str) -> None:
     speakers = np.array([u.speaker for u in utterances])
     longest = round(LONGEST * loaded.sample_rate)
     layers = WhisperLayers(loaded.model, loaded.extractor, settings.layers, longest).eval()
-    waveforms = [u.read(loaded.sample_rate) for u in utterances]
+    waveforms = [trimmed(u.read(loaded.sample_rate), loaded.sample_rate) for u in utterances]
     rows = []
     for way, samples in (("at its own length", 0), ("filled up to 30 s", longest)):
         states, milliseconds = pooled(layers, waveforms, samples)

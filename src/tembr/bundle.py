@@ -65,6 +65,8 @@ class Facts:
             `tembr.evaluate.conformal.LEVELS` the probability from which an emotion is in the set; empty where that was
             not calibrated.
         notices: weights of others that it carries → their licence; the texts are in `NOTICE`.
+        silence: what a waveform is cut by before it is given to the model, below (dB) and margin (s) of
+            `tembr.silence.trimmed`; empty where it is given as it is.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Facts:
     adaptation: dict[str, Any] = field(default_factory=dict)
     set_thresholds: dict[str, list[float]] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)
+    silence: dict[str, float] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -157,9 +160,15 @@ def complaints(facts: Facts) -> list[str]:
         wrong.append(f"adaptation {facts.adaptation!r} is not an object")
     if not (isinstance(facts.set_thresholds, dict) and all(map(_are_thresholds, facts.set_thresholds.values()))):
         wrong.append("set_thresholds are none")
+    if facts.silence and not (isinstance(facts.silence, dict) and _cuts_silence(facts.silence)):
+        wrong.append(f"silence {facts.silence!r} is not below (dB) and margin (s)")
     if not isinstance(facts.default, str):
         wrong.append(f"default {facts.default!r} is not a path")
     return wrong
+
+
+def _cuts_silence(values: dict) -> bool:
+    return set(values) == {"below", "margin"} and all(type(v) in (int, float) and 0 < v < 200 for v in values.values())
 
 
 def _are_thresholds(values: object) -> bool:

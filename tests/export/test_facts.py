@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from tembr import __version__
 from tembr.bundle import self_test_waveform
 from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder, write_space
 from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.errors import ConfigError
 from tembr.experiment.settings import load_settings
 from tembr.export import ExportSettings
-from tembr.export.facts import gather_facts, metadata, self_test_answer
+from tembr.export.facts import gather_facts, metadata, self_test_answer, silence_of
 from tembr.export.recordings import ExportRecordings
 from tests.export.small_ensemble import LABELS, RATE, Loudness, small_ensemble
 from tests.small_study import recordings_of
@@ -138,3 +140,14 @@ def test_the_self_test_is_what_the_graph_says_to_the_known_signal():
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     expected = round(float(self_test_waveform(RATE).max()), 7)
     assert self_test_answer(model, "waveform", [Loudness()]) == [expected]
+
+
+def inputs(*trims: bool) -> list[SimpleNamespace]:
+    return [SimpleNamespace(trims=each) for each in trims]
+
+
+def test_silence_is_cut_where_all_members_learnt_without_it():
+    assert silence_of(inputs(True, True)) == {"below": 30.0, "margin": 0.1}
+    assert silence_of(inputs(False, False)) == {}
+    with pytest.raises(ConfigError, match="export them apart"):
+        silence_of(inputs(True, False))

@@ -72,6 +72,14 @@ def test_a_recording_is_taken_at_its_own_length(folders, kind):
     np.testing.assert_array_equal(states(folders[kind], long, window=0.7), states(folders[kind], short))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_silence_around_a_recording_is_not_taken(folders, kind):
+    silence = np.zeros(16_000, np.float32)
+    edges = np.zeros(1_600, np.float32)  # of it a tenth of a second stays
+    expected = states(folders[kind], np.concatenate([edges, sound(1.3), edges]))
+    np.testing.assert_array_equal(states(folders[kind], np.concatenate([silence, sound(1.3), silence])), expected)
+
+
 @pytest.mark.parametrize("kind", [*KINDS, NORMALIZED])
 def test_layers_in_one_pass_are_those_alone(folders, kind):
     first, second = (encoder_input(folders[kind], layer, 0.0) for layer in (1, 2))

@@ -49,6 +49,9 @@ def replace(folder: Path, model) -> None:
         ({"window": 1e9}, "window"),
         ({"window": float("nan")}, "window"),
         ({"hashes": []}, "hashes"),
+        ({"silence": {"below": 30}}, "silence"),
+        ({"silence": {"below": -30, "margin": 0.1}}, "silence"),
+        ({"silence": [30]}, "silence"),
         ({"default": 3}, "default 3"),
         ({"default": "../../etc/passwd"}, "inside the bundle"),
         ({"default": "../copy/model.onnx"}, "inside the bundle"),
@@ -223,3 +226,13 @@ def test_a_bundle_here_comes_before_one_of_the_same_name(monkeypatch, tmp_path):
     assert network.bundle_folder("default") == network.DEFAULT
     (tmp_path / "default" / "bundle.json").touch()
     assert network.bundle_folder("default") == Path("default")
+
+
+def test_a_bundle_may_take_no_silence_around_a_recording(tmp_path):
+    cut = load(make_bundle(tmp_path / "cut", silence={"below": 30.0, "margin": 0.1}))
+    whole = load(make_bundle(tmp_path / "whole"))
+    speech, quiet = tone("fear"), np.full(2 * RATE, 1e-3, np.float32)
+    padded = np.concatenate([quiet, speech, quiet])
+    beside = np.concatenate([quiet[: RATE // 10], speech, quiet[: RATE // 10]])
+    assert cut.network.posteriors(padded).tolist() == whole.network.posteriors(beside).tolist()
+    assert np.abs(whole.network.posteriors(padded) - whole.network.posteriors(beside)).max() > 0.1

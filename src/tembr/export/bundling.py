@@ -20,7 +20,7 @@ from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.joined import Ensemble
 from tembr.errors import ConfigError, StoreError
 from tembr.export.card import model_card
-from tembr.export.facts import gather_facts, metadata, self_test_answer
+from tembr.export.facts import gather_facts, metadata, self_test_answer, silence_of
 from tembr.export.graph import features_graph, nobody, sample_rate_of, waveform_graph, with_defaults
 from tembr.export.measure import FULL, Measured, best, measure
 from tembr.export.onnx import write_metadata
@@ -35,6 +35,7 @@ from tembr.features.notices import NOTICE, notice_text
 from tembr.files import json_bytes, write_bytes
 from tembr.outputs import require_own_folder
 from tembr.progress import Progress
+from tembr.silence import trimmed
 from tembr.training_record import RECORD, write_record
 
 OPTIMIZATION, VERIFICATION = "optimization.json", "verification.json"
@@ -107,7 +108,10 @@ class _Work:
         return [{**make_feed([w], self.settings.inputs, inputs), **(speaker or {})} for w in waveforms]
 
     def waveforms(self, utterances) -> list[np.ndarray]:
-        return read_waveforms(utterances, sample_rate_of(self.ensemble))
+        """As the graph is given them."""
+        rate, cut = sample_rate_of(self.ensemble), silence_of(self.ensemble.distinct_inputs)
+        waveforms = read_waveforms(utterances, rate)
+        return [trimmed(waveform, rate, **cut) for waveform in waveforms] if cut else waveforms
 
     def optimized(self, folder: Path) -> Optimized:
         """Make the graph and try the tools on it."""

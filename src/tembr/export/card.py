@@ -7,6 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from tembr.bundle import Facts
 from tembr.corpora import CORPORA, CorpusInfo
 from tembr.emotions import POLISH
+from tembr.silence import FRAME
 
 LICENCES = {"CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "CC BY-NC 4.0": "cc-by-nc-4.0", "MIT": "mit"}
 """Licences by the word the hub has for them; any other is 'other' with its name."""
@@ -290,14 +291,25 @@ Or with ONNX Runtime alone, mono samples at {facts.sample_rate} Hz:
 import json, os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported
-import onnxruntime, soundfile
+import numpy, onnxruntime, soundfile
 
 onnxruntime.set_default_logger_severity(3)
 session = onnxruntime.InferenceSession("{facts.default}")
 samples, rate = soundfile.read("recording.wav", dtype="float32")  # mono, {facts.sample_rate} Hz
-labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+{_without_silence(facts)}labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 print(dict(zip(labels, session.run(None, {{"waveform": samples[None]}})[0][0])))
 ```"""
+
+
+def _without_silence(facts: Facts) -> str:
+    """Lines that cut a recording as `tembr.silence.trimmed` does."""
+    if not facts.silence:
+        return ""
+    frame, left = round(FRAME * facts.sample_rate), round(facts.silence["margin"] * facts.sample_rate)
+    return f"""power = numpy.square(samples[: len(samples) // {frame} * {frame}].reshape(-1, {frame})).mean(1)
+loud = numpy.flatnonzero(power >= power.max() * 10 ** (-{facts.silence["below"]:g} / 10))  # it takes no silence around
+samples = samples[max(0, loud[0] * {frame} - {left}) : (loud[-1] + 1) * {frame} + {left}]
+"""
 
 
 def _use_features(facts: Facts) -> str:

@@ -10,6 +10,7 @@ from tembr import __version__, audio
 from tembr.bundle import Facts, self_test_waveform
 from tembr.ensemble.folder import EnsembleFolder
 from tembr.ensemble.joined import Ensemble
+from tembr.errors import ConfigError
 from tembr.export.graph import feature_shapes, sample_rate_of, window_of
 from tembr.export.onnx import WAVEFORM
 from tembr.export.recordings import ExportRecordings
@@ -17,11 +18,13 @@ from tembr.export.runtime import make_feed, open_session, posteriors
 from tembr.export.settings import ExportSettings
 from tembr.features.inputs import Input
 from tembr.features.notices import notices
+from tembr.silence import BELOW, MARGIN
 
 MEASURES = ("n", "folds", "accuracy", "uar", "macro_f1", "ece", "uar_per_fold", "prediction_sets")
 
 METADATA = (
     "name", "version", "tembr", "inputs", "labels", "sample_rate", "window", "members", "temperature", "licence",
+    "silence",
 )  # fmt: skip
 
 SPLITS = {
@@ -64,7 +67,22 @@ def gather_facts(
         adaptation=_adaptation(folder) if takes_samples else {},
         set_thresholds={way: [round(v, 6) for v in values] for way, values in known.set_thresholds.items()},
         notices=notices(inputs) if takes_samples else {},
+        silence=silence_of(inputs) if takes_samples else {},
     )
+
+
+def silence_of(inputs: Sequence[Input]) -> dict[str, float]:
+    """What `Facts.silence` says.
+
+    Raises:
+        ConfigError: some are computed from recordings without the silence around them, some with it.
+    """
+    trims = {one.trims for one in inputs}
+    if len(trims) > 1:
+        raise ConfigError(
+            "members of an encoder take recordings without the silence around them, others with it; export them apart"
+        )
+    return {"below": BELOW, "margin": MARGIN} if trims == {True} else {}
 
 
 def _adaptation(folder: EnsembleFolder) -> dict:

@@ -1,8 +1,8 @@
 """Hidden states of pretrained speech encoders: Whisper, WavLM, HuBERT, wav2vec 2.0 by hub name or folder.
 
-Only the first layers are computed, and a recording is taken at its own length: Whisper's positions are cut off where
-the recording ends, instead of padding it to 30 s, a tenth of the work. Weights are read from safetensors alone and no
-code of a model's repository is run.
+Only the first layers are computed, and a recording is taken without the silence around it, at its own length: Whisper's
+positions are cut off where it ends, instead of padding it to 30 s, a tenth of the work. Weights are read from
+safetensors alone and no code of a model's repository is run.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tembr.errors import ConfigError, first_line
 from tembr.extras import needed
 from tembr.features.inputs import Input
 from tembr.features.layers import HOP_LENGTH, LOUDEST, EncoderStates, WaveformLayers, WhisperLayers
+from tembr.silence import BELOW, MARGIN, trimmed
 
 KINDS = ("wavlm", "hubert", "wav2vec2", "wav2vec2-conformer", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
 """Types of models that are encoders of speech here."""
@@ -84,6 +85,10 @@ class EncoderInput(Input):
     def window_seconds(self) -> float:
         return min(self.window or LONGEST, LONGEST)
 
+    @property
+    def trims(self) -> bool:
+        return True
+
     def facts(self) -> dict[str, Any]:
         return {
             "layer": self.layer,
@@ -91,6 +96,8 @@ class EncoderInput(Input):
             "window": self.window,
             "revision": self.revision,
             "sample_rate": self.rate,
+            "silence_below": BELOW,
+            "silence_margin": MARGIN,
         } | ({"loudest": LOUDEST} if self.kind == "whisper" else {})
 
     @property
@@ -107,7 +114,8 @@ class EncoderInput(Input):
         found: list[list[np.ndarray]] = [[] for _ in inputs]
         for waveform in waveforms:
             padded = np.pad(waveform, (0, max(0, shortest - len(waveform))))
-            for values, states in zip(found, module(torch.from_numpy(padded)[None].to(device))):
+            speech = torch.from_numpy(trimmed(padded, inputs[0].rate))[None]
+            for values, states in zip(found, module(speech.to(device))):
                 values.append(states[0].cpu().numpy())
         return found
 

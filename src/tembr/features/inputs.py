@@ -53,6 +53,11 @@ class Input(ABC):
         """Seconds of a recording that it takes at most."""
 
     @property
+    def trims(self) -> bool:
+        """Whether it is computed from recordings without the silence around them (`tembr.silence`)."""
+        return False
+
+    @property
     def shared(self) -> Hashable:
         """Inputs of one class and rate that have this in common are computed together, in a graph too."""
         return self

@@ -13,6 +13,7 @@ from tembr.errors import ConfigError
 from tembr.features.encoder import LONGEST, SHORTEST, load_encoder
 from tembr.features.inputs import Input
 from tembr.features.layers import HOP_LENGTH, LOUDEST, LogMel
+from tembr.silence import BELOW, MARGIN, trimmed
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,16 @@ class LogMelInput(Input):
     def window_seconds(self) -> float:
         return min(self.window or LONGEST, LONGEST)
 
+    @property
+    def trims(self) -> bool:
+        return True
+
     def facts(self) -> dict[str, Any]:
         return {
             "transform": "whisper",
             "loudest": LOUDEST,
+            "silence_below": BELOW,
+            "silence_margin": MARGIN,
             "window": self.window,
             "bands": self.bands,
             "sample_rate": self.rate,
@@ -76,7 +83,7 @@ class LogMelInput(Input):
         shortest = round(SHORTEST * inputs[0].rate)
         padded = [np.pad(waveform, (0, max(0, shortest - len(waveform)))) for waveform in waveforms]
         return [
-            [module(torch.from_numpy(waveform)[None, : one.samples])[0].numpy() for waveform in padded]
+            [module(torch.from_numpy(trimmed(w, one.rate)[: one.samples])[None])[0].numpy() for w in padded]
             for one, module in ((one, one.module()) for one in inputs)
         ]
 

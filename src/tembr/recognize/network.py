@@ -15,6 +15,7 @@ import numpy as np
 from tembr.bundle import FACTS, BundleError, Facts, complaints, locate, read_facts
 from tembr.errors import AudioError, first_line
 from tembr.recognize.providers import chosen
+from tembr.silence import trimmed
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """The bundles inside the package, each in a folder of its name."""
@@ -110,6 +111,8 @@ class Network:
         shortest = round(SHORTEST * self.facts.sample_rate)
         if len(waveform) < shortest:
             waveform = np.pad(waveform, (0, shortest - len(waveform)))
+        if self.facts.silence:
+            waveform = trimmed(waveform, self.facts.sample_rate, **self.facts.silence)
         return [found[0].astype(np.float64) for found in run(self.session, waveform[None], names, self.given)]
 
     def posteriors(self, waveform: np.ndarray, name: str = "the audio given") -> np.ndarray:

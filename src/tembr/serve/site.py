@@ -118,6 +118,7 @@ def _facts(network: Network, inputs: Mapping[str, list], sizes: Mapping[str, int
         "polish": {label: POLISH.get(label, label) for label in facts.labels},
         "sample_rate": facts.sample_rate,
         "window": facts.window,
+        "silence": facts.silence,
         "licence": facts.licence,
         "adapts": bool(facts.adaptation),
         "variant": network.variant,

@@ -1,5 +1,7 @@
 // The bundle's network and Silero's detector in onnxruntime-web; runs never overlap.
 
+import { trimmed } from "./windows.js";
+
 const SHORTEST = 0.1; // seconds below which a waveform is filled up with silence
 
 export class Network {
@@ -31,10 +33,10 @@ export class Network {
 
   /** Outputs by name, an array of numbers each. */
   async outputs(samples, ...names) {
-    const length = Math.max(samples.length, Math.round(SHORTEST * this.rate));
-    const waveform = new Float32Array(length);
-    waveform.set(samples);
-    const found = await this.session.run({ waveform: new this.ort.Tensor("float32", waveform, [1, length]), ...this.given }, names);
+    const filled = new Float32Array(Math.max(samples.length, Math.round(SHORTEST * this.rate)));
+    filled.set(samples);
+    const waveform = this.facts.silence?.below ? trimmed(filled, this.rate, this.facts.silence) : filled;
+    const found = await this.session.run({ waveform: new this.ort.Tensor("float32", waveform, [1, waveform.length]), ...this.given }, names);
     return names.map((name) => Array.from(found[name].data));
   }
 

@@ -86,3 +86,19 @@ export async function outspoken(samples, length, hop, hear) {
 
 /** Mean of arrays of one length. */
 export const meanOf = (rows) => Array.from(rows[0], (_, i) => rows.reduce((sum, row) => sum + row[i], 0) / rows.length);
+
+/** A waveform without the silence around its sound, as tembr/silence.py. */
+export function trimmed(samples, rate, { below, margin }) {
+  const [size, left] = [Math.round(0.02 * rate), Math.round(margin * rate)];
+  const count = Math.floor(samples.length / size);
+  const power = Array.from({ length: count }, (_, frame) => {
+    let sum = 0;
+    for (const x of samples.subarray(frame * size, (frame + 1) * size)) sum += x * x;
+    return sum;
+  });
+  const least = Math.max(...power) * 10 ** (-below / 10);
+  const first = power.findIndex((one) => one >= least);
+  if (first < 0) return samples;
+  const last = power.findLastIndex((one) => one >= least);
+  return samples.slice(Math.max(0, first * size - left), (last + 1) * size + left);
+}
