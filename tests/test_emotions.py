@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from tembr.emotions import ALIASES, EMOTIONS, POLISH, canonical, display_name, ordered
@@ -9,7 +11,15 @@ from tembr.emotions import ALIASES, EMOTIONS, POLISH, canonical, display_name, o
 
 @pytest.mark.parametrize(
     ("label", "name"),
-    [(" Angry ", "anger"), ("RADOŚĆ", "happiness"), ("neutral", "neutral"), ("Boredom", "boredom")],
+    [
+        (" Angry ", "anger"),
+        ("RADOŚĆ", "happiness"),
+        (unicodedata.normalize("NFD", "złość"), "anger"),
+        ("FEA", "fear"),
+        ("SUR", "surprised"),
+        ("neutral", "neutral"),
+        ("Boredom", "boredom"),
+    ],
 )
 def test_a_label_is_known_by_its_aliases_in_any_case(label, name):
     assert canonical(label) == name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 EMOTIONS: tuple[str, ...] = ("anger", "fear", "happiness", "sadness", "surprised", "neutral")
 """Labels in the order of every table, picture and output vector; nEMO's own spelling."""
 
@@ -27,6 +29,7 @@ ALIASES: dict[str, str] = {
     "złość": "anger",
     "gniew": "anger",
     "fearful": "fear",
+    "fea": "fear",
     "afraid": "fear",
     "anxiety": "fear",
     "strach": "fear",
@@ -39,6 +42,7 @@ ALIASES: dict[str, str] = {
     "sad": "sadness",
     "smutek": "sadness",
     "surprise": "surprised",
+    "sur": "surprised",
     "zaskoczenie": "surprised",
     "zdziwienie": "surprised",
     "neu": "neutral",
@@ -50,12 +54,12 @@ they are other emotions, and a corpus that has them is asked what to do (`--unma
 
 
 def canonical(label: str) -> str:
-    """Lower-case `label` and map it through `ALIASES`; a label without an entry stays itself.
+    """Lower-case `label`, compose its letters, and map it through `ALIASES`; one without an entry stays itself.
 
     >>> canonical("Angry"), canonical("boredom")
     ('anger', 'boredom')
     """
-    name = label.strip().lower()
+    name = unicodedata.normalize("NFC", label).strip().lower()  # macOS takes the names of folders apart
     return ALIASES.get(name, name)
 
 

@@ -145,7 +145,9 @@ def _speaker_folds(corpus: Corpus, emotions: np.ndarray, settings: SplitSettings
     speakers = np.array([u.speaker for u in corpus.utterances])
     names = np.unique(speakers)
     if "" in names:
-        raise CorpusError(f"{corpus.name}: recordings without a speaker; the speaker protocol needs all speakers named")
+        raise CorpusError(
+            f"{corpus.name}: recordings without a speaker; name all in a column speaker, or use --protocol random"
+        )
     if len(names) < 3:
         raise CorpusError(
             f"{corpus.name}: {len(names)} speaker(s); leaving speakers out needs at least 3 "

@@ -99,6 +99,7 @@ def test_file_outside_the_folder_can_be_allowed(table, tmp_path):
     ("text", "message"),
     [
         ("file,emotoin\na.wav,fear\n", "no column 'emotion'; did you mean 'emotoin'.*found file, emotoin"),
+        ("file\temotion\na.wav\tfear\n", "separated by tabs; call the table own.tsv"),
         ("file,emotion\na.wav,\n", "row 2: emotion is empty"),
         ("file,emotion\n,fear\n", "row 2: file is empty"),
         ("file,emotion,age\na.wav,fear,old\n", "row 2: age 'old' is not a number"),

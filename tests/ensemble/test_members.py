@@ -93,6 +93,11 @@ def test_a_member_that_is_not_finished_comes_with_those_that_are_and_the_command
         chosen(tmp_path, "chroma", "rms", members=("rms", "mfcc"))
 
 
+def test_a_baseline_is_not_joined(tmp_path):
+    with pytest.raises(ConfigError, match="svm: baselines are compared with, and not joined"):
+        chosen(tmp_path, "chroma", "svm", members=("svm",))
+
+
 def test_more_of_the_best_than_there_are_members_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"best 3 of 2 members \(chroma, rms\); choose fewer"):
         chosen(tmp_path, "chroma", "rms", best=3)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import tembr.experiment.recordings as recordings_module
+import tembr.experiment.run as run_module
 from tembr.errors import ConfigError, StoreError
 from tembr.experiment import Study
 from tembr.experiment.member import score_predictions
@@ -113,6 +114,17 @@ def test_other_settings_are_refused_in_the_same_folder(study):
 
 def copied(study, tmp_path) -> Path:
     return Path(shutil.copytree(study.folder, tmp_path / "copy"))
+
+
+def test_a_study_is_not_continued_with_other_labels(study, tmp_path):
+    folder, whole = copied(study, tmp_path), recordings_module.load_corpus("demo")
+    first, *others = whole.utterances
+    changed = replace(whole, utterances=(replace(first, emotion="fear"), *others))
+    before = (folder / "dataset_info.csv").read_bytes()
+    with pytest.raises(ConfigError, match="emotions or speakers are others than this study began with"):
+        run_module._claim(SETTINGS, folder, changed, {})  # splits by speaker would be the same
+    assert first.emotion != "fear" and (folder / "dataset_info.csv").read_bytes() == before
+    run_module._claim(SETTINGS, folder, whole, {})
 
 
 def test_changed_recordings_are_refused_in_the_same_folder(study, tmp_path, monkeypatch):

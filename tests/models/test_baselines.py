@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from tembr.errors import CorpusError
 from tembr.models import fit_member, member_settings
 from tembr.models.data import mean_over_time
 from tembr.progress import Progress
@@ -49,6 +52,13 @@ def test_an_emotion_missing_from_training_is_never_answered(demo, tmp_path):
     for kind in ("majority", "svm", "discriminants"):
         logits = answers(kind, fold_data(demo, learnt, tmp_path), np.arange(180), **MFCC)
         assert (torch.softmax(torch.from_numpy(logits), 1)[:, 0] < 1e-6).all(), kind
+
+
+def test_discriminants_of_one_recording_each_are_refused():
+    settings = member_settings({"kind": "discriminants", "name": "d"})
+    module = SimpleNamespace(classes=3)
+    with pytest.raises(CorpusError, match="d: needs several recordings of an emotion by one speaker"):
+        settings._fit(module, np.zeros((3, 2)), np.arange(3), np.array(["a", "a", "b"]))
 
 
 def test_discriminants_are_those_of_speaker_and_emotion_together(demo, tmp_path):

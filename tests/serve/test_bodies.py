@@ -93,6 +93,11 @@ def test_a_speaker_comes_as_a_file_or_as_text(is_file):
     assert found == Body((b"RIFF",), ANNA)
 
 
+def test_a_speaker_may_stand_in_the_answer_to_an_enrolment():
+    answer = json.dumps({"bundle": "x", "speaker": ANNA.as_dict(), "recordings": 3, "warnings": []}).encode()
+    assert read(request(form(("file", b"RIFF", True), ("speaker", answer, True)), content_type=FORM)).speaker == ANNA
+
+
 def test_what_is_no_speaker_is_told_with_its_part():
     with pytest.raises(SpeakerError, match="^the part speaker: not a speaker's file"):
         read(request(form(("file", b"RIFF", True), ("speaker", b"{}", False)), content_type=FORM))

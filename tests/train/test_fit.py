@@ -255,9 +255,12 @@ def test_label_smoothing_raises_the_loss_of_a_sure_answer():
 @pytest.mark.parametrize(
     ("known", "half", "fast"), [(True, 1.0, True), (True, 1.9, False), (True, 4.0, False), (False, 1.0, False)]
 )
-def test_bfloat16_is_taken_where_it_is_faster_and_not_where_it_is_only_known(monkeypatch, known, half, fast):
+def test_bfloat16_is_taken_where_it_is_faster_and_not_where_it_is_only_known(monkeypatch, tmp_path, known, half, fast):
+    monkeypatch.setenv("TEMBR_CACHE", str(tmp_path))
     seconds = {torch.float32: 2.0, torch.bfloat16: half}
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: known)
     monkeypatch.setattr("tembr.train.fit._seconds_of_product", lambda matrix: seconds[matrix.dtype])
+    assert fast_bfloat16.__wrapped__() is fast
+    seconds[torch.bfloat16] = 3.0 if fast else 1.0  # another time of day
     assert fast_bfloat16.__wrapped__() is fast

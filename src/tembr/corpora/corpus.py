@@ -151,7 +151,10 @@ def settle_labels(corpus: Corpus, unmapped: str = "error") -> Corpus:
     if unmapped == "drop":
         mapped = tuple(u for u in mapped if u.emotion in EMOTIONS)
     if not mapped:
-        raise CorpusError(f"{corpus.name}: no recording with a usable label is left; check the labels")
+        known = ", ".join(EMOTIONS)
+        raise CorpusError(
+            f"{corpus.name}: no recording with a usable label is left; rename them in your table: {known}"
+        )
     return replace(corpus, utterances=mapped)
 
 

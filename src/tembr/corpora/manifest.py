@@ -130,6 +130,8 @@ class _Reader:
     def _missing(self, column: str, row: Mapping[str, object], where: str) -> str:
         name = self.names[column]
         found = [str(c) for c in row]
+        if len(found) == 1 and "\t" in found[0]:
+            return f"{where}: its columns are separated by tabs; call the table {self.table.stem}.tsv"
         return (
             f"{where}: no column {name!r}{_nearest(name, found)}; found {', '.join(found)}; "
             f"say which one it is with --column {column}=NAME"

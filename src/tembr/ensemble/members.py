@@ -11,9 +11,9 @@ import numpy as np
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.ensemble.settings import DEFAULT_MEMBERS, EnsembleSettings
 from tembr.errors import ConfigError, StoreError
-from tembr.evaluate.frames import read_frame
 from tembr.evaluate.results import MemberResult, read_member
 from tembr.experiment.member import fold_folder
+from tembr.experiment.recordings import LISTED, read_listed
 from tembr.experiment.settings import StudySettings
 from tembr.experiment.study import place_of
 from tembr.models.base import WEIGHTS
@@ -80,7 +80,7 @@ def read_protocol(settings: StudySettings, folder: Path, protocol: str) -> Study
     """
     place = place_of(settings, folder, protocol)
     try:
-        corpus = Corpus(settings.corpus.name, _utterances(folder / "dataset_info.csv"))
+        corpus = Corpus(settings.corpus.name, read_listed(folder / LISTED))
         if not (place / "splits.csv").exists():
             raise ValueError("no splits.csv")
     except (OSError, ValueError, KeyError, AttributeError) as error:
@@ -115,11 +115,14 @@ def choose(
 
     Raises:
         StoreError: one is not finished; the message says which there are and how to train it.
-        ConfigError: fewer than `settings.best`.
+        ConfigError: fewer than `settings.best`, or a baseline is asked for.
     """
     there = finished_members(protocol)
     wanted = settings.members or _default(there, settings)
     missing = [name for name in wanted if name not in there]
+    compared = [name for name in missing if name in study.members and study.members[name].baseline]
+    if compared:
+        raise ConfigError(f"{', '.join(compared)}: baselines are compared with, and not joined; choose other --members")
     if missing or not wanted:
         command = training_command(study, folder, protocol.name, missing or DEFAULT_MEMBERS)
         raise StoreError(
@@ -140,20 +143,3 @@ def _default(there: dict[str, StudyMember], settings: EnsembleSettings) -> tuple
 
 def _are(there: dict[str, StudyMember]) -> str:
     return f"are {', '.join(there)}" if len(there) > 1 else f"is {next(iter(there), 'none')}"
-
-
-def _utterances(path: Path) -> tuple[Utterance, ...]:
-    table = read_frame(path, dtype=str, keep_default_na=False)
-    return tuple(
-        Utterance(
-            row.file,
-            Path(),
-            row.emotion,
-            row.speaker,
-            row.gender,
-            text=row.text,
-            start=float(row.start or 0),
-            end=float(row.end) if row.end else None,
-        )
-        for row in table.itertuples()
-    )

@@ -14,6 +14,7 @@ from tembr.corpora import load_corpus
 from tembr.corpora.corpus import Corpus, Utterance
 from tembr.corpora.describe import describe, usable
 from tembr.errors import CorpusError
+from tembr.evaluate.frames import read_frame
 from tembr.experiment.settings import CorpusSettings, StudySettings
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
@@ -25,6 +26,9 @@ from tembr.progress import Progress
 from tembr.splits import Fold
 
 log = logging.getLogger("tembr")
+
+LISTED = "dataset_info.csv"
+"""Table of a study's recordings in its folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +197,24 @@ def usable_corpus(chosen: CorpusSettings, window: float, progress: Progress) -> 
 
 def _training(member: MemberSettings, settings: StudySettings) -> tuple[Input, ...]:
     return member.training_inputs(settings.features)
+
+
+def read_listed(path: Path) -> tuple[Utterance, ...]:
+    """The recordings of a study as its `LISTED` has them, without paths."""
+    table = read_frame(path, dtype=str, keep_default_na=False)
+    return tuple(
+        Utterance(
+            row.file,
+            Path(),
+            row.emotion,
+            row.speaker,
+            row.gender,
+            text=row.text,
+            start=float(row.start or 0),
+            end=float(row.end) if row.end else None,
+        )
+        for row in table.itertuples()
+    )
 
 
 def same_recordings(one: Corpus, other: Sequence[Utterance]) -> bool:

@@ -9,7 +9,7 @@ from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError
 from tembr.evaluate.comparison import write_comparison
 from tembr.experiment.member import MemberRun
-from tembr.experiment.recordings import load_recordings, usable_corpus
+from tembr.experiment.recordings import LISTED, load_recordings, read_listed, same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings, differences, load_settings, write_settings
 from tembr.experiment.study import Study, member_folder, place_of
 from tembr.experiment.tracking import tracked
@@ -81,8 +81,11 @@ def _claim(settings: StudySettings, folder: Path, corpus: Corpus, folds: dict[st
         settings = settings.model_copy(update=more)
     for protocol, made in folds.items():
         _write_splits(corpus, made, place_of(settings, folder, protocol))
+    listed = folder / LISTED
+    if listed.exists() and not same_recordings(corpus, read_listed(listed)):
+        raise ConfigError(f"{listed}: emotions or speakers are others than this study began with; choose another --out")
     write_settings(settings, path)
-    write_table(corpus, folder / "dataset_info.csv")
+    write_table(corpus, listed)
 
 
 def _write_splits(corpus: Corpus, folds: list[Fold], place: Path) -> None:

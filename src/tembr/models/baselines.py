@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from tembr.errors import CorpusError
 from tembr.features.extract import find
 from tembr.features.inputs import Input, RepresentationInput
 from tembr.features.settings import FeatureSettings
@@ -110,6 +111,8 @@ class DiscriminantsSettings(_OnMeans):
 
         voices = np.unique(speakers, return_inverse=True)[1]
         groups, which = np.unique(voices * module.classes + classes, return_inverse=True)
+        if len(groups) == len(which):
+            raise CorpusError(f"{self.name}: needs several recordings of an emotion by one speaker; leave it out")
         scaler = StandardScaler().fit(means)
         values = scaler.transform(means)
         found = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage).fit(values, which)

@@ -195,10 +195,15 @@ def known_to(labels: Sequence[str], corpus: Corpus, unmapped: str = "error") -> 
     others = Counter(u.emotion for u in corpus.utterances if u.emotion not in labels)
     if others and unmapped == "error":
         listed = ", ".join(f"{label} ({count})" for label, count in sorted(others.items()))
-        raise CorpusError(f"{corpus.name}: emotions that are not answered with: {listed}; add --unmapped drop")
+        raise CorpusError(
+            f"{corpus.name}: emotions that are not answered with: {listed}; add --unmapped drop, or rename them"
+        )
     kept = tuple(u for u in corpus.utterances if u.emotion in labels)
     if not kept:
-        raise CorpusError(f"{corpus.name}: no recording with an emotion that is answered with: {', '.join(labels)}")
+        raise CorpusError(
+            f"{corpus.name}: no recording with an emotion that is answered with; rename them in your table: "
+            f"{', '.join(labels)}"
+        )
     return Corpus(corpus.name, kept, corpus.licence)
 
 

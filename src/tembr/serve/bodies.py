@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from tembr.files import json_bytes
 from tembr.recognize.speaker import Speaker
 from tembr.serve.errors import Refusal
 from tembr.serve.settings import Limits
@@ -67,6 +69,15 @@ async def _form(request: Request, limits: Limits, part: str) -> Body:
         await form.close()
 
 
+def _speaker_in(content: bytes) -> bytes:
+    """A speaker's file, also where it stands in what `/v1/enrolments` gave."""
+    try:
+        speaker = json.loads(content)["speaker"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return content
+    return json_bytes(speaker) if isinstance(speaker, dict) else content
+
+
 async def _body(form: FormData, part: str, limits: Limits) -> Body:
     recordings = tuple([await _bytes(value) for value in form.getlist(part)])
     if not recordings:
@@ -74,7 +85,7 @@ async def _body(form: FormData, part: str, limits: Limits) -> Body:
     if len(recordings) > limits.max_files:  # the parser lets one more in, which may be the speaker
         raise Refusal(400, "form", f"more than {limits.max_files} recordings; send fewer")
     given = form.get("speaker")
-    speaker = Speaker.parse(await _bytes(given), "the part speaker") if given else None
+    speaker = Speaker.parse(_speaker_in(await _bytes(given)), "the part speaker") if given else None
     name = form.get("name", "")
     return Body(recordings, speaker, name if isinstance(name, str) else "")
 

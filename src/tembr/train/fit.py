@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import platform
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,11 +20,12 @@ from torch import nn
 from torch.utils.data import ConcatDataset, DataLoader
 
 from tembr.augment.settings import AugmentSettings
-from tembr.errors import ConfigError
+from tembr.errors import ConfigError, StoreError
 from tembr.features.picture import Picture
 from tembr.features.registry import Representation
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureTable
+from tembr.files import cache_root, digest, write_bytes
 from tembr.train.callbacks import History, Steps
 from tembr.train.checkpoint import SafetensorsIO
 from tembr.train.data import FeatureDataset, Item, evaluation_loader, training_loader
@@ -225,10 +228,21 @@ def precision_of(settings: TrainSettings) -> str:
 def fast_bfloat16() -> bool:
     """Whether this processor multiplies matrices faster in bfloat16 than in single precision: by half at least.
 
-    It is tried out: of two processors with AVX-512 BF16 one is twice as fast at it, the other half as fast.
+    It is tried out: of two processors with AVX-512 BF16 one is twice as fast at it, the other half as fast. What is
+    found holds for this machine from then on, so that a training goes on as it began.
     """
     if not (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()):
         return False
+    found = cache_root() / f"fast-bfloat16-{digest(f'{platform.node()} {torch.__version__}'.encode())[:12]}"
+    with suppress(OSError):
+        return found.read_bytes() == b"1"
+    fast = _tried_bfloat16()
+    with suppress(StoreError):
+        write_bytes(found, b"1" if fast else b"0")
+    return fast
+
+
+def _tried_bfloat16() -> bool:
     single = torch.ones(512, 512)
     half = single.bfloat16()
     times = [(_seconds_of_product(single), _seconds_of_product(half)) for _ in range(5)]
