@@ -159,13 +159,6 @@ def padding_table() -> str:
     return "\n".join(lines)
 
 
-def level_table() -> str:
-    """Recordings fainter than those learnt from, from `scripts/measure_level.py`."""
-    lines = ["| every third recording of nEMO, at | UAR, an unseen speaker |", "| --- | ---: |"]
-    lines += [f"| {int(row['decibels'])} dB | {float(row['uar']):.1%} |" for row in rows_of("level")]
-    return "\n".join(lines)
-
-
 def finetuning_table() -> str:
     """Layers of the encoder frozen, trained, and both joined, from `scripts/measure_finetuning.py`."""
     ways = {"frozen": "frozen", "tuned": "fine-tuned", "both": "both joined"}
@@ -217,7 +210,7 @@ def blocks() -> dict[str, dict[str, str]]:
     made["docs/results/unseen.md"] = {
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
-        "others": others_table(), "finetuning": finetuning_table(), "padding": padding_table(), "level": level_table(),
+        "others": others_table(), "finetuning": finetuning_table(), "padding": padding_table(),
         "steps": steps_table(), "goals": goals_table(), "small": tables["small"],
         "small speakers": speakers_table("small"),
         "small variants": variants_table(BUNDLES / "small" / "quantized" / "quantization.md"),

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import tembr
 from tembr.corpora import load_corpus, write_table
 from tembr.corpora.corpus import Corpus, Utterance
-from tembr.ensemble.members import _utterances
 from tembr.evaluate.frames import read_frame, write_frame
 from tembr.evaluate.report import read_probabilities, write_probabilities
+from tembr.experiment.recordings import read_listed
 from tembr.experiment.run import _write_splits
 from tembr.splits import Fold
 from tembr.tables import cell, line, original, write
@@ -100,7 +100,7 @@ def test_a_study_finds_its_recordings_again(corpus, tmp_path):
     _write_splits(corpus, [fold], tmp_path)  # the same as before
     write_table(corpus, tmp_path / "dataset_info.csv")
     assert not any(map(RUN.match, cells_of(tmp_path / "splits.csv")))
-    utterances = _utterances(tmp_path / "dataset_info.csv")
+    utterances = read_listed(tmp_path / "dataset_info.csv")
     assert [(u.file, u.speaker) for u in utterances] == [(u.file, u.speaker) for u in corpus.utterances]
 
 

@@ -17,10 +17,14 @@ import soundfile
 from tests.recognize.fake_bundle import RATE, tone
 
 import tembr
+from tembr.audio import read
 from tembr.emotions import EMOTIONS
 from tembr.errors import AudioError, ConfigError
 from tembr.recognize.batch import AHEAD
 from tembr.recognize.prediction import check_confidence
+from tembr.silence import trimmed
+
+CLIP = Path(__file__).resolve().parents[2] / "examples" / "calm.flac"
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
@@ -233,3 +237,16 @@ def test_the_recognizer_brings_nothing_of_the_laboratory(bundle, wav):
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", [None, "small"])
+def test_neither_level_nor_silence_around_moves_an_answer_of_a_packaged_bundle(name):
+    recognizer = tembr.load(name)
+    speech = trimmed(read(CLIP), RATE)
+    expected = recognizer.predict((speech, RATE))
+    silence = np.zeros(RATE, np.float32)
+    for changed in (0.03 * speech, np.concatenate([silence, speech[1_600:-1_600], silence])):
+        answer = recognizer.predict((changed, RATE))
+        assert answer.label == expected.label
+        for label, probability in expected.probabilities.items():
+            assert answer.probabilities[label] == pytest.approx(probability, abs=0.1)
