@@ -78,7 +78,7 @@ class LiveStream:
     ):
         check_confidence(min_confidence, network.facts.labels)
         self._network, self._pushed_rate, self._channel = network, sample_rate, channel
-        self._hop, self._window, self._lag = hop, network.samples_heard(window), lag
+        self._hop, self._window, self._lag = hop, network.window_samples(window), lag
         self._min_confidence, self._speech_only, self._smoothing = min_confidence, speech_only, smoothing
         self.reset()
 
