@@ -92,7 +92,7 @@ def test_sentences_of_one_speaker_alone_leave_nothing_to_score_of_another():
 
 def test_unnamed_speakers_are_refused():
     toy = Corpus("toy", tuple(Utterance(f"{n}", Path("x"), e) for n in range(9) for e in ("fear", "anger")))
-    with pytest.raises(CorpusError, match="all speakers named"):
+    with pytest.raises(CorpusError, match="name all in a column speaker"):
         make_folds(toy, "speaker")
 
 
