@@ -8,6 +8,9 @@ FRAME = 0.02  # seconds over which power is taken
 BELOW = 30.0  # dB; a frame this far below the loudest is silence
 MARGIN = 0.1  # seconds that are left before the first frame that is not silence, and after the last
 
+FACTS = {"silence_below": BELOW, "silence_margin": MARGIN}
+"""Of values that are computed from recordings trimmed so."""
+
 
 def trimmed(waveform: np.ndarray, sample_rate: int, below: float = BELOW, margin: float = MARGIN) -> np.ndarray:
     """A waveform without the silence around its sound.

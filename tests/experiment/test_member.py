@@ -122,6 +122,15 @@ def test_a_kind_without_validation_answers_held_out_recordings_by_fits_of_their_
     np.testing.assert_allclose(np.exp(logits.heldout_logits[0]), counts / counts.sum(), rtol=1e-6)
 
 
+def test_a_folder_of_another_fold_is_not_taken_for_this_ones(run):
+    run.run(Silent())
+    (run.folder / "summary.json").unlink()
+    written = json.loads((run.folder / "fold-B" / "fold.json").read_text())
+    (run.folder / "fold-B" / "fold.json").write_text(json.dumps(written | {"fold": "b"}))  # where case does not count
+    with pytest.raises(StoreError, match="fold-B: is of b, whose name is the same folder's here"):
+        run.run(Silent())
+
+
 def test_a_finished_fold_is_not_fitted_again(run, monkeypatch):
     whole = run.run(Silent()).summary
     (run.folder / "summary.json").unlink()

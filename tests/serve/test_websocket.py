@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -9,18 +10,23 @@ import socket as socket_module
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import WebSocketDisconnect
 from tests.recognize.fake_bundle import RATE
 from tests.serve.conftest import limited, running
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tembr.recognize import load
-from tembr.serve.protocol import decoded
+from tembr.serve.errors import Refusal
+from tembr.serve.protocol import Resume, decoded
+from tembr.serve.settings import Limits
+from tembr.serve.websocket import Conversation
 
 START = {"type": "start", "sample_rate": RATE, "encoding": "f32le"}
 
@@ -96,6 +102,38 @@ def test_a_client_that_comes_back_takes_over_from_a_socket_that_is_still_there(s
         assert old.close_code == 4000
         new.send('{"type": "ping"}')
         assert events_until(new, "pong")
+
+
+class Fake:
+    """A service with one session, a socket that keeps what is sent, and what was discarded."""
+
+    def __init__(self, before: object = None):
+        self.sent, self.discarded = [], []
+        self.session = SimpleNamespace(id="x", conversation=None, lock=asyncio.Lock(), missed=lambda n: [], taken=0)
+        sessions = SimpleNamespace(resume=lambda *_: (self.session, before), discard=self.discarded.append)
+        service = SimpleNamespace(name={}, limits=Limits(), sessions=sessions)
+        self.conversation = Conversation(SimpleNamespace(send_text=self._keep, close=self._keep), service)
+
+    async def _keep(self, message: object) -> None:
+        self.sent.append(message)
+
+
+def test_an_old_socket_that_is_lost_does_not_end_the_new_one():
+    async def lost(code: int) -> None:
+        raise WebSocketDisconnect(1006)
+
+    fake = Fake(SimpleNamespace(close=lost))
+    asyncio.run(fake.conversation._resume(Resume(type="resume", session="x", received=0), "client"))
+    assert json.loads(fake.sent[0])["type"] == "resumed"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_an_old_socket_that_is_refused_does_not_take_the_session_from_the_new_one(own):
+    fake = Fake()
+    fake.conversation._session = fake.session
+    fake.session.conversation = fake.conversation if own else object()
+    asyncio.run(fake.conversation.refuse(Refusal(408, "idle", "nothing came")))
+    assert fake.discarded == [fake.session] * own
 
 
 def events_until(socket, kind: str) -> bool:

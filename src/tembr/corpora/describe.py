@@ -92,7 +92,7 @@ class _File:
     missing: bool = False
     digest: str = ""
     header: audio.Recording | None = None
-    heard: tuple[_Content, ...] = field(default=())
+    contents: tuple[_Content, ...] = field(default=())
 
 
 def describe(corpus: Corpus, window: float = 3.0, progress: Callable[[int, int], None] | None = None) -> Description:
@@ -106,9 +106,9 @@ def describe(corpus: Corpus, window: float = 3.0, progress: Callable[[int, int],
     for utterance in corpus.utterances:
         by_path[utterance.path].append(utterance)
     files = _examine_all(by_path, progress)
-    heard = {u.key: h for path, us in by_path.items() for u, h in zip(us, files[path].heard, strict=False)}
+    contents = {u.key: h for path, us in by_path.items() for u, h in zip(us, files[path].contents, strict=False)}
     keys = [u.key for u in corpus.utterances]
-    good = {k: heard[k] for k in keys if k in heard and not heard[k].reason}
+    good = {k: contents[k] for k in keys if k in contents and not contents[k].reason}
     headers = [f.header for u in corpus.utterances if (f := files[u.path]).header]
     return Description(
         name=corpus.name,
@@ -120,7 +120,7 @@ def describe(corpus: Corpus, window: float = 3.0, progress: Callable[[int, int],
         genders=_counts(u.gender for u in corpus.utterances),
         durations=_durations([h.duration for h in good.values()], window),
         missing=tuple(u.key for u in corpus.utterances if files[u.path].missing),
-        unreadable={k: heard[k].reason for k in keys if k in heard and heard[k].reason},
+        unreadable={k: contents[k].reason for k in keys if k in contents and contents[k].reason},
         silent=tuple(k for k, h in good.items() if h.peak < SILENCE),
         duplicates=_duplicates(corpus, files),
         sample_rates=_counts(h.sample_rate for h in headers),
@@ -179,9 +179,9 @@ def _examine(path: Path, utterances: Sequence[Utterance]) -> _File:
         digest = _digest(path)
         header = audio.inspect(path)
     except (AudioError, OSError) as error:
-        heard = _Content(reason=_reason(error, path))
-        return _File(digest=digest, heard=(heard,) * len(utterances))
-    return _File(digest=digest, header=header, heard=tuple(_listen(u, header) for u in utterances))
+        contents = _Content(reason=_reason(error, path))
+        return _File(digest=digest, contents=(contents,) * len(utterances))
+    return _File(digest=digest, header=header, contents=tuple(_listen(u, header) for u in utterances))
 
 
 def _listen(utterance: Utterance, header: audio.Recording) -> _Content:

@@ -18,8 +18,7 @@ from tembr.evaluate.frames import read_frame
 from tembr.experiment.settings import CorpusSettings, StudySettings
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
-from tembr.features.store import FeatureStore, FeatureTable
-from tembr.files import digest
+from tembr.features.store import FeatureStore, FeatureTable, content_of
 from tembr.models import MemberSettings
 from tembr.models.data import FoldData
 from tembr.progress import Progress
@@ -147,19 +146,15 @@ def _require_apart(target: Corpus, auxiliary: Sequence[Corpus]) -> None:
                 "name of its own"
             )
     sizes = {u.path.stat().st_size for u in target.utterances if u.path.exists()} if auxiliary else set()
-    scored = {_content(u): u.key for u in target.utterances if u.path.exists()} if sizes else {}
+    scored = {content_of(u): u.key for u in target.utterances if u.path.exists()} if sizes else {}
     for corpus in auxiliary:
         for utterance in corpus.utterances:
             if not utterance.path.exists() or utterance.path.stat().st_size not in sizes:
                 continue
-            if same := scored.get(_content(utterance)):
+            if same := scored.get(content_of(utterance)):
                 raise CorpusError(
                     f"{corpus.name}: {utterance.key} is {same} of {target.name}, which is scored; leave it out"
                 )
-
-
-def _content(utterance: Utterance) -> str:
-    return digest(utterance.path.read_bytes(), utterance.identity.encode())
 
 
 def copied_through(members: Sequence[MemberSettings]) -> tuple[str, ...]:

@@ -70,13 +70,13 @@ def run_search(
         study = _open(space, target, fold, kept, alone=number == 1 and not storage)
         together = FileLock(folder / ".together.lock")
         tracker = open_.enter_context(_tracked(space, folder, together))
-        told = _TrialReport(study, space, folder, trials, tracker, together, progress)
-        if told.finished() < trials:
+        report = _TrialReport(study, space, folder, trials, tracker, together, progress)
+        if report.finished() < trials:
             objective = Objective(space, target, fold, place, progress)
             limit = MaxTrialsCallback(trials, states=DONE)
             open_.enter_context(quietly())
-            _optimize(study, objective, seconds, [told, limit])
-        told(study)
+            _optimize(study, objective, seconds, [report, limit])
+        report(study)
         return write_found(study, space, folder, fold.name)
 
 

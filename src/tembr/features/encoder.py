@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from tembr import silence
 from tembr.errors import ConfigError, first_line
 from tembr.extras import needed
 from tembr.features.inputs import Input
 from tembr.features.layers import HOP_LENGTH, LOUDEST, EncoderStates, WaveformLayers, WhisperLayers
-from tembr.silence import BELOW, MARGIN, trimmed
 
 KINDS = ("wavlm", "hubert", "wav2vec2", "wav2vec2-conformer", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
 """Types of models that are encoders of speech here."""
@@ -96,8 +96,7 @@ class EncoderInput(Input):
             "window": self.window,
             "revision": self.revision,
             "sample_rate": self.rate,
-            "silence_below": BELOW,
-            "silence_margin": MARGIN,
+            **silence.FACTS,
         } | ({"loudest": LOUDEST} if self.kind == "whisper" else {})
 
     @property
@@ -114,7 +113,7 @@ class EncoderInput(Input):
         found: list[list[np.ndarray]] = [[] for _ in inputs]
         for waveform in waveforms:
             padded = np.pad(waveform, (0, max(0, shortest - len(waveform))))
-            speech = torch.from_numpy(trimmed(padded, inputs[0].rate))[None]
+            speech = torch.from_numpy(silence.trimmed(padded, inputs[0].rate))[None]
             for values, states in zip(found, module(speech.to(device))):
                 values.append(states[0].cpu().numpy())
         return found

@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from tembr import silence
 from tembr.errors import ConfigError
 from tembr.features.encoder import LONGEST, SHORTEST, load_encoder
 from tembr.features.inputs import Input
 from tembr.features.layers import HOP_LENGTH, LOUDEST, LogMel
-from tembr.silence import BELOW, MARGIN, trimmed
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ class LogMelInput(Input):
         return {
             "transform": "whisper",
             "loudest": LOUDEST,
-            "silence_below": BELOW,
-            "silence_margin": MARGIN,
+            **silence.FACTS,
             "window": self.window,
             "bands": self.bands,
             "sample_rate": self.rate,
@@ -83,7 +82,7 @@ class LogMelInput(Input):
         shortest = round(SHORTEST * inputs[0].rate)
         padded = [np.pad(waveform, (0, max(0, shortest - len(waveform)))) for waveform in waveforms]
         return [
-            [module(torch.from_numpy(trimmed(w, one.rate)[: one.samples])[None])[0].numpy() for w in padded]
+            [module(torch.from_numpy(silence.trimmed(w, one.rate)[: one.samples])[None])[0].numpy() for w in padded]
             for one, module in ((one, one.module()) for one in inputs)
         ]
 

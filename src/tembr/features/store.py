@@ -154,10 +154,11 @@ def _open(shard: Shard):
 
 def _contents(group: Sequence[Utterance]) -> list[str]:
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(_content, group))
+        return list(pool.map(content_of, group))
 
 
-def _content(utterance: Utterance) -> str:
+def content_of(utterance: Utterance) -> str:
+    """Digest of a recording's bytes and of the part of its file that it is; raises AudioError."""
     try:
         data = utterance.path.read_bytes()
     except OSError as error:

@@ -22,7 +22,7 @@ from tembr.serve.settings import Limits, ServiceSettings
 T = TypeVar("T")
 
 OVERLAPPING = 10
-"""Seconds of windows that are heard of a recording, as a multiple of the longest one allowed."""
+"""Seconds of windows of a recording that are answered, as a multiple of the longest one allowed."""
 
 
 class Executor:

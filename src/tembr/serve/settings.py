@@ -16,7 +16,7 @@ class Limits(BaseModel):
 
     Attributes:
         max_bytes: of a request's body.
-        max_seconds: of a recording; none is heard further.
+        max_seconds: of a recording; none is answered further.
         max_files: of an enrolment.
         max_requests: under way at once, waiting ones too.
         max_requests_per_client: the same of one client, which is a key, or an address where there are no keys.
