@@ -38,7 +38,7 @@ def heard(monkeypatch) -> list:
 def served(monkeypatch) -> list:
     """What was to be served: host and port, threads, keys, limits; and how the bundle was to be loaded."""
     calls = []
-    monkeypatch.setattr(serving, "settings_of", lambda *given: given)
+    monkeypatch.setattr(serving, "settings_of", lambda *given, **named: (*given, named))
     monkeypatch.setattr(serving, "run", lambda *given: calls.append(given))
     return calls
 
@@ -125,14 +125,17 @@ def test_a_value_out_of_its_range_is_a_wrong_command(capsys, heard, served, word
 
 def test_by_default_this_machine_alone_is_served(capsys, served):
     assert tembr_here(capsys, "serve").status == 0
-    assert served == [(("127.0.0.1", 8_000, None, None, []), None, None, "cpu")]
+    alone = {"hosts": (), "proxy": ""}
+    assert served == [(("127.0.0.1", 8_000, None, None, [], alone), None, None, "cpu")]
 
 
 def test_options_become_settings_of_the_service(capsys, served):
     words = "--host :: --port 0 --threads 3 --keys keys.txt --limit max_streams=5 --limit timeout=9"
-    words += " --bundle small --variant fp32 --provider cpu"
+    words += " --bundle small --variant fp32 --provider cpu --allow-host A.example --trust-proxy 10.0.0.1"
     tembr_here(capsys, "serve", *words.split())
-    assert served == [(("::", 0, 3, Path("keys.txt"), ["max_streams=5", "timeout=9"]), "small", "fp32", "cpu")]
+    reached = {"hosts": ("a.example",), "proxy": "10.0.0.1"}
+    asked = "::", 0, 3, Path("keys.txt"), ["max_streams=5", "timeout=9"], reached
+    assert served == [(asked, "small", "fp32", "cpu")]
 
 
 @pytest.mark.parametrize(("word", "said"), [("--new-key", "key for the client"), ("--limits", "max_streams=32")])

@@ -77,6 +77,11 @@ def test_every_limit_is_listed_with_what_it_is_by_default(capsys):
     assert settings(*(f"{name}={value}" for name, value in listed.items())).limits == Limits()
 
 
+def test_limits_are_listed_as_they_were_changed(capsys):
+    print_limits(["timeout=5"])
+    assert "timeout=5\n" in capsys.readouterr().out
+
+
 def test_the_line_for_the_file_is_the_hash_of_the_key_that_is_shown(capsys, tmp_path):
     print_key()
     first, second = capsys.readouterr().out.splitlines()

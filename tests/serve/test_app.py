@@ -13,6 +13,8 @@ from tembr.recognize import Recognizer, load
 from tembr.serve.app import HEADERS, TYPES, create_app, read_page
 from tembr.serve.settings import ServiceSettings
 
+HERE = "http://127.0.0.1"
+
 
 @pytest.fixture(scope="module")
 def recognizer(tmp_path_factory) -> Recognizer:
@@ -21,7 +23,7 @@ def recognizer(tmp_path_factory) -> Recognizer:
 
 @pytest.fixture
 def http(recognizer) -> Iterator[TestClient]:
-    with TestClient(create_app(recognizer, ServiceSettings()), raise_server_exceptions=False) as client:
+    with TestClient(create_app(recognizer, ServiceSettings()), HERE, raise_server_exceptions=False) as client:
         yield client
 
 
@@ -83,7 +85,7 @@ def test_requests_are_counted_by_the_route_and_not_by_what_it_was_asked(http):
 
 
 def test_two_services_count_for_themselves(recognizer):
-    one, other = (TestClient(create_app(recognizer, ServiceSettings())) for _ in range(2))
+    one, other = (TestClient(create_app(recognizer, ServiceSettings()), HERE) for _ in range(2))
     one.get("/healthz")
     assert "/healthz" in one.get("/metrics").text and "/healthz" not in other.get("/metrics").text
 

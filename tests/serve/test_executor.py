@@ -190,3 +190,17 @@ def test_a_recording_may_be_as_long_as_allowed_and_no_sample_longer():
     for samples, left in ((np.append(exact, 0), None), (exact, 1.99), (exact[:1], 0.0)):
         with pytest.raises(Refusal, match=r"more than 2 s of audio"):
             check_length(wav(samples), limits, left)
+
+
+@pytest.mark.parametrize(("channels", "each", "allowed"), [(40, False, True), (64, False, False), (8, True, False)])
+def test_samples_of_all_channels_are_bounded_and_more_where_each_is_read_anew(channels, each, allowed):
+    """192,000 for each second allowed, of 5: half a second at 32 kHz holds 16,000 a channel."""
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros((16_000, channels), np.float32), 32_000, format="WAV")
+    bounded = Limits(max_seconds=5)
+    if allowed:
+        assert check_length(content.getvalue(), bounded, each=each) == 0.5
+        return
+    with pytest.raises(Refusal, match=f"{channels} channels at 32000 Hz") as error:
+        check_length(content.getvalue(), bounded, each=each)
+    assert (error.value.status, error.value.code) == (413, "too_much")

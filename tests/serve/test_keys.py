@@ -54,7 +54,13 @@ def test_notes_comments_and_empty_lines_of_a_file_are_passed_over(tmp_path):
 
 def test_keys_come_from_the_environment_too():
     assert read_keys(None, {VARIABLE: f"{ANNA}, {OLA.upper()}"}) == (ANNA, OLA)
-    assert read_keys(None, {}) == read_keys(None, {VARIABLE: " ,\n"}) == ()
+    assert read_keys(None, {}) == ()
+
+
+@pytest.mark.parametrize("given", ["", " ,\n"])
+def test_a_variable_that_is_set_and_empty_lets_nobody_in_unseen(given):
+    with pytest.raises(ConfigError, match=f"^{VARIABLE}: is set and holds no hash of a key; unset it"):
+        read_keys(None, {VARIABLE: given})
 
 
 def test_the_environment_is_the_process_own_where_no_other_is_given(monkeypatch):

@@ -84,7 +84,7 @@ def test_a_body_that_does_not_come_holds_nobody_up():
     with limited(timeout=0.5, max_requests=1) as process:
         place = urlsplit(process.url)
         slow = socket.create_connection((place.hostname, place.port))
-        slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nRIFF")
+        slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nRIFF")
         time.sleep(0.1)
         with httpx.Client(base_url=process.url, timeout=60) as http:
             assert http.post("/v1/predict", content=wav(0.1)).status_code == 503
@@ -98,7 +98,7 @@ def test_a_client_that_goes_away_frees_its_place():
     with limited(max_requests=1) as process:
         place = urlsplit(process.url)
         gone = socket.create_connection((place.hostname, place.port))
-        gone.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nRIFF")
+        gone.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nRIFF")
         gone.close()
         time.sleep(0.3)
         assert httpx.post(f"{process.url}/v1/predict", content=wav(1), timeout=30).status_code == 200

@@ -234,7 +234,7 @@ def test_a_speaker_is_learnt_compared_saved_and_loaded_again(visit, recognizer, 
     page.locator("#bars").get_by_text(before.split("\n")[1]).first.wait_for()
     page.set_input_files("#speaker-file", file)
     page.locator("#speaker-said").get_by_text("Anna").wait_for()
-    assert page.locator("#bars").inner_text() == after
+    page.wait_for_function("after => document.querySelector('#bars').innerText === after", arg=after)
 
 
 @pytest.mark.parametrize(

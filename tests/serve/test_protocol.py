@@ -53,7 +53,7 @@ def test_options_and_their_defaults_are_those_of_a_stream():
 )
 def test_numbers_reach_from_the_least_to_the_most(name, least, most, step):
     for value in (least, most):
-        assert getattr(start(**{name: value}), name) == value
+        assert getattr(start(**{"hop": 1} | {name: value, **({"window": 0.5} if name == "hop" else {})}), name) == value
     for value in (least - step, most + step, float("nan"), float("inf"), "many", None):
         with pytest.raises(Refusal, match=f"^not a message start or resume: start.{name}: "):
             start(**{name: value})
@@ -137,3 +137,14 @@ def test_half_a_sample_is_refused(encoding, channels, size):
     with pytest.raises(Refusal, match=f"^{size} bytes are no whole samples of {channels} × {encoding}$") as error:
         decoded(encoding, channels, bytes(size))
     assert error.value.code == "protocol"
+
+
+@pytest.mark.parametrize(
+    ("window", "hop", "taken"), [(3, 0.1, True), (30, 1, True), (30, 0.9, False), (30, 0.1, False)]
+)
+def test_no_moment_lies_in_too_many_windows(window, hop, taken):
+    if taken:
+        assert start(window=window, hop=hop).hop == hop
+        return
+    with pytest.raises(Refusal, match="at most 30 times the hop here; take a larger hop"):
+        start(window=window, hop=hop)

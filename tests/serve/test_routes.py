@@ -21,6 +21,7 @@ from tembr.serve.settings import Limits, ServiceSettings
 ROUTES = {"/v1/predict": "POST", "/v1/segments": "POST", "/v1/enrolments": "POST", "/v1/model": "GET"}
 RECORDINGS = [path for path, method in ROUTES.items() if method == "POST"]
 EVERYTHING = {"check_speech": False}
+HERE = "http://127.0.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def recognizer(tmp_path_factory) -> Recognizer:
 
 @pytest.fixture(scope="module")
 def http(recognizer) -> Iterator[TestClient]:
-    with TestClient(create_app(recognizer, ServiceSettings(limits=Limits(max_files=7)))) as client:
+    with TestClient(create_app(recognizer, ServiceSettings(limits=Limits(max_files=7))), HERE) as client:
         yield client
 
 
@@ -123,7 +124,7 @@ def test_the_model_says_what_answers_and_how_much_is_taken_on(http):
 
 @pytest.mark.parametrize(("path", "method"), ROUTES.items())
 def test_every_route_asks_for_a_key(recognizer, path, method):
-    http = TestClient(create_app(recognizer, ServiceSettings(keys=(hashed("anna"),))))
+    http = TestClient(create_app(recognizer, ServiceSettings(keys=(hashed("anna"),))), HERE)
     assert http.request(method, path).status_code == 401
     assert http.request(method, path, headers={"authorization": "Bearer anna"}).status_code != 401
 
@@ -132,6 +133,33 @@ def test_every_route_asks_for_a_key(recognizer, path, method):
 def test_a_service_that_stops_takes_no_recording(recognizer, path):
     app = create_app(recognizer, ServiceSettings())
     app.state.service.admission.closing = True
-    answer = TestClient(app).post(path, content=wav())
+    answer = TestClient(app, HERE).post(path, content=wav())
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "stopping")
     assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "said"),
+    [
+        ("/v1/predict", "min_confidance=0.9", "min_confidance: unknown parameter"),
+        ("/v1/predict", "hop=1", "hop: unknown parameter"),
+        ("/v1/segments", "coverage=0.9", "coverage: unknown parameter"),
+        ("/v1/predict", "start=0&start=1", "start: given more than once"),
+        ("/v1/enrolments", "name=anna", "name: unknown parameter"),
+    ],
+)
+def test_a_parameter_that_would_change_nothing_is_refused(http, path, query, said):
+    answer = http.post(f"{path}?{query}", content=wav())
+    assert answer.status_code == 422 and said in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parts", "said"),
+    [
+        ("/v1/predict", [("file", wav()), ("file", wav())], "a part 'file': 2 times"),
+        ("/v1/predict", [("file", wav()), ("speeker", b"{}")], "a part 'speeker': there are file, speaker, name"),
+    ],
+)
+def test_a_part_that_would_change_nothing_is_refused(http, path, parts, said):
+    answer = http.post(path, files=[(name, ("x", content)) for name, content in parts])
+    assert answer.status_code == 400 and said in answer.json()["error"]["message"]

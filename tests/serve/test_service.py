@@ -28,8 +28,10 @@ def service(recognizer=None, **settings) -> Service:
     return Service(own, Executor(recognizer, own), admission, sessions, metrics)
 
 
-def connection(keys: tuple[str, ...] = (), address: str | None = "1.2.3.4", **headers: str) -> HTTPConnection:
-    app = SimpleNamespace(state=SimpleNamespace(service=service(keys=keys)))
+def connection(
+    keys: tuple[str, ...] = (), address: str | None = "1.2.3.4", listening: str = "0.0.0.0", hosts=(), **headers: str
+) -> HTTPConnection:
+    app = SimpleNamespace(state=SimpleNamespace(service=service(keys=keys, host=listening, hosts=hosts)))
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     return HTTPConnection({"type": "http", "app": app, "headers": raw, "client": address and (address, 5_000)})
 
@@ -102,3 +104,21 @@ def test_the_page_of_the_service_may_ask_and_so_may_a_program(origin):
 def test_a_page_of_another_origin_is_refused_whatever_key_it_has(origin):
     one = connection(KEYS, host="here:8000", origin=origin, authorization="Bearer anna")
     assert refused(check_origin, one) == refused(client, one) == (403, "origin")
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST", "speech.example"])
+@pytest.mark.parametrize("listening", ["127.0.0.1", "::1", "localhost"])
+def test_on_this_machine_alone_it_is_asked_by_names_of_this_machine_and_those_made_known(listening, host):
+    assert check_origin(connection(listening=listening, host=host, hosts=("speech.example",))) is None
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:8000", "127.0.0.1.evil.example", ""])
+def test_a_page_whose_name_has_come_to_mean_this_machine_is_refused(host):
+    one = connection(listening="127.0.0.1", host=host, origin=f"http://{host}")
+    assert refused(check_origin, one) == refused(client, one) == (403, "host")
+
+
+def test_the_page_at_a_proxy_may_ask_by_a_name_that_is_known():
+    one = connection(hosts=("speech.example",), host="backend:8000", origin="https://speech.example")
+    assert check_origin(one) is None
+    assert refused(check_origin, connection(host="backend:8000", origin="https://speech.example")) == (403, "origin")

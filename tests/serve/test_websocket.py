@@ -127,6 +127,33 @@ def test_an_old_socket_that_is_lost_does_not_end_the_new_one():
     assert json.loads(fake.sent[0])["type"] == "resumed"
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_long_message_is_heard_a_second_at_a_time_and_no_further_where_the_client_has_moved(stays):
+    """What is left is sent again on the new socket, after the samples that were taken."""
+    fake, pushed, counter = Fake(), [], SimpleNamespace(inc=lambda seconds: None)
+
+    def push(samples: np.ndarray) -> list:
+        pushed.append(len(samples))
+        fake.session.conversation = fake.conversation if stays else object()
+        return []
+
+    async def run(work):
+        return work()
+
+    vars(fake.session).update(
+        push=push,
+        decode=lambda content: np.zeros((len(content), 1)),
+        number=list,
+        stream=SimpleNamespace(sample_rate=8),
+    )
+    fake.session.conversation = fake.conversation
+    fake.conversation._session = fake.session
+    fake.conversation._service.executor = SimpleNamespace(run=run)
+    fake.conversation._service.metrics = SimpleNamespace(audio=SimpleNamespace(labels=lambda path: counter))
+    asyncio.run(fake.conversation._hear(bytes(20)))
+    assert pushed == ([8, 8, 4] if stays else [8])
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_an_old_socket_that_is_refused_does_not_take_the_session_from_the_new_one(own):
     fake = Fake()

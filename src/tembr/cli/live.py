@@ -89,6 +89,16 @@ def serve(
         Path | None,
         typer.Option(help="File with the hash of an API key a line; also TEMBR_API_KEYS. Without, all are let in."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Name by which the service is reached, such as a proxy's: speech.example. Repeatable."
+        ),
+    ] = None,
+    trust_proxy: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Proxy whose X-Forwarded-For says who asks; by default nobody's."),
+    ] = "",
     new_key: Annotated[bool, typer.Option("--new-key", help="Print a new API key and its hash, and end.")] = False,
     limit: Annotated[
         list[str] | None,
@@ -112,7 +122,8 @@ def serve(
     if new_key:
         serving.print_key()
     elif limits:
-        serving.print_limits()
+        serving.print_limits(limit or [])
     else:
-        settings = serving.settings_of(host, port, threads, keys, limit or [])
+        reached = {"hosts": tuple(name.lower() for name in allow_host or ()), "proxy": trust_proxy}
+        settings = serving.settings_of(host, port, threads, keys, limit or [], **reached)
         serving.run(settings, bundle, variant, provider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +11,7 @@ from pydantic import ValidationError
 from tembr.cli.predicting import tell
 from tembr.recognize.recognizer import load
 from tembr.serve.keys import new_key, read_keys
-from tembr.serve.settings import Limits, ServiceSettings
-
-LOCAL = ("127.0.0.1", "::1", "localhost")
+from tembr.serve.settings import LOCAL, Limits, ServiceSettings
 
 
 def print_key() -> None:
@@ -21,31 +20,43 @@ def print_key() -> None:
     click.echo(f"key for the client, shown only now: {key}\nline for the file of keys: {hashed}")
 
 
-def print_limits() -> None:
-    """Every limit and what it is by default."""
-    for name, value in Limits().model_dump().items():
+def print_limits(changes: Sequence[str] = ()) -> None:
+    """Every limit and what it is, with `changes` as of `limits_of`."""
+    for name, value in limits_of(changes).model_dump().items():
         click.echo(f"{name}={value:.15g}")
 
 
-def settings_of(host: str, port: int, threads: int | None, keys: Path | None, changes: list[str]) -> ServiceSettings:
-    """Settings of what was said on the command line.
-
-    Args:
-        changes: of limits, NAME=NUMBER.
+def limits_of(changes: Sequence[str]) -> Limits:
+    """Limits with `changes`, NAME=NUMBER.
 
     Raises:
-        ConfigError: keys that are none. click.UsageError: a limit that is none.
+        click.UsageError: a limit that is none.
     """
     pairs = dict(change.partition("=")[::2] for change in changes)
     try:
-        limits = Limits.model_validate(pairs)
+        return Limits.model_validate(pairs)
     except ValidationError as error:
         worst = error.errors()[0]
         name = ".".join(map(str, worst["loc"]))
         why = "there is no such limit" if worst["type"] == "extra_forbidden" else worst["msg"]
         raise click.UsageError(f"--limit {name}: {why}; --limits lists them") from error
-    given = {"threads": threads} if threads else {}
-    return ServiceSettings(host=host, port=port, keys=read_keys(keys), limits=limits, **given)
+
+
+def settings_of(
+    host: str, port: int, threads: int | None, keys: Path | None, changes: list[str], **others
+) -> ServiceSettings:
+    """Settings of what was said on the command line.
+
+    Args:
+        keys: file of keys.
+        changes: of limits, see `limits_of`.
+        others: fields of the settings.
+
+    Raises:
+        ConfigError: keys that are none. click.UsageError: a limit that is none.
+    """
+    others |= {"threads": threads} if threads else {}
+    return ServiceSettings(host=host, port=port, keys=read_keys(keys), limits=limits_of(changes), **others)
 
 
 def run(settings: ServiceSettings, bundle: str | None, variant: str | None, provider: str) -> None:

@@ -82,6 +82,12 @@ async def _body(form: FormData, part: str, limits: Limits) -> Body:
     recordings = tuple([await _bytes(value) for value in form.getlist(part)])
     if not recordings:
         return _missing(part)
+    takes = (part, "speaker", "name")
+    for name in form:
+        count = len(form.getlist(name))
+        if name not in takes or (count > 1 and name != "files"):
+            why = f"{count} times" if name in takes else f"there are {', '.join(takes)}"
+            raise Refusal(400, "form", f"a part {name[:100]!r}: {why}; send each once")
     if len(recordings) > limits.max_files:  # the parser lets one more in, which may be the speaker
         raise Refusal(400, "form", f"more than {limits.max_files} recordings; send fewer")
     given = form.get("speaker")

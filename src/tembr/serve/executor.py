@@ -25,6 +25,10 @@ OVERLAPPING = 10
 """Seconds of windows of a recording that are answered, as a multiple of the longest one allowed."""
 
 
+DENSEST = 192_000
+"""Samples of all channels that are read for a second, of the longest recording allowed."""
+
+
 class Executor:
     """One recognizer, and who waits for it.
 
@@ -57,7 +61,7 @@ class Executor:
         """Answers of a recording: one, or one a channel; options as of `Recognizer.predict`."""
 
         def work() -> list[Prediction]:
-            check_length(body.recordings[0], self._limits)
+            check_length(body.recordings[0], self._limits, each=options.get("channel") == "each")
             found = self.of(body.speaker).predict(body.recordings[0], **options)
             return found if isinstance(found, list) else [found]
 
@@ -93,16 +97,20 @@ class Executor:
         return await self.run(work)
 
 
-def check_length(recording: bytes, limits: Limits, left: float | None = None) -> float:
+def check_length(recording: bytes, limits: Limits, left: float | None = None, each: bool = False) -> float:
     """Seconds of a recording.
 
     Args:
         left: seconds that may still be taken; None is all that the limits allow.
+        each: whether each channel is answered by itself, for which all are read anew.
 
     Raises:
-        Refusal: it is too long. AudioError: it cannot be read.
+        Refusal: it is too long, or has too many samples. AudioError: it cannot be read.
     """
     header, most = audio.inspect(recording), limits.max_seconds if left is None else left
+    samples = header.duration * header.sample_rate * header.channels * (header.channels if each else 1)
+    if samples > DENSEST * limits.max_seconds:
+        raise Refusal(413, "too_much", f"{header.channels} channels at {header.sample_rate} Hz; send fewer, or 16 kHz")
     seconds = header.duration
     if header.estimated and seconds <= most:
         with audio.Stream(recording, None, end=most + 1) as stream:  # to its end, or beyond what is allowed

@@ -34,7 +34,10 @@ def read_keys(path: Path | None = None, environment: Mapping[str, str] = os.envi
     Raises:
         ConfigError: the file cannot be read, or what stands there is no hash.
     """
-    found = re.split(r"[\s,]+", environment.get(VARIABLE, "").strip())
+    given = environment.get(VARIABLE)
+    if given is not None and not given.strip(" ,\t\r\n"):
+        raise ConfigError(f"{VARIABLE}: is set and holds no hash of a key; unset it, or `tembr serve --new-key`")
+    found = re.split(r"[\s,]+", (given or "").strip())
     if path is not None:
         try:
             lines = [line.partition("#")[0].split() for line in path.read_text(encoding="utf-8-sig").splitlines()]

@@ -8,13 +8,16 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from tembr.arguments import RATES
 from tembr.recognize.speaker import Speaker
 from tembr.serve.errors import Refusal
 
 LARGEST_MESSAGE = 1 << 20  # bytes
+
+OVERLAPPING = 30
+"""Windows of a stream that any moment may lie in."""
 
 
 class Message(BaseModel):
@@ -47,6 +50,12 @@ class Start(Message):
     speech_only: bool = True
     speaker: dict[str, Any] | None = None
     key: str = ""
+
+    @model_validator(mode="after")
+    def _hears_no_moment_too_often(self) -> Start:
+        if self.window / self.hop > OVERLAPPING + 1e-9:
+            raise ValueError(f"a window is at most {OVERLAPPING} times the hop here; take a larger hop")
+        return self
 
     @property
     def options(self) -> dict[str, Any]:
@@ -111,7 +120,8 @@ def _read(adapter: TypeAdapter, text: str, wanted: str):
     except ValidationError as error:
         worst = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(map(str, worst["loc"])) or "JSON"
-        raise Refusal(400, "protocol", f"not a message {wanted}: {where}: {worst['msg'][:200]}") from error
+        why = worst["msg"].removeprefix("Value error, ")[:200]
+        raise Refusal(400, "protocol", f"not a message {wanted}: {where}: {why}") from error
 
 
 _TYPES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4"), "mulaw": np.dtype("u1")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator
 
 from tembr import __version__
@@ -14,8 +15,6 @@ from tembr.recognize.prediction import Prediction
 from tembr.serve.bodies import Body, read_body
 from tembr.serve.schemas import Answers, Enrolment, Model, Segments, problems
 from tembr.serve.service import Service, client, service_of
-
-router = APIRouter(prefix="/v1")
 
 
 def _channel(value: str) -> str | int:
@@ -35,6 +34,23 @@ Client = Annotated[str, Depends(client)]
 
 _SPEAKER = {"type": "string", "description": "A speaker file, as `/v1/enrolments` gives it (JSON)."}
 _BINARY = {"type": "string", "format": "binary"}
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse parameters that the route does not have, and one given twice: a misspelt one would change nothing.
+
+    Raises:
+        RequestValidationError: says which.
+    """
+    names = {one.alias for one in request.scope["route"].dependant.query_params}
+    given = [name for name, _ in request.query_params.multi_items()]
+    wrong = [(name, "unknown parameter") for name in given if name not in names]
+    wrong += [(name, "given more than once") for name in names if given.count(name) > 1]
+    if wrong:
+        raise RequestValidationError([{"loc": ("query", name), "msg": said, "type": "extra"} for name, said in wrong])
+
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)])
 
 
 def _takes(part: str, schema: dict, also: dict) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tembr.serve.settings import ServiceSettings
 from tembr.serve.websocket import STOPPING
 
 GRACE = 10.0  # seconds for streams to tell their last events
+BACKLOG = 128  # connections that wait; as often asyncio tries, and says so, where there are no descriptors left
 
 
 class Lines(logging.Formatter):
@@ -79,6 +80,8 @@ def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         ws_ping_timeout=settings.limits.ping_seconds,
         timeout_graceful_shutdown=math.ceil(settings.limits.timeout),
         server_header=False,
+        proxy_headers=bool(settings.proxy),
+        forwarded_allow_ips=settings.proxy or None,
     )
 
 
@@ -90,7 +93,7 @@ def listening_on(settings: ServiceSettings) -> socket.socket:
     """
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         where, why = f"{settings.host}:{settings.port}", (error.strerror or str(error)).partition(" (while")[0]
         raise ConfigError(f"{where}: cannot be listened on ({why}); choose another --port or --host") from error
@@ -100,7 +103,7 @@ def log_lines() -> None:
     """Send the service's log and uvicorn's warnings to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
-    for name, level in (("tembr.serve", logging.INFO), ("uvicorn", logging.WARNING)):
+    for name, level in (("tembr.serve", logging.INFO), ("uvicorn", logging.WARNING), ("asyncio", logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers[:], logger.propagate = [handler], False
         logger.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -12,7 +13,7 @@ from tembr.serve.executor import Executor
 from tembr.serve.keys import client_of
 from tembr.serve.metrics import Metrics
 from tembr.serve.sessions import Sessions
-from tembr.serve.settings import Limits, ServiceSettings
+from tembr.serve.settings import LOCAL, Limits, ServiceSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +80,21 @@ def bearer(connection: HTTPConnection) -> str:
 def check_origin(connection: HTTPConnection) -> None:
     """Refuse pages of other origins: a browser would let them use a service on this machine.
 
+    A page whose name has come to mean this machine (DNS rebinding) is of its origin to the browser; the name gives it
+    away.
+
     Raises:
-        Refusal: the header Origin names another host.
+        Refusal: the header Origin names another host, or Host is no name of this service.
     """
+    settings, host = service_of(connection).settings, connection.headers.get("host", "")
+    if settings.host in LOCAL and _name(host) not in (*LOCAL, *settings.hosts):
+        raise Refusal(403, "host", "asked by a name that is not known here; --allow-host NAME makes it known")
     origin = connection.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != connection.headers.get("host"):
-        raise Refusal(403, "origin", "asked by a page of another origin; use the page of this service")
+    asking = None if origin is None else origin.partition("://")[2]
+    if asking is not None and asking != host and _name(asking) not in settings.hosts:
+        raise Refusal(403, "origin", "asked by a page of another origin; --allow-host NAME lets it")
+
+
+def _name(host: str) -> str:
+    """`host`, a header's, without its port and the brackets of IPv6."""
+    return re.sub(r":\d*$", "", host).strip("[]").lower()

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tembr.recognize.batch import cores
 
+LOCAL = ("127.0.0.1", "::1", "localhost")
+"""Names of this machine."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -50,6 +53,9 @@ class ServiceSettings(BaseModel):
         host, port: where it listens.
         threads: recordings heard at once; by default one for each core.
         keys: SHA-256 of the API keys that are let in, hexadecimal; none lets anybody in.
+        hosts: names by which it is reached, beside those of this machine where it listens there alone; pages of these
+            may ask, too.
+        proxy: address of the proxy whose word is taken for who asks (X-Forwarded-For); '' takes nobody's.
         limits: how much it takes on.
     """
 
@@ -59,4 +65,6 @@ class ServiceSettings(BaseModel):
     port: int = Field(8000, ge=0, le=65_535)
     threads: int = Field(default_factory=cores, ge=1)
     keys: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    proxy: str = ""
     limits: Limits = Limits()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from functools import partial
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.responses import JSONResponse
@@ -67,8 +68,8 @@ class Conversation:
         await begin(message, client)
 
     async def _start(self, message: protocol.Start, client: str) -> None:
-        self._service.sessions.make_room()
         recognizer = self._service.executor.of(message.enrolled)
+        self._service.sessions.make_room()
         stream = recognizer.stream(**message.options)
         self._session = self._service.sessions.open(client, stream, message.decode, self)
         started = {"type": "started", "session": self._session.id, **self._service.name}
@@ -113,11 +114,14 @@ class Conversation:
 
     async def _hear(self, content: bytes) -> None:
         session = self._session
-        samples = session.decode(content)
-        async with session.lock:
-            if session.conversation is self:
-                events = await self._service.executor.run(lambda: session.push(samples))
-                self._service.metrics.audio.labels("/v1/stream").inc(len(samples) / session.stream.sample_rate)
+        samples, second = session.decode(content), session.stream.sample_rate
+        for begin in range(0, len(samples), second):  # others have their turn between
+            part = samples[begin : begin + second]
+            async with session.lock:
+                if session.conversation is not self:
+                    return
+                events = await self._service.executor.run(partial(session.push, part))
+                self._service.metrics.audio.labels("/v1/stream").inc(len(part) / second)
                 await self._tell(events)
 
     async def _tell(self, events: list) -> None:
