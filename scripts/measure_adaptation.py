@@ -91,13 +91,9 @@ def read(name: str, folder: Path, settings: EncoderSettings) -> Spoken:
     return Spoken(states, emotions, speakers, texts).at(np.isin(emotions, EMOTIONS))
 
 
-def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], target: bool = False) -> Taught:
-    """Fit on whole corpora; temperature and typical logits come from speakers left out in inner folds.
-
-    Args:
-        target: how speakers differ is learnt from those of the first corpus, the target as in the recipe, not from all.
-            The first counts most in any case.
-    """
+def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -> Taught:
+    """Fit on whole corpora, of which the first counts most; temperature and typical logits come from its speakers, left
+    out in inner folds."""
     numbers = np.repeat(np.arange(len(corpora)), [len(one.emotions) for one in corpora])
     everything = Spoken(
         [np.concatenate(layer) for layer in zip(*(one.states for one in corpora))],
@@ -127,23 +123,26 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str], t
             groups.append((sum_of(voices[one] for one in own), SETTINGS.others if number else 1.0))
         return fit_relative([(moments, share) for moments, share in groups if moments], temperature)
 
-    told = numbers == 0 if target else np.ones(len(numbers), bool)
-    names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers[told]))
+    target = numbers == 0
+    names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers[target]))
     heldout, beside = np.empty((2, len(classes), len(labels)))
     for group in np.array_split(names, min(INNER, len(names))):
         own = np.isin(everything.speakers, group)
         heldout[own] = answer(fitted(~own), everything.at(own))[0]
         states = torch.from_numpy(np.concatenate([states[own, :, 0] for states in everything.states], axis=1))
         beside[own] = relative(~own, 1.0)(states).numpy()
-    heldout, truth = heldout[told], (classes[told], everything.speakers[told])
+    heldout, truth = heldout[target], (classes[target], everything.speakers[target])
     temperature = fit_temperature(heldout, *truth)
     typical = typical_logits(log_softmax(heldout / temperature, axis=1), *truth)
-    embeddings = everything.states[0][told, :, 0]  # of the lowest layer, as the member has them
+    embeddings = everything.states[0][:, :, 0]  # of the lowest layer, as the member has them
+    speakers = [len(np.unique(everything.speakers[numbers == number])) for number in range(len(corpora))]
+    shares = np.array([SETTINGS.others * speakers[0] / count for count in speakers])
+    shares[0] = 1.0
     sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
-    space = fit_speaker_space(embeddings, *truth, numbers[told], *sizes)
+    space = fit_speaker_space(embeddings, classes, everything.speakers, *sizes, shares[numbers])
     whole = np.ones(len(classes), bool)
     space = replace(space, relative=relative(whole, temperature))
-    of_relative = typical_relative(beside[told] / temperature, *truth)
+    of_relative = typical_relative(beside[target] / temperature, *truth)
     return Taught(fitted(whole), temperature, space, knowledge_of(space, typical, of_relative, SETTINGS))
 
 
@@ -207,7 +206,7 @@ def main(corpora: Path, encoder: str) -> None:
     for speaker in np.unique(nemo.speakers):
         own = nemo.speakers == speaker
         others = [spoken[name] for name in NAMES if name != "nemo"]
-        taught = teach(settings, [nemo.at(~own), *others], shared["nemo"], target=True)
+        taught = teach(settings, [nemo.at(~own), *others], shared["nemo"])
         for kind, answers in measure(taught, nemo.at(own), shared["nemo"]).items():
             parts[kind] += answers
     made += rows(CORPORA["nemo"].title, "its other speakers, RAVDESS, EMO-DB, ASED", shared["nemo"], parts)

@@ -61,6 +61,7 @@ def test_samples_in_memory_are_read_from_where_one_sought():
         ((np.zeros(9), 16_000.0), "rate a whole number of Hz; give both so"),
         ((np.zeros((40, 2, 1)), 16_000), r"samples \(40, 2, 1\) of float64; give real numbers"),
         ((np.zeros(9, complex), 16_000), "of complex128; give real numbers"),
+        (([1, 2, 3], 16_000), "samples of int64, whose full scale is not known; give int16, int32, or floats"),
         ((np.zeros((2, 16_000)), 16_000), "16000 channels of 2 samples; give .* the transpose"),
         ((np.zeros(9), 999), "a rate of 999 Hz; give one from 1000 to 768000 Hz"),
         (wav(rate=500), "its header claims 500 Hz; the file is damaged"),

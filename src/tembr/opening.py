@@ -19,6 +19,7 @@ from tembr.arguments import RATES
 from tembr.errors import AudioError
 from tembr.extensions import MEDIA, UNREAD, how_to_read, reads_media
 from tembr.media import Media
+from tembr.riff import SoundFile
 
 UNREADABLE = (soundfile.LibsndfileError, RuntimeError, MemoryError, TypeError, ValueError, OSError)
 """What reading a damaged file can raise."""
@@ -27,7 +28,7 @@ _SPOOL = 1 << 24  # bytes of a pipe kept in memory before they go to a temporary
 _TAG = 10  # bytes of an ID3 tag's header, and of its footer
 
 
-def open_recording(source, name: str) -> soundfile.SoundFile | Samples | Media:
+def open_recording(source, name: str) -> SoundFile | Samples | Media:
     """Open a path, the bytes of a file, a binary file object, or `(samples, rate)`, called `name` in messages.
 
     Raises:
@@ -48,11 +49,11 @@ def open_recording(source, name: str) -> soundfile.SoundFile | Samples | Media:
     return file
 
 
-def _opened(source: str | bytes | BinaryIO, name: str) -> soundfile.SoundFile | Media:
+def _opened(source: str | bytes | BinaryIO, name: str) -> SoundFile | Media:
     """By libsndfile, or else by PyAV where it is installed; what libsndfile says counts where neither can."""
     try:
         with quiet:
-            return soundfile.SoundFile(source)
+            return SoundFile(source)
     except UNREADABLE:
         if not reads_media():
             raise
@@ -164,6 +165,11 @@ def _checked(given: tuple) -> tuple[np.ndarray, int]:
         raise AudioError(
             f"the audio given: samples {samples.shape} of {samples.dtype}; give real numbers, (samples,) or "
             "(samples, channels)"
+        )
+    if samples.dtype.kind in "iu" and samples.dtype.itemsize == 8:
+        raise AudioError(
+            f"the audio given: samples of {samples.dtype}, whose full scale is not known; give int16, int32, or floats "
+            "from -1 to 1"
         )
     if samples.shape[1] > max(32, len(samples)):
         raise AudioError(

@@ -6,9 +6,7 @@ import numpy as np
 
 from tembr.adaptation.two_covariance import TwoCovariance, fit_speaker
 
-KNOWN = TwoCovariance(
-    np.array([[-1.0], [1.0]]), np.array([1.0]), np.array([[10.0]]), np.array([1.0]), share=1.0, prior=0.0
-)
+KNOWN = TwoCovariance(np.array([[-1.0], [1.0]]), np.array([1.0]), share=1.0, prior=0.0)
 
 
 def sure(*labels: int) -> np.ndarray:

@@ -36,8 +36,9 @@ def loaded(monkeypatch) -> list:
 
 def test_a_corpus_is_described_as_it_is_asked_for(capsys, loaded):
     words = "--corpus manifest --corpus-dir own.csv --unmapped drop --column emotion=label --allow-outside --out t.csv"
-    done = tembr_here(capsys, "corpus", *words.split())
-    options = {"unmapped": "drop", "columns": {"emotion": "label"}, "allow_outside": True}
+    done = tembr_here(capsys, "corpus", *words.split(), "--emotion", "rabbia=anger")
+    options = {"unmapped": "drop", "emotions": {"rabbia": "anger"}, "columns": {"emotion": "label"}}
+    options["allow_outside"] = True
     assert loaded == [("manifest", "own.csv", options)]
     assert "1 utterances, 1 speakers" in done.out and done.err == "table: t.csv\n"
     assert Path("t.csv").read_text().splitlines()[1] == "a.wav,0.0,,anna,,,fear,"
@@ -71,18 +72,19 @@ def test_a_study_lies_in_runs_by_the_name_of_its_corpus(capsys, studied):
 
 def test_options_become_settings(capsys, studied):
     words = "--corpus-dir d --auxiliary ravdess --corpora c --member mfcc,svm --protocol random,speaker --unmapped drop"
-    words += " --column emotion=label --allow-outside --set train.epochs=5 --out o"
+    words += " --column emotion=label --emotion zdziw=surprised --allow-outside --set train.epochs=5 --out o"
     tembr_here(capsys, "study", "--corpus", "nemo", *words.split(), "-q")
     wanted = load_settings(
         None, ["train.epochs=5"], ["mfcc", "svm"], ["ravdess"], Path("c"), corpus__name="nemo", corpus__folder="d",
-        corpus__unmapped="drop", corpus__columns={"emotion": "label"}, corpus__allow_outside=True,
+        corpus__unmapped="drop", corpus__emotions={"zdziw": "surprised"}, corpus__columns={"emotion": "label"},
+        corpus__allow_outside=True,
         protocols=["random", "speaker"],
     )  # fmt: skip
     assert studied == [(wanted, Path("o"))]
 
 
 def test_studies_are_compared_by_the_names_of_their_folders(capsys, monkeypatch):
-    results = {name: [SimpleNamespace(member=name, protocol="random", summary={"corpus": name})] for name in "ab"}
+    results = {name: [SimpleNamespace(member=name, protocol="random", summary={"corpus": "c"})] for name in "ab"}
     written = []
     monkeypatch.setattr(
         "tembr.experiment.study.Study.read", lambda folder: SimpleNamespace(results=results[folder.name])
@@ -90,8 +92,11 @@ def test_studies_are_compared_by_the_names_of_their_folders(capsys, monkeypatch)
     monkeypatch.setattr("tembr.evaluate.comparison.write_comparison", lambda *given: written.append(given))
     monkeypatch.setattr("tembr.evaluate.comparison.comparison_markdown", lambda results: f"{len(results)} members")
     done = tembr_here(capsys, "compare", "runs/b", "runs/a", "--out", "both")
-    assert written == [([*results["b"], *results["a"]], Path("both"), "a and b")]
+    assert written == [([*results["b"], *results["a"]], Path("both"), "c")]
     assert done.out == f"2 members\n\n{Path('both/comparison.html')}\n"
+    results["a"][0].summary["corpus"] = "d"
+    done = tembr_here(capsys, "compare", "runs/b", "runs/a", "--out", "both")
+    assert done.status == 1 and "studies of different corpora: c, d" in done.err and len(written) == 1
 
 
 @pytest.fixture

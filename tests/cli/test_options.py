@@ -97,3 +97,9 @@ def test_the_words_are_those_of_the_settings(path, settings):
 def test_every_combiner_may_be_named():
     words = WORDS["ensemble", "--combiner"].type.words
     assert words == CHOICES and all(EnsembleSettings(combiner=word).combiner == word for word in words)
+
+
+@pytest.mark.parametrize("value", ["rabbia", "=anger", "rabbia= ", "=", "rabbia=fear"])
+def test_what_a_label_means_is_written_as_theirs_and_ours_and_once(capsys, value):
+    done = tembr_here(capsys, "corpus", "--emotion", "rabbia=anger", "--emotion", value)
+    assert done.status == 2 and f"--emotion {value}" in done.err and "THEIRS=OURS" in done.err

@@ -76,9 +76,9 @@ def test_adapt_says_where_who_and_from_how_much(capsys, monkeypatch, tmp_path):
 
     monkeypatch.setattr("tembr.recognize.recognizer.load", load)
     words = "--bundle", "x", "--variant", "v", "--threads", "2", "--channel", "right"
-    done = tembr_here(capsys, "adapt", "calls", "--out", str(tmp_path / "anna.json"), *words)
+    done = tembr_here(capsys, "adapt", "calls", "a.wav", "--out", str(tmp_path / "anna.json"), *words)
     assert done.out == f"{tmp_path / 'anna.json'}: anna, 9 recordings\n" and saved == [(tmp_path / "anna.json", False)]
-    assert asked == [("x", "v", Path("calls"), 2, "right")]
+    assert asked == [("x", "v", [Path("calls"), Path("a.wav")], 2, "right")]
 
 
 def test_adapt_replaces_nothing_that_is_no_speaker(capsys, monkeypatch, tmp_path):

@@ -99,3 +99,9 @@ def test_list_shows_every_corpus_and_how_to_have_it(capsys):
     assert paragraphs.keys() == CORPORA.keys()
     assert all(info.licence in paragraphs[name] and info.obtain in paragraphs[name] for name, info in CORPORA.items())
     assert "amu-cai/nEMO" in paragraphs["nemo"]
+
+
+@pytest.mark.parametrize("options", [{"columns": {"emotion": "label"}}, {"allow_outside": True}])
+def test_what_is_for_a_manifest_is_refused_elsewhere(tmp_path, options):
+    with pytest.raises(CorpusError, match="nemo: has no columns and names no files; --column and --allow-outside"):
+        load_corpus("nemo", tmp_path, **options)

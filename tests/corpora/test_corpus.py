@@ -52,8 +52,19 @@ def test_labels_are_mapped_through_their_aliases():
 
 
 def test_labels_outside_the_six_are_counted_after_they_are_mapped():
-    with pytest.raises(CorpusError, match=r"outside the six emotions: awe \(1\), boredom \(2\); leave them out"):
+    with pytest.raises(CorpusError, match=r"six emotions: awe \(1\), boredom \(2\); .* --emotion awe=anger"):
         settle_labels(corpus("Boredom", "boredom", "awe", "sad"))
+
+
+def test_what_a_label_means_can_be_said_whatever_its_spelling():
+    settled = settle_labels(corpus("Rabbia", "rabbia", "gioia", "sad"), "keep", {"RABBIA": "angry", "gioia": "awe"})
+    assert [u.emotion for u in settle_labels(settled, "drop").utterances] == ["anger", "anger", "sadness"]
+    assert settled.labels == ("anger", "sadness", "awe")
+
+
+def test_a_label_that_is_said_to_mean_something_and_is_not_there_is_told():
+    with pytest.raises(CorpusError, match=r"^c: no recording is labelled 'rabia'; there are sadness, rabbia$"):
+        settle_labels(corpus("rabbia", "sad"), "keep", {"rabia": "anger"})
 
 
 def test_one_part_of_a_file_is_listed_once():

@@ -98,3 +98,31 @@ def test_rendering_names_emotions_in_polish_and_every_fault(faulty):
     text = console.export_text()
     words = ("fear (strach)", "missing (1)", "unreadable (3)", "silent (1)", "good.wav = copy.wav")
     assert [w for w in words if w not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("speakers", "said"),
+    [
+        (("a", "b"), "2 speakers;"),
+        (("a", ""), "1 speakers, 1 of unknown speakers;"),
+        (("", ""), "2 of unknown speakers;"),
+    ],
+)
+def test_recordings_without_a_speaker_are_no_speaker(tmp_path, tone, speakers, said):
+    path = tone(tmp_path / "a.wav", seconds=1.0)
+    parts = [Utterance("a.wav", path, "fear", name, start=0.1 * n, end=0.5) for n, name in enumerate(speakers)]
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render(describe(Corpus("c", tuple(parts)))))
+    assert f"c: 2 utterances, {said}" in console.export_text()
+
+
+def test_parts_of_a_file_that_overlap_are_named_whatever_their_order(tmp_path, tone):
+    path, other = tone(tmp_path / "a.wav", seconds=2.0), tone(tmp_path / "b.wav", seconds=2.0)
+    spans = ((1.0, 1.5), (0.0, 1.0), (1.4, 1.6), (0.1, 0.2))
+    parts = [Utterance("a.wav", path, "fear", start=start, end=end) for start, end in spans]
+    parts += [Utterance("b.wav", other, "fear", start=0.5), Utterance("b.wav", other, "fear", start=1.0, end=1.2)]
+    described = describe(Corpus("c", tuple(parts)))
+    assert described.overlapping == ("a.wav@0.1", "a.wav@1.4", "b.wav@1")
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render(described))
+    assert "overlapping (3): a.wav@0.1, a.wav@1.4, b.wav@1" in console.export_text()

@@ -94,9 +94,11 @@ def test_recordings_that_were_adapted_to_are_not_scored():
     assert [np.sum(indices < 5), np.sum(indices >= 5)] == [3, 1]
 
 
-def test_of_a_speaker_with_few_recordings_one_is_left_to_score():
-    indices = adapted(answers(*"AABB"), adapt=30).indices
+def test_of_a_speaker_with_too_few_recordings_half_are_left_to_score():
+    indices = adapted(answers(*"AABBBBBB"), adapt=5).indices
     assert [np.sum(indices < 2), np.sum(indices >= 2)] == [1, 1]
+    indices = adapted(answers(*"AAABBBBB"), adapt=5).indices
+    assert [np.sum(indices < 3), np.sum(indices >= 3)] == [2, 3]
 
 
 def test_a_speaker_with_one_recording_is_left_out():
@@ -142,7 +144,7 @@ def test_relative_logits_are_known_by_share_and_prior_of_the_settings():
 
 
 def test_a_space_is_known_by_share_and_prior_of_the_settings():
-    space = SpeakerSpace(Projection(2, 1), np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1))
+    space = SpeakerSpace(Projection(2, 1), np.zeros((2, 1)), np.ones(1))
     settings = EnsembleSettings(speaker_share=0.25, speaker_prior=3.0)
     known = knowledge_of(space, TYPICAL, None, settings).two_covariance
     assert (known.share, known.prior) == (0.25, 3.0)

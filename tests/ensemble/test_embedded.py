@@ -36,8 +36,7 @@ def recordings_of(copies: list[int]):
     speakers = np.array(["A", "A", "B", "B", "C", "C"])
 
     def copies_of(learnt):
-        places = np.flatnonzero(np.isin(originals, learnt) & (channels != ""))
-        return places, channels[places]
+        return np.flatnonzero(np.isin(originals, learnt) & (channels != ""))
 
     return SimpleNamespace(
         copies_of=copies_of,
@@ -56,9 +55,9 @@ def recordings_of(copies: list[int]):
 def seen(monkeypatch) -> dict:
     found: dict = {}
 
-    def fit_speaker_space(embeddings, classes, speakers, groups, labels, dimensions, shrinkage, shares):
-        found["space"] = embeddings[:, 0].tolist(), speakers.tolist(), groups.tolist(), shares.tolist()
-        return SpeakerSpace(Projection(1, 1), np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1))
+    def fit_speaker_space(embeddings, classes, speakers, labels, dimensions, shrinkage, shares):
+        found["space"] = embeddings[:, 0].tolist(), speakers.tolist(), shares.tolist()
+        return SpeakerSpace(Projection(1, 1), np.zeros((2, 1)), np.ones(1))
 
     def moments_of(layers, classes, labels):
         return [(layers[0][:, 0].tolist(), layers[1][:, 0].tolist())]
@@ -88,11 +87,19 @@ def spoken_of(copies: list[int]) -> EmbeddedRecordings:
 
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
 def test_copies_are_further_voices_and_count_as_much_as_the_recordings(seen, copies):
-    spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(), 1.0)
-    embeddings, speakers, groups, shares = seen["space"]
+    spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(others=0), 1.0)
+    embeddings, speakers, shares = seen["space"]
     assert embeddings == ([0, 1, 60, 70] if copies else [0, 1])
-    assert speakers == ["A", "A", "Aphone", "Aphone"][: len(embeddings)]
-    assert groups == ["", "", "phone", "phone"][: len(embeddings)] and shares == [1] * len(embeddings)
+    assert speakers == ["A", "A", "Aphone", "Aphone"][: len(embeddings)] and shares == [1] * len(embeddings)
+
+
+@pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
+def test_other_corpora_count_a_share_of_the_target_however_many_speakers_they_have(seen, copies):
+    """One speaker of known emotion against two of the target's; no copies of it, no unknown emotions."""
+    spoken_of(copies).space(np.arange(4), EnsembleSettings(others=0.3), 1.0)
+    embeddings, speakers, shares = seen["space"]
+    assert embeddings[:5] == [0, 1, 2, 3, 4] and speakers[4] == "C" and len(embeddings) == (9 if copies else 5)
+    assert shares[:5] == pytest.approx([1, 1, 1, 1, 0.6]) and set(shares[5:]) <= {1.0}
 
 
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
@@ -124,7 +131,7 @@ def test_without_a_share_there_are_no_relative_logits(seen):
 def test_what_is_said_is_logits_embedding_and_relative_logits():
     projection = Projection(1, 1)
     projection.directions[0] = 2.0
-    space = SpeakerSpace(projection, np.zeros((2, 1)), np.ones(1), np.zeros((1, 1)), np.ones(1), torch.nn.Identity())
+    space = SpeakerSpace(projection, np.zeros((2, 1)), np.ones(1), torch.nn.Identity())
     taken = embedded(answering((2, 1)), SimpleNamespace(tables={}), np.arange(3)).at(np.array([0]))
     said = space.said(np.array([[1.0, 2.0]]), taken)
     assert (said.logits.tolist(), said.embeddings.tolist(), said.relative.tolist()) == ([[1, 2]], [[0]], [[0, 0]])

@@ -30,7 +30,7 @@ def space() -> SpeakerSpace:
     means, spread = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25])
     relative = Projection(3, 2)
     relative.directions.copy_(torch.arange(6.0).reshape(3, 2) + 1)
-    return SpeakerSpace(projection.eval(), means, spread, np.array([[7.0, 8.0]]), 2 * spread, relative)
+    return SpeakerSpace(projection.eval(), means, spread, relative)
 
 
 def save_member(folder: EnsembleFolder, name: str, labels: tuple[str, ...] = ("anger", "fear")) -> None:

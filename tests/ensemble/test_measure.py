@@ -93,6 +93,16 @@ def test_one_fold_ships_what_it_was_measured_with(two_combiners):
     assert outcome.shipped is outcome.found["F0"]
 
 
+@pytest.mark.parametrize("fewest", [0.0, 0.6, 1.0])
+def test_what_ships_is_as_near_to_equal_weights_as_what_was_measured_at_least(two_combiners, monkeypatch, fewest):
+    """Folds with too few speakers to judge weights by have equal ones; all of them together may not be bolder."""
+    shares = iter([1.0, fewest, 1.0, 0.2])
+    monkeypatch.setattr("tembr.ensemble.measure.choose_share", lambda level_one: next(shares))
+    outcome, _ = measured(draw_heldout(1.0, 0.5))
+    assert outcome.shipped.share == max(fewest, 0.2)
+    assert (fewest == 1.0) == (set(outcome.shipped.weighting.weights.values()) == {0.5})
+
+
 def test_every_way_is_measured_on_every_fold():
     outcome, _ = measured(draw_heldout(1.0, 0.5))
     assert list(outcome.ways) == [*CHOICES, "a", "b"]

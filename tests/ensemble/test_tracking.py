@@ -108,7 +108,7 @@ def test_in_the_end_the_test_scores_are_told_and_no_database_is_copied(tmp_path)
     notes = Notes()
     summary = {name: {"value": k / 10} for k, name in enumerate(("accuracy", "uar", "macro_f1", "ece"))}
     searching(notes).finish(summary, tmp_path)
-    assert notes.told == {"test accuracy": 0.0, "test uar": 0.1, "test macro_f1": 0.2, "test ece": 0.3}
+    assert notes.told == {"accuracy": 0.0, "uar": 0.1, "macro_f1": 0.2, "ece": 0.3}
     ((folder, skipped),) = notes.copied
     assert folder == tmp_path and {".db", ".html"} <= set(skipped) and notes.status == ["FINISHED"]
 

@@ -80,3 +80,17 @@ def test_differences_in_groups_that_were_empty_are_named():
 
 def test_differences_are_named_with_both_values():
     assert differences(StudySettings(), load_settings(overrides=["train.epochs=9"])) == ["train.epochs (50 → 9)"]
+
+
+def test_a_folder_said_on_the_command_line_is_the_same_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert load_settings(corpus__folder="mine").corpus.folder == str(tmp_path / "mine")
+    assert load_settings(corpus__folder="amu-cai/nEMO").corpus.folder == "amu-cai/nEMO"
+
+
+def test_a_member_has_its_own_settings_and_none_of_the_others():
+    settings = load_settings(None, ["train.epochs=2", "members.zcr.train.epochs=1"], ["svm", "zcr", "rms"])
+    assert [settings.tree_of(name)["train"]["epochs"] for name in ("zcr", "rms")] == [1, 2]
+    assert "train" not in settings.tree_of("svm") and "members" not in settings.tree_of("zcr")
+    assert settings.tree_of("zcr")["split"] == settings.tree()["split"]

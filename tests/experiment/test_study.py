@@ -92,6 +92,15 @@ def test_the_history_of_a_baseline_lies_in_its_marked_folder_and_folds_stay_text
     assert Study.read(tmp_path).history("majority").to_dict("records") == [{"fold": "03", "epoch": 1}]
 
 
+def test_what_is_fitted_in_one_go_has_no_history_and_an_ensemble_is_no_study(tmp_path):
+    write_study(tmp_path, "majority")
+    with pytest.raises(StoreError, match="majority was fitted in one go and has no epochs"):
+        Study.read(tmp_path).history("majority")
+    (tmp_path / "ensemble.json").write_text("{}")
+    with pytest.raises(StoreError, match="is an ensemble; its figures stand in the study"):
+        Study.read(tmp_path)
+
+
 def test_a_member_that_is_not_there_is_said_with_those_that_are(tmp_path):
     write_study(tmp_path, "chroma", "rms")
     with pytest.raises(StoreError, match="no mfcc under speaker; there are chroma, rms"):

@@ -117,3 +117,16 @@ def test_the_short_way_of_the_card_works(bundle, facts, waveforms, monkeypatch, 
     exec(source, {})
     printed = capsys.readouterr().out
     assert all(label in printed for label in facts.labels)
+
+
+@pytest.mark.parametrize("silence", [{}, {"below": 30.0, "margin": 0.1}])
+def test_what_the_file_alone_does_not_do_is_said(facts, silence):
+    text = model_card(replace(facts, silence=silence))
+    assert f"hears the first\n{facts.window:g} s alone" in text and "answers whatever it is given" in text
+    assert ("equally long" in text) == bool(silence)
+
+
+@pytest.mark.parametrize(("variant", "said"), [("block-int8", True), ("fp32", False)])
+def test_operators_beyond_the_standard_are_named(facts, variant, said):
+    own = replace(facts, variants={facts.default: facts.variants[facts.default] | {"variant": variant}})
+    assert ("com.microsoft" in model_card(own)) is said

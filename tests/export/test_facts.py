@@ -111,11 +111,8 @@ def test_adapting_has_its_figures_and_where_there_is_a_space_its_numbers(gathere
     assert (plain["recordings"], plain["strength"], plain["temperature"]) == (30, 0.75, 1.2)
     assert plain["offset"] == {"typical": [[1.0]], "prior": 2.0, "mixture": 10.0}
     assert plain["metrics"]["speaker"] == {"n": 7, "folds": 3, "uar": {"value": 0.5}} and "two_covariance" not in plain
-    space = SpeakerSpace(
-        Projection(1, 1), np.array([[1 / 3], [2.0]]), np.array([0.25]), np.ones((1, 1)), np.array([2.0])
-    )
+    space = SpeakerSpace(Projection(1, 1), np.array([[1 / 3], [2.0]]), np.array([0.25]))
     spaced = gathered(known, space).adaptation["two_covariance"]
-    assert spaced.pop("centres") == [[1.0]] and spaced.pop("centre_spread") == [2.0]
     assert spaced == {"means": [[0.333333], [2.0]], "spread": [0.25], "share": 0.4, "prior": 1.0}
     assert "relative" not in gathered(known, space).adaptation
     beside = replace(

@@ -115,8 +115,7 @@ def test_the_answer_is_the_one_with_the_offset_at_the_adapted_temperature(listen
 
 
 TWO_COVARIANCE = {
-    "means": [[0.0, k - 2.5] for k in range(6)], "spread": [0.5, 0.5], "centres": [[1.5, 2.5]],
-    "centre_spread": [1.0, 1.0], "share": 0.4, "prior": 1.0,
+    "means": [[0.0, k - 2.5] for k in range(6)], "spread": [0.5, 0.5], "share": 0.4, "prior": 1.0,
 }  # fmt: skip
 
 
@@ -169,9 +168,6 @@ def test_relative_logits_that_are_none_are_told(tmp_path, changes):
         {"means": [[0.0]]},
         {"share": "x"},
         {"prior": -1},
-        {"centres": []},
-        {"centres": [[0.0]]},
-        {"centre_spread": [0.0, 1.0]},
     ],
 )
 def test_a_two_covariance_model_that_is_none_is_told(tmp_path, changes):
@@ -195,6 +191,20 @@ def test_a_folder_may_be_anything_that_names_a_path(listener, tmp_path):
     entry = next(os.scandir(tmp_path))
     assert listener.adapt(entry).speaker == listener.adapt(folder).speaker
     assert listener.predict(next(os.scandir(folder))).label
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [(["anna"], "anna"), (["anna/00.wav", "anna/01.wav"], "anna"), (["anna/00.wav", "b/00.wav"], "")]
+)
+def test_folders_and_files_may_be_mixed_and_several_files_have_the_name_of_their_folder(
+    listener, tmp_path, given, name
+):
+    for folder in ("anna", "b"):
+        folder_of(tmp_path / folder)
+    assert listener.adapt([tmp_path / one for one in given]).speaker.name == name
+    whole = listener.adapt(tmp_path / "anna").speaker
+    both = listener.adapt([tmp_path / "anna", tmp_path / "b/00.wav", clips(PITCH)[0]]).speaker
+    assert both.recordings == whole.recordings + 2
 
 
 def test_samples_without_a_rate_are_no_recordings(listener):
@@ -255,7 +265,7 @@ class Pipe(io.BytesIO):
 def test_recordings_are_what_predict_takes_or_a_folder(listener, anna, foreign, kind):
     speaker = listener.adapt(list(kinds(foreign))[kind]).speaker
     assert speaker.offset == anna.speaker.offset
-    assert speaker.name == ("anna" if kind == 0 else "")
+    assert speaker.name == ("anna" if kind in (0, 1) else "")
 
 
 def test_one_recording_by_itself_is_taken_with_a_warning(listener, foreign, caplog):

@@ -13,13 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tembr.adaptation.belief import belief, several
-from tembr.adaptation.offset import Offsets, fit_offset
+from tembr.adaptation.belief import several
+from tembr.adaptation.offset import Offsets, fit_offset, offset_of
 from tembr.adaptation.relative import Relative, relative_offset
 from tembr.adaptation.two_covariance import TwoCovariance, fit_speaker
 
 FEW = 8
 """Recordings below which little can be learnt."""
+
+ROUNDS = 2
+"""What is learnt tells which emotions an enrolment holds better than logits do, and so what is to be learnt."""
 
 
 class EnsembleOutputs(NamedTuple):
@@ -80,6 +83,11 @@ class Fitted(NamedTuple):
             found = found - 0.5 * (self.precisions * (said.embeddings[:, None] - self.means) ** 2).sum(-1)
         return found
 
+    def times(self, strength: float) -> Fitted:
+        """What adds `strength` times as much."""
+        precisions = None if self.precisions is None else strength * self.precisions
+        return Fitted(strength * self.offset, self.means, precisions, strength * self.share)
+
 
 def fit_to_speaker(knowledge: Knowledge, said: EnsembleOutputs) -> Fitted:
     """Learn a speaker from an enrolment without labels; the more it shows of the emotions, the more is learnt.
@@ -87,16 +95,27 @@ def fit_to_speaker(knowledge: Knowledge, said: EnsembleOutputs) -> Fitted:
     Args:
         said: of the enrolment; every recording counts once.
     """
-    logits, strength = said.logits, knowledge.strength
-    offset, share = fit_offset(knowledge.offsets, logits), 0.0
-    adapted = logits + offset
+    fitted = alone = Fitted(fit_offset(knowledge.offsets, said.logits))
+    for _ in range(ROUNDS):
+        fitted = _fit(knowledge, said, alone.offset, said.logits + fitted.added(said))
+    return fitted.times(knowledge.strength)
+
+
+def _fit(knowledge: Knowledge, said: EnsembleOutputs, alone: np.ndarray, adapted: np.ndarray) -> Fitted:
+    """One round: all that is learnt, where `adapted` logits tell which emotion each recording is of.
+
+    Args:
+        alone: offset that the logits tell by themselves, `(labels,)`.
+        adapted: by what was learnt before, `(n, labels)`.
+    """
+    logits, believed, share = said.logits, several(said.logits), 0.0
+    offset = (1 - believed) * alone + believed * offset_of(knowledge.offsets, logits, adapted)
     if knowledge.relative is not None and said.relative is not None:
-        share = knowledge.relative.share_of(len(logits)) * several(logits)
+        share = knowledge.relative.share_of(len(logits)) * believed
         offset = (1 - share) * offset + share * relative_offset(knowledge.relative, adapted, said.relative)
-        adapted = (1 - share) * logits + share * said.relative + offset
-    known = knowledge.two_covariance
+    fitted, known = Fitted(offset, share=share), knowledge.two_covariance
     if known is None or said.embeddings is None:
-        return Fitted(strength * offset, share=strength * share)
-    believed = known.share * belief(logits, said.embeddings, known.centres, known.centre_spread)
-    model = fit_speaker(known._replace(share=believed), said.embeddings, adapted)
-    return Fitted(strength * (offset + model.offset), model.means, strength * model.precisions, strength * share)
+        return fitted
+    adapted = logits + fitted.added(said)
+    model = fit_speaker(known._replace(share=known.share * believed), said.embeddings, adapted)
+    return Fitted(offset + model.offset, model.means, model.precisions, share)

@@ -34,13 +34,18 @@ class Offsets(NamedTuple):
 
 def fit_offset(known: Offsets, logits: np.ndarray) -> np.ndarray:
     """What takes a speaker's bias away: `(n, labels)` logits → `(labels,)`, of mean 0."""
-    count, labels = logits.shape
-    mean, offset = logits.mean(axis=0), np.zeros(labels)
+    offset = np.zeros(logits.shape[1])
     for _ in range(ROUNDS):
-        shares = (softmax(logits + offset).sum(axis=0) + known.mixture) / (count + labels * known.mixture)
-        bias = mean - shares @ known.typical
-        offset = -(bias - bias.mean()) * weight_of(count, known.prior)
+        offset = offset_of(known, logits, logits + offset)
     return offset
+
+
+def offset_of(known: Offsets, logits: np.ndarray, adapted: np.ndarray) -> np.ndarray:
+    """What takes a speaker's bias away, the mixture of emotions being what `adapted` logits, `(n, labels)`, tell."""
+    count, labels = logits.shape
+    shares = (softmax(adapted).sum(axis=0) + known.mixture) / (count + labels * known.mixture)
+    bias = logits.mean(axis=0) - shares @ known.typical
+    return -(bias - bias.mean()) * weight_of(count, known.prior)
 
 
 def typical_logits(logits: np.ndarray, classes: np.ndarray, speakers: np.ndarray) -> np.ndarray:

@@ -42,8 +42,7 @@ def relative_offset(known: Relative, logits: np.ndarray, relative: np.ndarray) -
     """What takes a speaker's mean away: `(labels,)`, of mean 0.
 
     Args:
-        logits: the ensemble's for an enrolment, with the speaker's offset, `(n, labels)`: they tell its mixture of
-            emotions.
+        logits: of an enrolment, adapted as far as is known, `(n, labels)`: they tell its mixture of emotions.
         relative: relative logits of the same recordings, `(n, labels)`.
     """
     count, labels = logits.shape

@@ -24,17 +24,12 @@ class TwoCovariance(NamedTuple):
     Attributes:
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
-        centres: `(groups, d)`, mean of speakers' centres in each corpus that was learnt from, and through a telephone
-            and other degradations of it.
-        centre_spread: `(d,)`, variance of speakers' centres about these.
         share: what the logarithm of the likelihood weighs against the ensemble's logits, 0 or more.
         prior: recordings that saying nothing weighs against, 0 or more.
     """
 
     means: np.ndarray
     spread: np.ndarray
-    centres: np.ndarray
-    centre_spread: np.ndarray
     share: float
     prior: float
 

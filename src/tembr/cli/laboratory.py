@@ -19,15 +19,17 @@ from tembr.cli.options import (
     Columns,
     CorpusDir,
     CorpusName,
+    Emotions,
     Force,
     Outside,
     Quiet,
     Unmapped,
     Words,
+    columns_of,
+    emotions_of,
     following,
     listed,
     names_of,
-    pairs_of,
 )
 from tembr.errors import ConfigError
 
@@ -37,6 +39,7 @@ def corpus(
     corpus: CorpusName = "demo",
     corpus_dir: CorpusDir = None,
     unmapped: Unmapped = "keep",
+    emotion: Emotions = None,
     column: Columns = None,
     allow_outside: Outside = False,
     out: Annotated[Path | None, typer.Option(help="CSV file for the table of recordings; none by default.")] = None,
@@ -62,7 +65,12 @@ def corpus(
     if out:
         require_own_file(out, "corpus", force, inputs=(corpus_dir,) if corpus_dir else ())
     loaded = load_corpus(
-        corpus, corpus_dir, unmapped=unmapped, columns=pairs_of(column), allow_outside=bool(allow_outside)
+        corpus,
+        corpus_dir,
+        unmapped=unmapped,
+        emotions=emotions_of(emotion),
+        columns=columns_of(column),
+        allow_outside=bool(allow_outside),
     )
     with progress_bars() as bars:
         description = describe(loaded, window, lambda done, total: bars.count("recordings read", done, total))
@@ -114,6 +122,7 @@ def study(
         typer.Option("--set", help="Change one setting, as KEY=VALUE: train.epochs=5, members.mfcc.train.epochs=9."),
     ] = None,
     unmapped: Unmapped = None,
+    emotion: Emotions = None,
     column: Columns = None,
     allow_outside: Outside = None,
     quiet: Quiet = False,
@@ -140,7 +149,8 @@ def study(
         corpus__name=corpus,
         corpus__folder=corpus_dir,
         corpus__unmapped=unmapped,
-        corpus__columns=pairs_of(column),
+        corpus__emotions=emotions_of(emotion),
+        corpus__columns=columns_of(column),
         corpus__allow_outside=allow_outside,
         protocols=listed(protocol),
     )
@@ -238,6 +248,8 @@ def compare(
     require_own_files(out, COMPARISON, force)
     results = side_by_side({name: Study.read(folder).results for name, folder in names_of(studies).items()})
     corpora = sorted({str(r.summary.get("corpus", "")) for r in results})
+    if len(corpora) > 1:
+        raise ConfigError(f"studies of different corpora: {', '.join(corpora)}; compare those of one")
     write_comparison(results, out, title or " and ".join(corpora))
     typer.echo(comparison_markdown(results))
     typer.echo(f"\n{out / 'comparison.html'}")

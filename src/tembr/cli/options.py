@@ -65,6 +65,10 @@ Unmapped = Annotated[
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="Column of a manifest, as OURS=THEIRS: emotion=label. Repeatable.")
 ]
+Emotions = Annotated[
+    list[str] | None,
+    typer.Option("--emotion", help="What a label of the corpus means, as THEIRS=OURS: rabbia=anger. Repeatable."),
+]
 Outside = Annotated[bool | None, typer.Option("--allow-outside", help="A manifest may name files outside its folder.")]
 Bundle = Annotated[str | None, typer.Option(help="Folder of a bundle, or one inside the package: default, small.")]
 Variant = Annotated[
@@ -127,14 +131,24 @@ def listed(values: list[str] | None) -> list[str] | None:
     return [name.strip() for value in values for name in value.split(",") if name.strip()] if values else None
 
 
-def pairs_of(columns: list[str] | None) -> dict[str, str] | None:
+def columns_of(columns: list[str] | None) -> dict[str, str] | None:
     """OURS=THEIRS, as a dict."""
-    if not columns:
-        return None
-    pairs = dict(column.partition("=")[::2] for column in columns)
-    if not all(pairs.values()):
-        raise click.UsageError(f"--column {columns[0]}: write it as OURS=THEIRS, for example emotion=label")
-    return pairs
+    return _pairs_of(columns, "--column {}: write it as OURS=THEIRS, for example emotion=label")
+
+
+def emotions_of(emotions: list[str] | None) -> dict[str, str] | None:
+    """THEIRS=OURS, as a dict."""
+    return _pairs_of(emotions, "--emotion {}: write it as THEIRS=OURS, for example rabbia=anger")
+
+
+def _pairs_of(values: list[str] | None, wrong: str) -> dict[str, str] | None:
+    pairs: dict[str, str] = {}
+    for value in values or ():
+        key, _, meant = (part.strip() for part in value.partition("="))
+        if not key or not meant or pairs.get(key, meant) != meant:
+            raise click.UsageError(wrong.format(value) + (", and each once" if key in pairs else ""))
+        pairs[key] = meant
+    return pairs or None
 
 
 def names_of(folders: list[Path]) -> dict[str, Path]:

@@ -16,16 +16,18 @@ from tembr.cli.options import (
     Columns,
     CorpusDir,
     CorpusName,
+    Emotions,
     Force,
     Outside,
     Quiet,
     Variant,
     Words,
     channel_of,
+    columns_of,
     coverage_level,
+    emotions_of,
     listed,
     one_channel,
-    pairs_of,
     probability,
 )
 
@@ -209,6 +211,7 @@ def evaluate(
             click_type=Words(("error", "drop")), help="Emotions the bundle does not know: error (list them) or drop."
         ),
     ] = "error",
+    emotion: Emotions = None,
     column: Columns = None,
     allow_outside: Outside = False,
     threads: Threads = None,
@@ -243,7 +246,7 @@ def evaluate(
         threshold_of(recognizer.facts, coverage, adapted_to)  # before anything is heard
     if adapt:
         adapted.check(recognizer)
-    options = {"columns": pairs_of(column), "allow_outside": bool(allow_outside)}
+    options = {"emotions": emotions_of(emotion), "columns": columns_of(column), "allow_outside": bool(allow_outside)}
     known, among = evaluating.open_corpus(recognizer, corpus, corpus_dir, unmapped, listed(labels), **options)
     overlap = evaluating.trained_on(recognizer, known, threads, quiet)
     worse = list(dict.fromkeys(listed(degrade) or ()))
@@ -265,8 +268,11 @@ def evaluate(
 
 @app.command()
 def adapt(
-    folder: Annotated[
-        Path, typer.Argument(help="Recordings of one speaker, also in folders within; no labels needed.")
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE_OR_FOLDER ...", help="Recordings of one speaker, and folders of them; no labels needed."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="File for what was learnt, to give to `tembr predict --adapt`.")],
     force: Force = False,
@@ -289,6 +295,7 @@ def adapt(
     Examples:
 
     * `tembr adapt calls/anna --out anna.json --bundle BUNDLE`
+    * `tembr adapt monday/anna1.wav tuesday/anna*.wav --out anna.json`
     * `tembr predict new.wav --adapt anna.json --bundle BUNDLE`
     """
     from tembr.cli.predicting import tell
@@ -296,9 +303,9 @@ def adapt(
     from tembr.recognize.recognizer import load
 
     require_own_file(out, "speaker", force)
-    speaker = load(bundle, variant).adapt(folder, threads=threads, on_warning=tell, channel=channel).speaker
+    speaker = load(bundle, variant).adapt(paths, threads=threads, on_warning=tell, channel=channel).speaker
     speaker.save(out, force)
-    typer.echo(f"{out}: {speaker.name}, {speaker.recordings} recordings")
+    typer.echo(f"{out}: {speaker.name + ', ' if speaker.name else ''}{speaker.recordings} recordings")
 
 
 @app.command()

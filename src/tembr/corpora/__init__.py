@@ -23,6 +23,7 @@ def load_corpus(
     source: str | Path | None = None,
     *,
     unmapped: str = "error",
+    emotions: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
     allow_outside: bool = False,
 ) -> Corpus:
@@ -32,7 +33,7 @@ def load_corpus(
         name: a key of `CORPORA`.
         source: its folder; for 'manifest' the table; for 'nemo' also a data set on the hub. None is
             enough where `CorpusInfo.obtain` is empty.
-        unmapped: what to do with labels outside the six: 'error', 'drop' or 'keep' (`settle_labels`).
+        unmapped, emotions: what to do with labels outside the six, and what they mean (`settle_labels`).
         columns, allow_outside: for 'manifest' only (`load_manifest`).
 
     Raises:
@@ -43,13 +44,15 @@ def load_corpus(
         hint = f"did you mean {close[0]}? " if close else ""
         raise CorpusError(f"no corpus named {name!r}; {hint}known: {', '.join(CORPORA)}")
     info = CORPORA[name]
+    if info is not manifest.MANIFEST and (columns or allow_outside):
+        raise CorpusError(f"{name}: has no columns and names no files; --column and --allow-outside are for manifest")
     if source is None and info.obtain:
         raise CorpusError(f"{name}: needs its source; {info.obtain} and name it with --corpus-dir")
     if info is manifest.MANIFEST:
         corpus = load_manifest(source, columns, allow_outside=allow_outside)
     else:
         corpus = info.load(source)
-    return settle_labels(corpus, unmapped)
+    return settle_labels(corpus, unmapped, emotions)
 
 
 __all__ = [

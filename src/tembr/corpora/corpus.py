@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -130,23 +130,31 @@ class Corpus:
         return tuple(sorted({u.speaker for u in self.utterances}))
 
 
-def settle_labels(corpus: Corpus, unmapped: str = "error") -> Corpus:
+def settle_labels(corpus: Corpus, unmapped: str = "error", emotions: Mapping[str, str] | None = None) -> Corpus:
     """Map labels through the aliases and decide about those outside the six.
 
     Args:
         unmapped: 'error' lists them and stops, 'drop' leaves their recordings out, 'keep' adds them
             to the labels.
+        emotions: label of the corpus → the emotion that it means, before all aliases.
 
     Raises:
-        CorpusError: a label outside the six with `unmapped='error'`, or nothing left.
+        CorpusError: a label outside the six with `unmapped='error'`, nothing left, or one of `emotions` that no
+            recording has.
     """
-    mapped = tuple(replace(u, emotion=canonical(u.emotion)) for u in corpus.utterances)
+    meant = {canonical(label): canonical(emotion) for label, emotion in (emotions or {}).items()}
+    named = [canonical(u.emotion) for u in corpus.utterances]
+    for label in meant:
+        if label not in named:
+            there = ", ".join(ordered(named))
+            raise CorpusError(f"{corpus.name}: no recording is labelled {label!r}; there are {there}")
+    mapped = tuple(replace(u, emotion=meant.get(name, name)) for u, name in zip(corpus.utterances, named))
     others = sorted({u.emotion for u in mapped} - set(EMOTIONS))
     if others and unmapped == "error":
         counts = ", ".join(f"{o} ({sum(u.emotion == o for u in mapped)})" for o in others)
         raise CorpusError(
-            f"{corpus.name}: labels outside the six emotions: {counts}; "
-            "leave them out with --unmapped drop or learn them too with --unmapped keep"
+            f"{corpus.name}: labels outside the six emotions: {counts}; say what one means with "
+            f"--emotion {others[0]}=anger, leave them out with --unmapped drop or learn them too with --unmapped keep"
         )
     if unmapped == "drop":
         mapped = tuple(u for u in mapped if u.emotion in EMOTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +58,7 @@ class Description:
         unreadable: with the reason.
         silent: readable, with a peak below `SILENCE`.
         duplicates: groups of files with the same bytes.
+        overlapping: parts of a file that begin before the one before has ended.
         sample_rates, channels: utterances of each, as stored.
     """
 
@@ -72,6 +74,7 @@ class Description:
     unreadable: Mapping[str, str]
     silent: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
+    overlapping: tuple[str, ...]
     sample_rates: Mapping[int, int]
     channels: Mapping[int, int]
 
@@ -123,6 +126,7 @@ def describe(corpus: Corpus, window: float = 3.0, progress: Callable[[int, int],
         unreadable={k: contents[k].reason for k in keys if k in contents and contents[k].reason},
         silent=tuple(k for k, h in good.items() if h.peak < SILENCE),
         duplicates=_duplicates(corpus, files),
+        overlapping=tuple(u.key for us in by_path.values() for u in _overlapping(us)),
         sample_rates=_counts(h.sample_rate for h in headers),
         channels=_counts(h.channels for h in headers),
     )
@@ -138,13 +142,19 @@ def render(description: Description) -> RenderableType:
     """`description` for the terminal: a table of each count, then a line for each complaint."""
     d = description
     parts: list[RenderableType] = [
-        Text(f"{d.name}: {d.count} utterances, {len(d.speakers)} speakers; licence {d.licence or 'unknown'}"),
+        Text(f"{d.name}: {d.count} utterances, {_speakers(d)}; licence {d.licence or 'unknown'}"),
         _table("emotion", {display_name(e): n for e, n in d.emotions.items()}, d.count),
         _table("speaker", d.speakers, d.count),
         _table("gender", d.genders, d.count),
         Text(_sentence(d)),
     ]
     return Group(*parts, *(Text(line) for line in _complaints(d)))
+
+
+def _speakers(d: Description) -> str:
+    named = [name for name in d.speakers if name]
+    unknown = "" if len(named) == len(d.speakers) else f"{d.speakers['']} of unknown speakers"
+    return ", ".join(filter(None, [f"{len(named)} speakers" if named or not unknown else "", unknown]))
 
 
 def known_corpora() -> str:
@@ -223,6 +233,15 @@ def _duplicates(corpus: Corpus, files: Mapping[Path, _File]) -> tuple[tuple[str,
     return tuple(tuple(names) for names in groups.values() if len(names) > 1)
 
 
+def _overlapping(utterances: Sequence[Utterance]) -> list[Utterance]:
+    found, latest = [], 0.0
+    for utterance in sorted(utterances, key=lambda u: u.start):
+        if utterance.start < latest:
+            found.append(utterance)
+        latest = max(latest, math.inf if utterance.end is None else utterance.end)
+    return found
+
+
 def _table(what: str, counts: Mapping[str, int], total: int) -> Table:
     table = Table(what, "utterances", "share")
     table.columns[1].justify = table.columns[2].justify = "right"
@@ -250,6 +269,7 @@ def _complaints(d: Description) -> list[str]:
         "unreadable": unreadable,
         "silent": list(d.silent),
         "duplicated": duplicates,
+        "overlapping": list(d.overlapping),
     }
     return [_complaint(what, names) for what, names in groups.items() if names]
 

@@ -163,7 +163,8 @@ def adapt_answers(
 ) -> AdaptedAnswers:
     """What adapting adds to the recordings of each speaker that were not drawn to adapt to.
 
-    A speaker with one recording, which cannot be both, is left out.
+    To a speaker who has too few for that, half of them are taken; one with one recording, which cannot be both, is
+    left out.
 
     Args:
         said: of `answers`, by `space`.
@@ -177,7 +178,8 @@ def adapt_answers(
         own = np.flatnonzero(answers.speakers == speaker)
         if len(own) < 2:
             continue
-        drawn = rng.choice(own, min(settings.adapt, len(own) - 1), replace=False)
+        count = settings.adapt if len(own) > settings.adapt else len(own) // 2
+        drawn = rng.choice(own, count, replace=False)
         others = np.setdiff1d(own, drawn)
         added = fit_to_speaker(knowledge, said.at(drawn)).added(said.at(others))
         known = (answers.classes[others], answers.speakers[others], answers.indices[others])

@@ -39,14 +39,15 @@ class EmbeddedRecordings:
         Args:
             members: that have an embedding.
         """
-        copies, _ = recordings.copies_of(np.flatnonzero(recordings.corpora == 0))
+        copies = recordings.copies_of(np.flatnonzero(recordings.corpora == 0))
         everything = embedded(members, recordings, np.arange(len(recordings.utterances)))
         through = [member.uncompensated() for member in members]
         lowest = embedded(through, recordings, copies).lowest if len(copies) else np.empty((0, 0))
         return EmbeddedRecordings(recordings, everything, lowest, copies)
 
     def space(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> SpeakerSpace:
-        """The speaker space of the target's recordings at `learnt` and of all their copies, which count as much.
+        """The speaker space of the target's recordings at `learnt`, of all their copies, which count as much, and of
+        other corpora, each of which counts `settings.others` however many speakers it has.
 
         A voice through a telephone or the like, not compensated for, is one of its own: more voices to learn from how
         these differ.
@@ -55,23 +56,35 @@ class EmbeddedRecordings:
             temperature: of the ensemble.
         """
         recordings = self.recordings
-        copies, channels = recordings.copies_of(learnt)
-        places, groups = np.concatenate([learnt, copies]), np.concatenate([np.full(len(learnt), ""), channels])
-        shares = np.concatenate([np.ones(len(learnt)), np.full(len(copies), len(learnt) / max(len(copies), 1))])
-        lowest = self.embedded.at(learnt).lowest
+        clean = [(learnt, 1.0), *self._others(settings.others * self._speakers(learnt))]
+        places, copies = np.concatenate([own for own, _ in clean]), recordings.copies_of(learnt)
+        lowest = self.embedded.at(places).lowest
         if len(copies):
             lowest = np.concatenate([lowest, self.uncompensated[np.searchsorted(self.copies, copies)]])
+        places = np.concatenate([places, copies])
+        shares = [np.full(len(own), share) for own, share in [*clean, (copies, len(learnt) / max(len(copies), 1))]]
         space = fit_speaker_space(
             lowest,
             recordings.classes[places],
             recordings.speakers[places],
-            groups,
             len(recordings.labels),
             settings.dimensions,
             settings.shrinkage,
-            shares,
+            np.concatenate(shares),
         )
         return replace(space, relative=self._relative(learnt, settings, temperature))
+
+    def _others(self, speakers: float) -> list[tuple[np.ndarray, float]]:
+        """Places of each other corpus, copies apart, and what a recording counts so that all are so many speakers."""
+        recordings, found = self.recordings, []
+        usable = (recordings.corpora > 0) & (recordings.channels == "") & (recordings.classes >= 0)
+        for corpus in np.unique(recordings.corpora[usable]) if speakers else ():
+            own = np.flatnonzero(usable & (recordings.corpora == corpus))
+            found.append((own, speakers / self._speakers(own)))
+        return found
+
+    def _speakers(self, places: np.ndarray) -> int:
+        return len(np.unique(self.recordings.speakers[places]))
 
     def _relative(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> Projection | None:
         """From all that may be learnt from; copies of a corpus count as much as its recordings."""

@@ -28,7 +28,7 @@ from tembr.files import atomic_write, json_bytes, write_bytes
 from tembr.models import Member, load_member
 
 FILE, SPEAKERS = "ensemble.json", "speakers.safetensors"
-STATISTICS = ("means", "spread", "centres", "centre_spread")
+STATISTICS = ("means", "spread")
 """Arrays of a `SpeakerSpace` beside its projection."""
 
 RELATIVE = "relative."

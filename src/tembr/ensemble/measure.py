@@ -81,7 +81,8 @@ def measure(heldout: HeldOut, settings: EnsembleSettings, search: Searcher, by_s
     shipped = next(iter(found.values()))
     if len(heldout.folds) > 1:
         level_one = _level_one(heldout.members, heldout.pooled, settings, by_speaker)
-        shipped = _searched(ALL_FOLDS, level_one, settings, search)
+        least = min(one.share for one in found.values())  # what ships is no bolder than what is measured
+        shipped = _searched(ALL_FOLDS, level_one, settings, search, least)
     return Measured({way: Way(*zip(*[fold[way] for fold in ways])) for way in ways[0]}, found, shipped)
 
 
@@ -90,10 +91,12 @@ def _level_one(members: Sequence[str], part: Part, settings: EnsembleSettings, b
     return LevelOne.of(names, part.of([members.index(name) for name in names]), settings.seed, by_speaker)
 
 
-def _searched(fold: str, level_one: LevelOne, settings: EnsembleSettings, search: Searcher) -> Found:
-    """What a search finds, shrunk towards equal weights."""
+def _searched(
+    fold: str, level_one: LevelOne, settings: EnsembleSettings, search: Searcher, least: float = 0.0
+) -> Found:
+    """What a search finds, shrunk towards equal weights by what is known of its worth, and by `least` at least."""
     found = search(fold, level_one.names, level_one.part)
-    share = choose_share(level_one)
+    share = max(least, choose_share(level_one))
     shrunk = shrink(found.weighting, share, level_one.part, settings.l1)
     return replace(found, weighting=shrunk, searched=found.weighting, share=share)
 

@@ -1,8 +1,7 @@
 """A low-dimensional embedding in which recordings of one emotion vary by 1, and how speakers differ there.
 
 A two-covariance model (Brümmer & de Villiers, 2010, "The speaker partitioning problem"), estimated from moments: an
-embedding of speaker s showing emotion k is centre + voice of s + effect of k + how s shows k + chance. Emotions are
-learnt from the target corpus alone: corpora act and record them differently.
+embedding of speaker s showing emotion k is centre + voice of s + effect of k + how s shows k + chance.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from tembr.models.discriminants import FURTHEST
 
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
 LEAST = 1e-4  # variance of speakers' own means along a direction
-CENTRE_FLOOR = 0.05  # variance of speakers' centres along a direction
 
 
 class Projection(nn.Module):
@@ -89,16 +87,12 @@ class SpeakerSpace:
         projection: of joined embeddings.
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
-        centres: `(corpora, d)`, mean of speakers' centres in each corpus, and in copies through each degradation.
-        centre_spread: `(d,)`, variance of speakers' centres about these.
         relative: all layers of the joined embeddings → relative logits; None where it was not fitted.
     """
 
     projection: Projection
     means: np.ndarray
     spread: np.ndarray
-    centres: np.ndarray
-    centre_spread: np.ndarray
     relative: Projection | None = None
 
     def said(self, logits: np.ndarray, embedded: Embedded) -> EnsembleOutputs:
@@ -116,14 +110,13 @@ class SpeakerSpace:
 
     def known(self, share: float, prior: float) -> TwoCovariance:
         """As adapting takes it; see `TwoCovariance`."""
-        return TwoCovariance(self.means, self.spread, self.centres, self.centre_spread, share, prior)
+        return TwoCovariance(self.means, self.spread, share, prior)
 
 
 def fit_speaker_space(
     embeddings: np.ndarray,
     classes: np.ndarray,
     speakers: np.ndarray,
-    corpora: np.ndarray,
     labels: int,
     dimensions: int,
     shrinkage: float,
@@ -134,10 +127,9 @@ def fit_speaker_space(
     Args:
         embeddings: joined ones of recordings to learn from, `(n, size)`.
         classes: `(n,)` int, 0 to labels - 1.
-        speakers, corpora: `(n,)`, names or numbers; no speaker is in two corpora. A speaker through a degradation is
-            another one, of another corpus.
+        speakers: `(n,)`, names or numbers; a speaker through a degradation is another one.
         dimensions: kept, those along which emotions and speakers' ways of showing them differ most.
-        shrinkage: share of each covariance's diagonal that is added to it, so that it can be inverted.
+        shrinkage: share of the diagonal that is added to the covariance of chance, so that it can be inverted.
         shares: `(n,)`, what each recording counts, the same for all of a speaker; all alike by default.
     """
     shares = np.ones(len(embeddings)) if shares is None else shares
@@ -151,48 +143,30 @@ def fit_speaker_space(
             average[label] = np.average(some, 0, weights)
             own.append((some - average[label], weights))
     own_covariance = np.cov(np.vstack([some for some, _ in own]).T, aweights=np.concatenate([w for _, w in own]))
-    directions, spread = _directions(
-        _shrunk(np.cov(within.T, aweights=counts), shrinkage), _shrunk(own_covariance, shrinkage)
-    )
+    directions, spread = _directions(_shrunk(np.cov(within.T, aweights=counts), shrinkage), own_covariance)
     means = average @ directions
     kept = np.argsort(-(means.var(0) + spread))[:dimensions]
     projection = Projection(values.shape[1], len(kept))
     projection.mean.copy_(torch.from_numpy(mean))
     projection.deviation.copy_(torch.from_numpy(deviation))
     projection.directions.copy_(torch.from_numpy(directions[:, kept]))
-    centres = _centres(values @ directions[:, kept], classes, speakers, corpora)
-    return SpeakerSpace(projection.eval(), means[:, kept], spread[kept], *centres)
-
-
-def _centres(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray, corpora: np.ndarray):
-    """Mean of speakers' centres in each corpus, `(corpora, d)`; their variance about these, `(d,)`.
-
-    A speaker's centre is the mean of the means of their emotions.
-    """
-    centres, apart = [], []
-    for corpus in np.unique(corpora):
-        names = np.unique(speakers[corpora == corpus])
-        found = np.array([_centre(values[speakers == s], classes[speakers == s]) for s in names])
-        centres.append(found.mean(0))
-        apart.append(found - found.mean(0))
-    return np.array(centres), np.maximum(np.vstack(apart).var(0), CENTRE_FLOOR)
-
-
-def _centre(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    return np.mean([values[classes == k].mean(0) for k in np.unique(classes)], axis=0)
+    return SpeakerSpace(projection.eval(), means[:, kept], spread[kept])
 
 
 def _moments(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray, labels: int, shares: np.ndarray):
     """What recordings are apart from their speaker's mean of the emotion, `(n, size)`, and what each counts, `(n,)`; of
-    each emotion, of each speaker, how far that mean is from the speaker's centre, `(k, size)` and `(k,)` likewise."""
+    each emotion, of each speaker, how far that mean is from the speaker's centre, `(k, size)` and `(k,)` likewise.
+
+    Speakers of one emotion alone tell nothing of either and are left out where there are others.
+    """
     left, counts, effects, weights = [], [], [[] for _ in range(labels)], [[] for _ in range(labels)]
-    for speaker in np.unique(speakers):
-        own = speakers == speaker
-        means = {k: values[own & (classes == k)].mean(0) for k in np.unique(classes[own])}
+    places = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
+    for own in [one for one in places if len(np.unique(classes[one])) > 1] or places:
+        means = {k: values[own[classes[own] == k]].mean(0) for k in np.unique(classes[own])}
         centre = np.mean(list(means.values()), axis=0)
         for k, mean in means.items():
-            left.append(values[own & (classes == k)] - mean)
-            counts.append(shares[own & (classes == k)])
+            left.append(values[own[classes[own] == k]] - mean)
+            counts.append(shares[own[classes[own] == k]])
             effects[k].append(mean - centre)
             weights[k].append(shares[own][0])
     found = [(np.array(some), np.array(of)) for some, of in zip(effects, weights)]

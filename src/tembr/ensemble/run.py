@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ class _Run:
         """Every fold's answers adapted to its speakers, where they are unseen and that is wanted."""
         if protocol.name not in UNSEEN or not self.settings.adapt:
             return []
+        self._say_few(protocol)
         found = []
         for number, parts in enumerate(heldout.folds):
             fold, weighting = protocol.folds[number], outcome.found[parts.name].weighting
@@ -142,6 +144,16 @@ class _Run:
             found.append(one)
             self.progress.count("folds adapted", number + 1, len(heldout.folds))
         return found
+
+    def _say_few(self, protocol: StudyProtocol) -> None:
+        """Which speakers cannot be adapted to by as many recordings as is wanted."""
+        wanted, said = self.settings.adapt, Counter(u.speaker for u in protocol.utterances)
+        few = sum(count <= wanted for count in said.values())
+        if few:
+            self.progress.say(
+                f"{protocol.name} · {few} of {len(said)} speakers have no more than {wanted} recordings and are "
+                "adapted to by half of theirs; --adapt K takes K of all that have more"
+            )
 
     def _embedding(self, protocol: StudyProtocol, members, weights: dict[str, float], number: int) -> list[Member]:
         """The members of a fold that count and whose embeddings are taken."""

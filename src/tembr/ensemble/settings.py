@@ -35,7 +35,8 @@ class EnsembleSettings(BaseModel):
             of its likelihood weighs against the logits; see `tembr.adaptation.two_covariance`.
         relative_share, relative_prior: what relative logits count of an answer where there are many recordings, and
             recordings that the belief in none of it counts for; see `tembr.adaptation.relative`.
-        others: what each corpus beside the target counts for in the discriminants that give these, the target being 1.
+        others: what each corpus beside the target counts for in the speaker model and in the discriminants that give
+            relative logits, the target being 1.
         dimensions, shrinkage: of the embedding that the speaker model is in; see `fit_speaker_space`.
         refit: train the members again on all recordings, to ship them.
         ship: protocol whose weights `ensemble.json` holds; by default 'speaker' with `refit`, where it is measured,
@@ -55,11 +56,11 @@ class EnsembleSettings(BaseModel):
     storage: str = ""
     combiner: str = WEIGHTED
     adapt: int = Field(30, ge=0)
-    offset_prior: float = Field(8.0, ge=0)
-    mixture_prior: float = Field(10.0, gt=0)
-    speaker_prior: float = Field(1.0, ge=0)
-    speaker_share: float = Field(0.4, ge=0)
-    relative_share: float = Field(0.6, ge=0, le=1)
+    offset_prior: float = Field(10.0, ge=0)
+    mixture_prior: float = Field(5.0, gt=0)
+    speaker_prior: float = Field(8.0, ge=0)
+    speaker_share: float = Field(0.2, ge=0)
+    relative_share: float = Field(0.7, ge=0, le=1)
     relative_prior: float = Field(5.0, ge=0)
     others: float = Field(0.2, ge=0)
     dimensions: int = Field(64, ge=1)

@@ -63,7 +63,7 @@ class RecordedSearch:
     def finish(self, summary: dict, folder: Path) -> None:
         """Record what the searches led to: test scores of the ensemble, and the files of `folder`."""
         measures = ("accuracy", "uar", "macro_f1", "ece")
-        self.tracker.metrics({f"test {name}": summary[name]["value"] for name in measures})
+        self.tracker.metrics({name: summary[name]["value"] for name in measures})  # as a member of a study has them
         self.tracker.artifacts(folder, skip=(".db", ".db-shm", ".db-wal", ".html"))
         self.tracker.finish()
 

@@ -50,7 +50,9 @@ class MemberRun:
             self.progress.say(f"{self.protocol} · {self.member.name}: done before")
             return read_member(done)
         tracker = tracker.child(f"{self.member.name} · {self.protocol}", self.folder / ".mlflow-run.json")
-        tracker.params({"member": self.member.name, "protocol": self.protocol, **self.settings.tree()})
+        tracker.params(
+            {"member": self.member.name, "protocol": self.protocol, **self.settings.tree_of(self.member.name)}
+        )
         outcomes = [self._fold(number, tracker) for number in range(len(self.folds))]
         summary = self._report(outcomes)
         tracker.metrics({name: summary[name]["value"] for name in ("accuracy", "uar", "macro_f1", "ece")})

@@ -71,11 +71,9 @@ class Recordings:
             [f"{names[c]}/{u.speaker or u.key}{u.degradation}" for c, u in zip(self.corpora, self.utterances)]
         )
 
-    def copies_of(self, learnt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Places of the copies of the target's recordings at `learnt`, and through which degradation each is."""
-        channels = self.channels
-        places = np.flatnonzero(np.isin(self.originals, learnt) & (channels != ""))
-        return places, channels[places]
+    def copies_of(self, learnt: np.ndarray) -> np.ndarray:
+        """Places of the copies of the target's recordings at `learnt`."""
+        return np.flatnonzero(np.isin(self.originals, learnt) & (self.channels != ""))
 
     @property
     def channels(self) -> np.ndarray:
@@ -172,6 +170,7 @@ def usable_corpus(chosen: CorpusSettings, window: float, progress: Progress) -> 
         chosen.name,
         chosen.folder or None,
         unmapped=chosen.unmapped,
+        emotions=chosen.emotions,
         columns=chosen.columns or None,
         allow_outside=chosen.allow_outside,
     )
@@ -185,6 +184,11 @@ def usable_corpus(chosen: CorpusSettings, window: float, progress: Progress) -> 
         raise CorpusError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; check --corpus-dir")
     for group in description.duplicates:
         log.warning("%s: the same recording; a random split may put them on both sides", ", ".join(group))
+    if parts := description.overlapping:
+        log.warning(
+            "%d parts overlap the one before them, the first %s; a random split may put both on both sides",
+            len(parts), parts[0],
+        )  # fmt: skip
     if left_out:
         progress.say(f"{left_out} of {len(corpus)} recordings left out: missing or unreadable")
     return usable(corpus, description)

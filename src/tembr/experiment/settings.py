@@ -33,6 +33,7 @@ class CorpusSettings(BaseModel):
         name: a key of `tembr.corpora.CORPORA`.
         folder: its folder, table, or name on the Hugging Face hub; '' for the corpus's own default.
         unmapped: what to do with labels outside the six: 'error', 'drop' or 'keep'.
+        emotions: label of the corpus → the emotion that it means.
         columns: our column name → the manifest's.
         allow_outside: a manifest may name files outside its folder.
     """
@@ -42,6 +43,7 @@ class CorpusSettings(BaseModel):
     name: str = "demo"
     folder: str = ""
     unmapped: Literal["error", "drop", "keep"] = "error"
+    emotions: dict[str, str] = {}
     columns: dict[str, str] = {}
     allow_outside: bool = False
 
@@ -118,6 +120,12 @@ class StudySettings(BaseModel):
         shared = {group: content[group] for group in SHARED}
         members = {name: _own(member, shared) for name, member in self.members.items()}
         return {"members": members} | content
+
+    def tree_of(self, member: str) -> dict[str, Any]:
+        """The same of one member alone, with all that it is fitted with."""
+        own = self.members[member].model_dump(mode="json")
+        content = self.model_dump(mode="json", exclude={"members", *(group for group in SHARED if group not in own)})
+        return merged(content, own)
 
 
 def _by_name(members: Any) -> dict[str, Any]:
@@ -211,8 +219,12 @@ def load_settings(
     for key, value in values.items():
         if value is not None:
             assign(tree, key.replace("__", "."), value)
-    settings = validated(tree)
-    return placed(settings, corpora)
+    settings = placed(validated(tree), corpora)
+    folder = str(values.get("corpus__folder") or "")
+    if folder and Path(folder).exists():  # the same from wherever the study goes on
+        corpus = settings.corpus.model_copy(update={"folder": str(Path(folder).absolute())})
+        settings = settings.model_copy(update={"corpus": corpus})
+    return settings
 
 
 def placed(settings: StudySettings, corpora: str | Path | None) -> StudySettings:

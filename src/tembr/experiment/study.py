@@ -45,6 +45,8 @@ class Study:
             StoreError: there is no study, or no finished member; ConfigError: `config.toml` is damaged.
         """
         folder = Path(folder)
+        if (folder / "ensemble.json").exists():
+            raise StoreError(f"{folder}: is an ensemble; its figures stand in the study that it was made of, name that")
         settings = study_settings(folder)
         places = [place_of(settings, folder, protocol) for protocol in settings.protocols]
         names = {member_folder(member) for member in settings.members.values()} | {ENSEMBLE}
@@ -66,7 +68,10 @@ class Study:
     @checked()
     def history(self, member: str, protocol: str | None = None) -> pd.DataFrame:
         """Losses and measures of each epoch (and fold) of a network."""
-        return read_frame(self._place(member, protocol) / "history.csv", dtype={"fold": str})
+        path = self._place(member, protocol) / "history.csv"
+        if not path.exists():
+            raise StoreError(f"{self.folder}: {member} was fitted in one go and has no epochs; name a network")
+        return read_frame(path, dtype={"fold": str})
 
     def _place(self, member: str, protocol: str | None) -> Path:
         protocol = protocol or self.settings.protocols[0]

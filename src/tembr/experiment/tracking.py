@@ -141,6 +141,8 @@ def open_tracker(uri: str, experiment: str, name: str, folder: Path, marker: Pat
         logging.getLogger("alembic").setLevel(logging.ERROR)
         from mlflow import MlflowClient
 
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+
         client = MlflowClient(tracking_uri=uri or local_uri(folder))
         experiment_id = _experiment_id(client, experiment, None if uri else folder / "mlflow-artifacts")
         marker = marker or folder / ".mlflow-run.json"

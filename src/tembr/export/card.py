@@ -202,7 +202,8 @@ def _warning(facts: Facts) -> str:
     )
     if "speaker" in facts.metrics:
         uar = facts.metrics["speaker"]["uar"]["value"]
-        return f"{words} **The figure for unseen speakers, a UAR of {uar:.1%}, is what a new voice gets.**"
+        gets = f"a UAR of {uar:.1%}, is what a new voice gets on the mean; some get far less"
+        return f"{words} **The figure for unseen speakers, {gets}.**"
     return f"{words} **How it does on unseen speakers, which is what a new voice gets, was not measured.**"
 
 
@@ -298,7 +299,26 @@ session = onnxruntime.InferenceSession("{facts.default}")
 samples, rate = soundfile.read("recording.wav", dtype="float32")  # mono, {facts.sample_rate} Hz
 {_without_silence(facts)}labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 print(dict(zip(labels, session.run(None, {{"waveform": samples[None]}})[0][0])))
-```"""
+```
+
+The file answers whatever it is given, also silence and noise, which the package leaves unanswered, and hears the first
+{facts.window:g} s alone, where the package averages over windows of that length.{_cut(facts)} It was made for ONNX
+Runtime 1.22 or later{_operators(facts)}."""
+
+
+def _cut(facts: Facts) -> str:
+    """What a batch of recordings takes that are cut."""
+    if not facts.silence:
+        return ""
+    return (
+        " Silence is cut as above, at most to a tenth of a second, and a batch is of recordings that are equally long "
+        "then: zeros at the end would be silence again."
+    )
+
+
+def _operators(facts: Facts) -> str:
+    variant = facts.variants.get(facts.default, {}).get("variant", "")
+    return " with its own operators (`com.microsoft`: MatMulNBits)" if variant.startswith("block") else ""
 
 
 def _without_silence(facts: Facts) -> str:

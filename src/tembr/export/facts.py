@@ -108,8 +108,6 @@ def _adaptation(folder: EnsembleFolder) -> dict:
         found["two_covariance"] = {
             "means": space.means.round(6).tolist(),
             "spread": space.spread.round(8).tolist(),
-            "centres": space.centres.round(6).tolist(),
-            "centre_spread": space.centre_spread.round(8).tolist(),
             "share": known.speaker_share,
             "prior": known.speaker_prior,
         }

@@ -190,10 +190,8 @@ def _two_covariance(network: Network, content: object) -> TwoCovariance:
     def sound(found: TwoCovariance, labels: int) -> bool:
         shape = (labels, len(found.spread))
         fits = found.means.shape == shape and found.prior >= 0 <= found.share
-        fits = fits and found.centres.ndim == 2 and len(found.centres) > 0
-        fits = fits and found.centres.shape[1:] == found.spread.shape == found.centre_spread.shape
-        fits = fits and bool((found.spread > 0).all() and (found.centre_spread > 0).all())
-        return bool(fits) and optional_inputs(network.session)["speaker_means"].shape == list(shape)
+        fits = fits and bool((found.spread > 0).all())
+        return fits and optional_inputs(network.session)["speaker_means"].shape == list(shape)
 
     return _read(network, TwoCovariance, content, "two_covariance", sound)
 
@@ -232,9 +230,19 @@ def _float32(values: Iterable[float]) -> tuple[float, ...]:
 
 def _sources(recordings, failed: Callable[[AudioError], None], on_warning: Callable[[str], None]) -> tuple[list, str]:
     """The single recordings, each of which can be heard twice, and the speaker's name: the folder's or file's."""
-    if isinstance(recordings, (str, os.PathLike)):
-        path = Path(recordings)
-        name = path.resolve().name if path.is_dir() else path.stem
-        files = files_of([str(path)], True, lambda _, error: failed(error), on_warning)
-        return [lasting(file) for file in files], name
-    return [lasting(source) for source in ([recordings] if one_recording(recordings) else recordings)], ""
+    given, sources = [recordings] if one_recording(recordings) else list(recordings), []
+    for one in given:
+        paths = [os.fspath(one)] if isinstance(one, (str, os.PathLike)) else []
+        sources += files_of(paths, True, lambda _, error: failed(error), on_warning) if paths else [one]
+    return [lasting(source) for source in sources], _name_of(given)
+
+
+def _name_of(given: Sequence) -> str:
+    """Of one path its own, of several files the one of the folder that holds them all; '' where there is none."""
+    if not given or not all(isinstance(one, (str, os.PathLike)) for one in given):
+        return ""
+    paths = [Path(one) for one in given]
+    if len(paths) == 1:
+        return paths[0].resolve().name if paths[0].is_dir() else paths[0].stem
+    folders = {path.resolve().parent for path in paths}
+    return folders.pop().name if len(folders) == 1 else ""

@@ -196,7 +196,8 @@ def known_to(labels: Sequence[str], corpus: Corpus, unmapped: str = "error") -> 
     if others and unmapped == "error":
         listed = ", ".join(f"{label} ({count})" for label, count in sorted(others.items()))
         raise CorpusError(
-            f"{corpus.name}: emotions that are not answered with: {listed}; add --unmapped drop, or rename them"
+            f"{corpus.name}: emotions that are not answered with: {listed}; "
+            "say what one means with --emotion LABEL=anger, or add --unmapped drop"
         )
     kept = tuple(u for u in corpus.utterances if u.emotion in labels)
     if not kept:

@@ -1,46 +1,59 @@
 // Fitting answers to one speaker from recordings without labels, as tembr/adaptation; formulas and names are its own.
 
-const [OFFSET_ROUNDS, ROUNDS] = [30, 20];
+const [FITTING_ROUNDS, OFFSET_ROUNDS, ROUNDS] = [2, 30, 20];
 const SEVERAL = [0.2, 0.4];
-const FAMILIAR = [1.3, 1.6];
 
 /** {offset, means, precisions, share} of a speaker from logits, embeddings and relative logits, a row a recording. */
 export function fitToSpeaker(known, logits, embeddings, relative) {
   const strength = known.strength ?? 1;
-  let offset = fitOffset(known.offset, logits);
-  let adapted = logits.map((row) => add(row, offset));
-  let counts = 0;
-  if (known.relative) {
-    const { share, prior = 0 } = known.relative;
-    counts = ((share * logits.length) / (logits.length + prior)) * several(logits);
-    const own = relativeOffset(known.relative, adapted, relative);
-    offset = offset.map((value, i) => (1 - counts) * value + counts * own[i]);
-    adapted = logits.map((row, n) => row.map((value, i) => (1 - counts) * value + counts * relative[n][i] + offset[i]));
+  const alone = fitOffset(known.offset, logits);
+  let fitted = { offset: alone, share: 0 };
+  for (let round = 0; round < FITTING_ROUNDS; round++) {
+    fitted = fit(known, logits, embeddings, relative, alone, added(fitted, logits, embeddings, relative));
   }
-  if (!known.two_covariance) return { offset: scaled(offset, strength), share: strength * counts };
-  const space = known.two_covariance;
-  const share = space.share * belief(logits, embeddings, space);
-  const model = fitSpeaker({ ...space, share }, embeddings, adapted);
-  return {
-    share: strength * counts,
-    offset: scaled(add(offset, model.offset), strength),
-    means: model.means,
-    precisions: model.precisions.map((row) => scaled(row, strength)),
-  };
+  const { offset, means, precisions, share } = fitted;
+  const found = { share: strength * share, offset: scaled(offset, strength) };
+  return means ? { ...found, means, precisions: precisions.map((row) => scaled(row, strength)) } : found;
 }
 
-function fitOffset({ typical, prior, mixture }, logits) {
-  const [count, labels] = [logits.length, logits[0].length];
-  const mean = meanRow(logits);
-  let offset = mean.map(() => 0);
-  for (let round = 0; round < OFFSET_ROUNDS; round++) {
-    const chances = logits.map((row) => softmax(add(row, offset)));
-    const shares = sumRows(chances).map((sum) => (sum + mixture) / (count + labels * mixture));
-    const bias = mean.map((value, i) => value - shares.reduce((sum, share, j) => sum + share * typical[j][i], 0));
-    const middle = average(bias);
-    offset = bias.map((value) => (-(value - middle) * count) / (count + prior));
+/** Logits as what is learnt of a speaker makes them. */
+function added({ offset, means, precisions, share }, logits, embeddings, relative) {
+  return logits.map((row, n) => row.map((value, k) => {
+    const moved = value + offset[k] + (share ? share * (relative[n][k] - value) : 0);
+    if (!means) return moved;
+    return moved - 0.5 * means[k].reduce((sum, mean, i) => sum + precisions[k][i] * (embeddings[n][i] - mean) ** 2, 0);
+  }));
+}
+
+function fit(known, logits, embeddings, relative, alone, adapted) {
+  const believed = several(logits);
+  const again = offsetOf(known.offset, logits, adapted);
+  let offset = alone.map((value, i) => (1 - believed) * value + believed * again[i]);
+  let share = 0;
+  if (known.relative) {
+    share = ((known.relative.share * logits.length) / (logits.length + (known.relative.prior ?? 0))) * believed;
+    const own = relativeOffset(known.relative, adapted, relative);
+    offset = offset.map((value, i) => (1 - share) * value + share * own[i]);
   }
+  const space = known.two_covariance;
+  if (!space) return { offset, share };
+  const moved = added({ offset, share }, logits, embeddings, relative);
+  const model = fitSpeaker({ ...space, share: space.share * believed }, embeddings, moved);
+  return { offset: add(offset, model.offset), means: model.means, precisions: model.precisions, share };
+}
+
+function fitOffset(known, logits) {
+  let offset = logits[0].map(() => 0);
+  for (let round = 0; round < OFFSET_ROUNDS; round++) offset = offsetOf(known, logits, logits.map((row) => add(row, offset)));
   return offset;
+}
+
+function offsetOf({ typical, prior, mixture }, logits, adapted) {
+  const [count, labels] = [logits.length, logits[0].length];
+  const shares = sumRows(adapted.map(softmax)).map((sum) => (sum + mixture) / (count + labels * mixture));
+  const bias = meanRow(logits).map((value, i) => value - shares.reduce((sum, share, j) => sum + share * typical[j][i], 0));
+  const middle = average(bias);
+  return bias.map((value) => (-(value - middle) * count) / (count + prior));
 }
 
 function relativeOffset({ typical, mixture }, logits, relative) {
@@ -79,19 +92,13 @@ function fitSpeaker(known, embeddings, logits) {
 const likelihood = (row, mean, variance) =>
   -0.5 * row.reduce((sum, value, i) => sum + (value - mean[i]) ** 2 / variance[i] + Math.log(variance[i]), 0);
 
-/** How far an enrolment is believed: several emotions, of a familiar voice. */
-function belief(logits, embeddings, { centres, centre_spread: spread }) {
-  const mean = meanRow(embeddings);
-  const apart = centres.map((centre) => average(mean.map((value, i) => (value - centre[i]) ** 2 / spread[i])));
-  return several(logits) * (1 - ramp(Math.sqrt(Math.min(...apart)), ...FAMILIAR));
-}
-
+/** How far an enrolment shows several emotions, 0 to 1. */
 function several(logits) {
   const posteriors = logits.map(softmax);
-  return ramp(entropy(meanRow(posteriors)) - average(posteriors.map(entropy)), ...SEVERAL);
+  const information = entropy(meanRow(posteriors)) - average(posteriors.map(entropy));
+  return Math.min(1, Math.max(0, (information - SEVERAL[0]) / (SEVERAL[1] - SEVERAL[0])));
 }
 
-const ramp = (value, low, high) => Math.min(1, Math.max(0, (value - low) / (high - low)));
 const entropy = (row) => -row.reduce((sum, value) => sum + value * Math.log(Math.max(value, 1e-12)), 0);
 const add = (a, b) => a.map((value, i) => value + b[i]);
 const scaled = (row, factor) => row.map((value) => factor * value);
