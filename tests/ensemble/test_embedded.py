@@ -96,10 +96,14 @@ def test_copies_are_further_voices_and_count_as_much_as_the_recordings(seen, cop
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
 def test_other_corpora_count_a_share_of_the_target_however_many_speakers_they_have(seen, copies):
     """One speaker of known emotion against two of the target's; no copies of it, no unknown emotions."""
-    spoken_of(copies).space(np.arange(4), EnsembleSettings(others=0.3), 1.0)
+    spoken = spoken_of(copies)
+    spoken.space(np.arange(4), EnsembleSettings(others=0.3), 1.0)
     embeddings, speakers, shares = seen["space"]
     assert embeddings[:5] == [0, 1, 2, 3, 4] and speakers[4] == "C" and len(embeddings) == (9 if copies else 5)
     assert shares[:5] == pytest.approx([1, 1, 1, 1, 0.6]) and set(shares[5:]) <= {1.0}
+    spoken.recordings.classes[5], spoken.recordings.speakers[5] = 1, "D"
+    spoken.space(np.arange(4), EnsembleSettings(others=0.3), 1.0)
+    assert seen["space"][2][:6] == pytest.approx([1, 1, 1, 1, 0.3, 0.3])
 
 
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
