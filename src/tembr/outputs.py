@@ -35,6 +35,7 @@ CSV = {
     "coverage": b"threshold,coverage,accuracy,uar",
     "degraded": b"degradation,n,uar",
     "comparison": b"member,kind,",
+    "differences": b"better,other,n,",
     "splits": b"file,part,fold",
     "trials": b"trial,state,",
 }
@@ -53,7 +54,9 @@ EVALUATION = {
 COMPARISON = {
     "comparison.csv": "comparison", "comparison.png": "picture", "comparison.html": "page", "comparison.md": "markdown"
 }  # fmt: skip
-STUDY = {"config.toml": "settings", "splits.csv": "splits", "dataset_info.csv": "corpus"} | COMPARISON
+STUDY = COMPARISON | {
+    "config.toml": "settings", "splits.csv": "splits", "dataset_info.csv": "corpus", "differences.csv": "differences"
+}  # fmt: skip
 ENSEMBLE = dict(COMPARISON)
 SEARCH = {"trials.csv": "trials", "best.toml": "settings", "search.html": "page", "search_history.png": "picture"}
 """Name in a folder → what it has to be, of those files of each command that can be known."""

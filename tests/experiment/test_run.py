@@ -46,6 +46,15 @@ def test_the_folder_holds_what_the_design_lists(study):
     assert {p.name for p in (study.folder / "chroma").iterdir()} >= FILES | {"summary.json"}
 
 
+@pytest.mark.parametrize("protocol", ["random", "speaker"])
+def test_each_two_members_are_set_apart_under_each_protocol(study, protocol):
+    table = pd.read_csv(study.folder / ("" if protocol == "random" else protocol) / "differences.csv")
+    worth = {r.member: r.summary["uar"]["value"] for r in study.results if r.protocol == protocol}
+    assert len(table) == 6 and (table["low"] <= table["uar_difference"]).all()
+    apart = [worth[better] - worth[other] for better, other in zip(table["better"], table["other"])]
+    assert table["uar_difference"].tolist() == pytest.approx(apart, abs=1e-3)
+
+
 @pytest.mark.parametrize("place", ["chroma", "speaker/chroma", "baseline_svm", "speaker/baseline_majority"])
 def test_every_member_says_how_far_its_confidence_goes(study, place):
     assert {p.name for p in (study.folder / place).iterdir()} >= CONFIDENCE

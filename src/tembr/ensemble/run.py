@@ -133,7 +133,7 @@ class _Run:
         """Every fold's answers adapted to its speakers, where they are unseen and that is wanted."""
         if protocol.name not in UNSEEN or not self.settings.adapt:
             return []
-        self._say_few(protocol)
+        self._say_few(protocol.name, heldout)
         found = []
         for number, parts in enumerate(heldout.folds):
             fold, weighting = protocol.folds[number], outcome.found[parts.name].weighting
@@ -145,13 +145,14 @@ class _Run:
             self.progress.count("folds adapted", number + 1, len(heldout.folds))
         return found
 
-    def _say_few(self, protocol: StudyProtocol) -> None:
-        """Which speakers cannot be adapted to by as many recordings as is wanted."""
-        wanted, said = self.settings.adapt, Counter(u.speaker for u in protocol.utterances)
+    def _say_few(self, protocol: str, heldout: HeldOut) -> None:
+        """How many scored speakers cannot be adapted to by as many recordings as is wanted."""
+        wanted = self.settings.adapt
+        said = Counter(name for parts in heldout.folds for name in parts.test.speakers.tolist())
         few = sum(count <= wanted for count in said.values())
         if few:
             self.progress.say(
-                f"{protocol.name} · {few} of {len(said)} speakers have no more than {wanted} recordings and are "
+                f"{protocol} · {few} of {len(said)} speakers have no more than {wanted} recordings and are "
                 "adapted to by half of theirs; --adapt K takes K of all that have more"
             )
 

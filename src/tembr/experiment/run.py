@@ -8,6 +8,7 @@ from tembr.corpora import write_table
 from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError
 from tembr.evaluate.comparison import write_comparison
+from tembr.evaluate.frames import write_frame
 from tembr.experiment.member import MemberRun
 from tembr.experiment.recordings import LISTED, load_recordings, read_listed, same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings, differences, load_settings, write_settings
@@ -53,8 +54,12 @@ def run_study(settings: StudySettings, folder: Path, progress: Progress | None =
                     MemberRun(settings, recordings, protocol, folds[protocol], member, place, progress).run(tracker)
                     if new:
                         write_comparison(Study.read(folder).results, folder, f"{target.name}: {len(target)} recordings")
+            study = Study.read(folder)
+            for protocol in settings.protocols:
+                path = place_of(settings, folder, protocol) / "differences.csv"
+                write_frame(study.differences(protocol), path, "%.4g")
             tracker.artifacts(folder, skip=(".db", ".db-shm", ".db-wal"))
-    return Study.read(folder)
+    return study
 
 
 def _refuse_other(settings: StudySettings, folder: Path) -> None:

@@ -12,6 +12,7 @@ with needed("tembr.experiment", "train"):
     import pandas as pd
 
 from tembr.errors import StoreError
+from tembr.evaluate.differences import differences_table
 from tembr.evaluate.frames import read_frame
 from tembr.evaluate.report import read_probabilities
 from tembr.evaluate.results import MemberResult, comparison_table, read_member, read_study
@@ -64,6 +65,13 @@ class Study:
     def predictions(self, member: str, protocol: str | None = None) -> pd.DataFrame:
         """Posteriors of the recordings a member was tested on, as in `probabilities.csv`."""
         return read_probabilities(self._place(member, protocol))
+
+    @checked()
+    def differences(self, protocol: str | None = None) -> pd.DataFrame:
+        """How far each two members are apart on the same recordings, as in `differences.csv`."""
+        protocol = protocol or self.settings.protocols[0]
+        names = [result.member for result in self.results if result.protocol == protocol]
+        return differences_table({name: self.predictions(name, protocol) for name in names})
 
     @checked()
     def history(self, member: str, protocol: str | None = None) -> pd.DataFrame:
