@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tembr.ensemble import run as module
@@ -128,6 +130,18 @@ def test_other_recordings_than_the_studys_are_refused(tmp_path, monkeypatch):
     run = module._Run(tmp_path, study, QUICK, tmp_path / "out", Progress(), [])
     with pytest.raises(StoreError, match=r"no longer those this study was made with \(12 then, 11 now\); restore them"):
         _ = run.recordings
+
+
+@pytest.mark.parametrize(("adapt", "few"), [(2, 0), (3, 1), (4, 2)])
+def test_how_many_speakers_have_too_few_recordings_to_adapt_to_is_said(tmp_path, adapt, few):
+    """Of those that are scored, in whichever fold."""
+    folds = [SimpleNamespace(test=SimpleNamespace(speakers=np.array(list(names)))) for names in ("AAA", "BBBB")]
+    said: list[str] = []
+    settings = QUICK.model_copy(update={"adapt": adapt})
+    run = module._Run(tmp_path, write_study(tmp_path, "chroma"), settings, tmp_path / "out", Progress(said.append), [])
+    run._say_few("speaker", SimpleNamespace(folds=folds))
+    words = f"speaker · {few} of 2 speakers have no more than {adapt} recordings and are adapted to by half of theirs"
+    assert [line.partition(";")[0] for line in said] == [words] * bool(few)
 
 
 def test_two_at_a_time_in_one_folder_are_refused(folder, tmp_path):
