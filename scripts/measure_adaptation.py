@@ -27,7 +27,7 @@ from tembr.adaptation.relative import typical_relative
 from tembr.corpora import CORPORA, load_corpus
 from tembr.emotions import EMOTIONS
 from tembr.ensemble.adapted import fit_temperature, knowledge_of
-from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, fit_speaker_space
+from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, corpus_shares, fit_speaker_space
 from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
@@ -135,11 +135,9 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
     temperature = fit_temperature(heldout, *truth)
     typical = typical_logits(log_softmax(heldout / temperature, axis=1), *truth)
     embeddings = everything.states[0][:, :, 0]  # of the lowest layer, as the member has them
-    speakers = [len(np.unique(everything.speakers[numbers == number])) for number in range(len(corpora))]
-    shares = np.array([SETTINGS.others * speakers[0] / count for count in speakers])
-    shares[0] = 1.0
+    shares = corpus_shares(everything.speakers, numbers, SETTINGS.others)
     sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
-    space = fit_speaker_space(embeddings, classes, everything.speakers, *sizes, shares[numbers])
+    space = fit_speaker_space(embeddings, classes, everything.speakers, *sizes, shares)
     whole = np.ones(len(classes), bool)
     space = replace(space, relative=relative(whole, temperature))
     of_relative = typical_relative(beside[target] / temperature, *truth)

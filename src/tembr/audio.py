@@ -176,7 +176,7 @@ class Stream:
             raise AudioError(f"{self.name}: no channel {self.number}, it has {stored}; choose another, or mix")
         self.mixing = Mixing(stored) if self.number is None and stored > 1 else None
         rate = self.stored_rate = self._file.samplerate
-        self.claimed = self._frames_up_to(getattr(self._file, "claimed", self._file.frames)) / rate
+        self.claimed = self._frames_up_to(self._file.claimed) / rate
         estimated = isinstance(self._file, Media)
         self._left = self._frames_up_to(sys.maxsize if estimated else self._file.frames)
         return self

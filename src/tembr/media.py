@@ -73,6 +73,11 @@ class Media:
         return round(self._seconds * self.samplerate)
 
     @property
+    def claimed(self) -> int:
+        """The same: nothing else is known before the end."""
+        return self.frames
+
+    @property
     def missing(self) -> float:
         """Seconds that the container states after the last sample read; 0 where they may be those of another track."""
         reached = max(self._reached, self._at / self.samplerate)

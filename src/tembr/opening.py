@@ -126,11 +126,15 @@ class Samples:
     Args:
         samples: `(samples, channels)`, floats in [-1, 1] or integers, scaled by their range.
         rate: Hz.
+
+    Attributes:
+        frames, claimed: samples of a channel, and what a header would say of them.
     """
 
     def __init__(self, samples: np.ndarray, rate: int):
         self._samples, self.samplerate = samples, rate
         self.frames, self.channels = samples.shape
+        self.claimed = self.frames
         self._at = 0
 
     def __enter__(self) -> Samples:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tembr.ensemble.projection import Projection, SpeakerSpace, fit_speaker_space
+from tembr.ensemble.projection import Projection, SpeakerSpace, corpus_shares, fit_speaker_space
 
 LABELS, SPEAKERS = 3, 40
 
@@ -119,3 +119,9 @@ def test_where_nobody_shows_two_emotions_all_are_taken():
     space = fit_speaker_space(values, classes, np.char.add(speakers.astype(str), classes.astype(str)), LABELS, 4, 0.0)
     np.testing.assert_allclose(space.means, 0, atol=1e-9)
     assert np.isfinite(space.project(values)).all()
+
+
+def test_every_other_corpus_counts_a_share_of_the_first_however_many_speakers_it_has():
+    speakers, corpora = np.array(["a", "b", "c", "c", "d", "e"]), np.array([0, 0, 1, 1, 2, 2])
+    assert corpus_shares(speakers, corpora, 0.2).tolist() == pytest.approx([1, 1, 0.4, 0.4, 0.2, 0.2])
+    assert corpus_shares(speakers[:2], corpora[:2], 0.2).tolist() == [1, 1]

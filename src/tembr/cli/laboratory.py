@@ -250,7 +250,7 @@ def compare(
     corpora = sorted({str(r.summary.get("corpus", "")) for r in results})
     if len(corpora) > 1:
         raise ConfigError(f"studies of different corpora: {', '.join(corpora)}; compare those of one")
-    write_comparison(results, out, title or " and ".join(corpora))
+    write_comparison(results, out, title or corpora[0])
     typer.echo(comparison_markdown(results))
     typer.echo(f"\n{out / 'comparison.html'}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, fit_speaker_space
+from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, corpus_shares, fit_speaker_space
 from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.recordings import Recordings
@@ -56,13 +56,16 @@ class EmbeddedRecordings:
             temperature: of the ensemble.
         """
         recordings = self.recordings
-        clean = [(learnt, 1.0), *self._others(settings.others * self._speakers(learnt))]
-        places, copies = np.concatenate([own for own, _ in clean]), recordings.copies_of(learnt)
+        copies, places = recordings.copies_of(learnt), learnt
+        if settings.others:
+            others = (recordings.corpora > 0) & (recordings.channels == "") & (recordings.classes >= 0)
+            places = np.concatenate([learnt, np.flatnonzero(others)])
+        shares = corpus_shares(recordings.speakers[places], recordings.corpora[places], settings.others)
         lowest = self.embedded.at(places).lowest
         if len(copies):
             lowest = np.concatenate([lowest, self.uncompensated[np.searchsorted(self.copies, copies)]])
         places = np.concatenate([places, copies])
-        shares = [np.full(len(own), share) for own, share in [*clean, (copies, len(learnt) / max(len(copies), 1))]]
+        shares = np.concatenate([shares, np.full(len(copies), len(learnt) / max(len(copies), 1))])
         space = fit_speaker_space(
             lowest,
             recordings.classes[places],
@@ -70,21 +73,9 @@ class EmbeddedRecordings:
             len(recordings.labels),
             settings.dimensions,
             settings.shrinkage,
-            np.concatenate(shares),
+            shares,
         )
         return replace(space, relative=self._relative(learnt, settings, temperature))
-
-    def _others(self, speakers: float) -> list[tuple[np.ndarray, float]]:
-        """Places of each other corpus, copies apart, and what a recording counts so that all are so many speakers."""
-        recordings, found = self.recordings, []
-        usable = (recordings.corpora > 0) & (recordings.channels == "") & (recordings.classes >= 0)
-        for corpus in np.unique(recordings.corpora[usable]) if speakers else ():
-            own = np.flatnonzero(usable & (recordings.corpora == corpus))
-            found.append((own, speakers / self._speakers(own)))
-        return found
-
-    def _speakers(self, places: np.ndarray) -> int:
-        return len(np.unique(self.recordings.speakers[places]))
 
     def _relative(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> Projection | None:
         """From all that may be learnt from; copies of a corpus count as much as its recordings."""

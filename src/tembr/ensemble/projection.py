@@ -153,6 +153,19 @@ def fit_speaker_space(
     return SpeakerSpace(projection.eval(), means[:, kept], spread[kept])
 
 
+def corpus_shares(speakers: np.ndarray, corpora: np.ndarray, others: float) -> np.ndarray:
+    """What each recording counts, `(n,)`, so that each other corpus is `others` of the first, corpus 0, which counts 1.
+
+    However many its speakers are, they count for as many together as `others` times those of the first.
+
+    Args:
+        speakers, corpora: `(n,)`; no speaker is in two corpora.
+    """
+    counts = {corpus: len(np.unique(speakers[corpora == corpus])) for corpus in np.unique(corpora).tolist()}
+    shares = {corpus: others * counts[0] / count if corpus else 1.0 for corpus, count in counts.items()}
+    return np.array([shares[corpus] for corpus in corpora.tolist()])
+
+
 def _moments(values: np.ndarray, classes: np.ndarray, speakers: np.ndarray, labels: int, shares: np.ndarray):
     """What recordings are apart from their speaker's mean of the emotion, `(n, size)`, and what each counts, `(n,)`; of
     each emotion, of each speaker, how far that mean is from the speaker's centre, `(k, size)` and `(k,)` likewise.

@@ -7,7 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from tembr.bundle import Facts
 from tembr.corpora import CORPORA, CorpusInfo
 from tembr.emotions import POLISH
-from tembr.silence import FRAME
+from tembr.export.usage import how_to_use
 
 LICENCES = {"CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "CC BY-NC 4.0": "cc-by-nc-4.0", "MIT": "mit"}
 """Licences by the word the hub has for them; any other is 'other' with its name."""
@@ -30,7 +30,14 @@ CHANNELS = {
 
 def model_card(facts: Facts) -> str:
     """The card: front matter for machines, then what it is, how good, for what, and how to use it."""
-    sections = (_front_matter(facts), _summary(facts), _results(facts), _variants(facts), _limits(facts), _use(facts))
+    sections = (
+        _front_matter(facts),
+        _summary(facts),
+        _results(facts),
+        _variants(facts),
+        _limits(facts),
+        how_to_use(facts),
+    )
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -272,81 +279,3 @@ def _notices(facts: Facts) -> str:
     """Weights of others, with their licences."""
     lines = [f"* {name}: {licence}; the text is in `NOTICE`." for name, licence in facts.notices.items()]
     return "\n\nIt carries weights of others:\n\n" + "\n".join(lines) if lines else ""
-
-
-def _use(facts: Facts) -> str:
-    if facts.inputs == "features":
-        return _use_features(facts)
-    return f"""## How to use it
-
-```python
-import tembr
-
-answer = tembr.load("path/to/this/folder").predict("recording.wav")
-answer.label, answer.confidence, answer.probabilities
-```
-
-Or with ONNX Runtime alone, mono samples at {facts.sample_rate} Hz:
-
-```python
-import json, os
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported
-import numpy, onnxruntime, soundfile
-
-onnxruntime.set_default_logger_severity(3)
-session = onnxruntime.InferenceSession("{facts.default}")
-samples, rate = soundfile.read("recording.wav", dtype="float32")  # mono, {facts.sample_rate} Hz
-{_without_silence(facts)}labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
-print(dict(zip(labels, session.run(None, {{"waveform": samples[None]}})[0][0])))
-```
-
-The file answers whatever it is given, also silence and noise, which the package leaves unanswered, and hears the first
-{facts.window:g} s alone, where the package averages over windows of that length.{_cut(facts)} It was made for ONNX
-Runtime 1.22 or later{_operators(facts)}."""
-
-
-def _cut(facts: Facts) -> str:
-    """What a batch of recordings takes that are cut."""
-    if not facts.silence:
-        return ""
-    return (
-        " Silence is cut as above, at most to a tenth of a second, and a batch is of recordings that are equally long "
-        "then: zeros at the end would be silence again."
-    )
-
-
-def _operators(facts: Facts) -> str:
-    variant = facts.variants.get(facts.default, {}).get("variant", "")
-    return " with its own operators (`com.microsoft`: MatMulNBits)" if variant.startswith("block") else ""
-
-
-def _without_silence(facts: Facts) -> str:
-    """Lines that cut a recording as `tembr.silence.trimmed` does."""
-    if not facts.silence:
-        return ""
-    frame, left = round(FRAME * facts.sample_rate), round(facts.silence["margin"] * facts.sample_rate)
-    return f"""power = numpy.square(samples[: len(samples) // {frame} * {frame}].reshape(-1, {frame})).mean(1)
-loud = numpy.flatnonzero(power >= power.max() * 10 ** (-{facts.silence["below"]:g} / 10))  # it takes no silence around
-samples = samples[max(0, loud[0] * {frame} - {left}) : (loud[-1] + 1) * {frame} + {left}]
-"""
-
-
-def _use_features(facts: Facts) -> str:
-    names = ", ".join(f'"{name}": {name}[None]' for name in facts.shapes)
-    return f"""## How to use it
-
-With ONNX Runtime and features of your own, float32 `(batch, bins, frames)`, as `tembr.features.extract` (and librosa)
-gives them under the settings in `bundle.json`, from samples cut or padded to {facts.window:g} s:
-
-```python
-import json, os
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported
-import onnxruntime
-
-session = onnxruntime.InferenceSession("{facts.default}")
-labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
-probabilities = session.run(None, {{{names}}})[0][0]
-print(dict(zip(labels, probabilities)))
-```"""
