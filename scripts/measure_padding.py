@@ -23,7 +23,7 @@ from tembr.evaluate.frames import write_frame
 from tembr.evaluate.metrics import confusion_matrix, uar
 from tembr.experiment.settings import load_settings
 from tembr.features.encoder import LONGEST, load_encoder
-from tembr.features.layers import HOP_LENGTH, WhisperLayers, halved
+from tembr.features.layers import HOP_LENGTH, WhisperLayers, halved, states_of
 from tembr.models.discriminants import fair_shares, fit_discriminants
 from tembr.models.encoder import EncoderSettings
 from tembr.silence import trimmed
@@ -66,7 +66,7 @@ def main(corpora: Path, encoder: str) -> None:
     classes = np.array([corpus.labels.index(u.emotion) for u in utterances])
     speakers = np.array([u.speaker for u in utterances])
     longest = round(LONGEST * loaded.sample_rate)
-    layers = WhisperLayers(loaded.model, loaded.extractor, settings.layers, longest).eval()
+    layers = WhisperLayers(loaded.model, loaded.extractor, states_of(settings.layers), longest).eval()
     waveforms = [trimmed(u.read(loaded.sample_rate), loaded.sample_rate) for u in utterances]
     rows = []
     for way, samples in (("at its own length", 0), ("filled up to 30 s", longest)):

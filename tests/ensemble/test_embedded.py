@@ -13,18 +13,19 @@ from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
 
 
-def answering(*sizes: tuple[int, int]):
-    """Members whose embeddings are full of their number."""
-    return [
-        SimpleNamespace(answer=lambda tables, i, k=k, size=size: (None, np.full((len(i), *size), k, np.float32)))
-        for k, size in enumerate(sizes)
-    ]
+def answering(*sizes: tuple[int, ...]):
+    """Members whose embeddings, vectors of these sizes, are full of their number."""
+
+    def answer_of(number: int, sizes: tuple[int, ...]):
+        return lambda tables, i: (None, tuple(np.full((len(i), size), number, np.float32) for size in sizes))
+
+    return [SimpleNamespace(answer=answer_of(number, of)) for number, of in enumerate(sizes)]
 
 
 def test_first_layers_of_the_members_stand_before_all_others():
-    joined = embedded(answering((2, 1), (3, 2)), SimpleNamespace(tables={}), np.arange(3))
+    joined = embedded(answering((1, 3), (2, 2, 4)), SimpleNamespace(tables={}), np.arange(3))
     assert joined.lowest.tolist() == [[0, 1, 1]] * 3
-    assert joined.all_layers.tolist() == [[0, 1, 1, 0, 1, 1, 1, 1]] * 3
+    assert joined.all_layers.tolist() == [[0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]] * 3
     assert len(joined.at(np.array([1])).lowest) == 1
 
 
@@ -77,7 +78,7 @@ def spoken_of(copies: list[int]) -> EmbeddedRecordings:
     """By a member of two layers whose states are a recording's number, and ten and a hundred times that."""
 
     def states(factor: float):
-        return lambda tables, i: (None, np.stack([factor * i, 100.0 * i], axis=1)[..., None].astype(np.float32))
+        return lambda tables, i: (None, (np.float32(factor * i)[:, None], np.float32(100.0 * i)[:, None]))
 
     through = SimpleNamespace(answer=states(10.0))
     return EmbeddedRecordings.of(
@@ -136,6 +137,6 @@ def test_what_is_said_is_logits_embedding_and_relative_logits():
     projection = Projection(1, 1)
     projection.directions[0] = 2.0
     space = SpeakerSpace(projection, np.zeros((2, 1)), np.ones(1), torch.nn.Identity())
-    taken = embedded(answering((2, 1)), SimpleNamespace(tables={}), np.arange(3)).at(np.array([0]))
+    taken = embedded(answering((1, 1)), SimpleNamespace(tables={}), np.arange(3)).at(np.array([0]))
     said = space.said(np.array([[1.0, 2.0]]), taken)
     assert (said.logits.tolist(), said.embeddings.tolist(), said.relative.tolist()) == ([[1, 2]], [[0]], [[0, 0]])

@@ -73,7 +73,7 @@ def test_every_emotion_of_a_voice_counts_as_one():
     found = moments_of([values], classes, 3)
     assert found.counts.tolist() == [1, 1, 0]
     assert found.sums[0].tolist() == [[-2], [2], [0]]  # about (1 + 5) / 2
-    assert found.scatter[0].tolist() == [[(9 + 1) / 2 + 4]]
+    assert found.scatter[0].tolist() == [[pytest.approx((9 + 1) / 2 + 4)]]
     assert (found.first[0].tolist(), found.second[0].tolist()) == ([6], [27])
 
 

@@ -58,8 +58,8 @@ class Loud(nn.Module):
 
     def forward(self, values: torch.Tensor):
         loudness = values[:, :, 0]
-        embedding = torch.cat([loudness, 2 * loudness], dim=1)[:, None]
-        return loudness * self.slopes, embedding if self.embeds else None
+        embedding = torch.cat([loudness, 2 * loudness], dim=1)
+        return loudness * self.slopes, (embedding,) if self.embeds else None
 
 
 class LoudSettings(MemberSettings):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tembr.errors import ConfigError
 from tembr.features.encoder import EncoderInput, encoder_input, load_encoder
 from tembr.features.inputs import together
-from tembr.features.layers import LOUDEST, WhisperLayers
+from tembr.features.layers import LOUDEST, WhisperLayers, states_of
 from tembr.features.log_mel import LogMelInput, log_mel_input
 from tests.encoders import KINDS, NORMALIZED, whisper_base, write_encoder
 
@@ -105,6 +105,22 @@ def test_a_layer_it_does_not_have_is_said(folders):
         encoder_input(folders["Whisper"], 3, 0.0)
 
 
+def test_units_are_wider_than_states_and_a_part_has_a_name_and_facts_of_its_own(folders):
+    inputs = [encoder_input(folders["Whisper"], 1, 0.0, part) for part in ("states", "units", "values")]
+    found = [values[0].shape for values in EncoderInput.compute(inputs, [np.zeros(16_000, np.float32)])]
+    assert found == [(one.bins, 1) for one in inputs] == [(16, 1), (24, 1), (16, 1)]
+    assert [one.name.rpartition("/")[2].partition(".")[2] for one in inputs] == ["1", "1.units", "1.values"]
+    assert len({str(one.facts()) for one in inputs}) == 3 and "part" not in inputs[0].facts()
+
+
+def test_values_of_the_last_layer_and_units_of_other_kinds_are_refused(folders):
+    with pytest.raises(ConfigError, match="no layer above the last takes values from it; choose lower ones"):
+        encoder_input(folders["Whisper"], 2, 0.0, "values")
+    other = next(kind for kind in folders if kind != "Whisper")
+    with pytest.raises(ConfigError, match="units are taken of Whisper encoders alone; choose states"):
+        encoder_input(folders[other], 1, 0.0, "units")
+
+
 def test_what_is_no_encoder_is_said_and_a_path_is_never_asked_of_the_hub(tmp_path, monkeypatch, folders):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("asked of a hub"))
     for name in (str(tmp_path / "nowhere" / "at" / "all"), "./nowhere/model", "nowhere"):
@@ -154,7 +170,7 @@ def test_an_encoder_that_takes_samples_has_no_spectrogram(folders):
 @pytest.mark.parametrize("frames", [60, 61, 63, 99])
 def test_states_of_a_recording_in_a_batch_are_as_if_it_were_alone(folders, frames):
     loaded = load_encoder(folders["Whisper"])
-    layers = WhisperLayers(loaded.model, loaded.extractor, (1, 2), 32_000).eval()
+    layers = WhisperLayers(loaded.model, loaded.extractor, states_of((1, 2)), 32_000).eval()
     spectrograms = torch.randn(2, 80, 100)
     together, alone = (
         layers.from_log_mel(spectrograms, torch.tensor([100, frames])),

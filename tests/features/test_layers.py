@@ -14,6 +14,7 @@ from tembr.features.layers import (
     LogMel,
     WaveformLayers,
     WhisperLayers,
+    states_of,
 )
 from tests.encoders import NORMALIZED, write_encoder
 
@@ -65,24 +66,44 @@ def test_a_block_is_that_of_transformers(whisper):
 
 def test_layers_come_in_the_order_asked_for_and_later_ones_are_not_kept(whisper):
     waveform = noise(1, 16_000) / 10
-    both = WhisperLayers(whisper.model, whisper.extractor, (2, 1), 16_000)
+    both = WhisperLayers(whisper.model, whisper.extractor, states_of((2, 1)), 16_000)
     second, first = both(waveform)
     assert first.shape == second.shape == (1, 50, 16)
-    alone = WhisperLayers(whisper.model, whisper.extractor, (1,), 16_000)
+    alone = WhisperLayers(whisper.model, whisper.extractor, states_of([1]), 16_000)
     assert len(alone.blocks) == 1
     torch.testing.assert_close(alone(waveform)[0], first)
 
 
+def test_units_and_values_are_those_of_transformers(whisper):
+    """Of the layer below the last, whose values the last takes, in any order."""
+    states = noise(1, 50, 16)
+    lower, upper = whisper.model.layers
+    theirs = lower(states, None)
+    theirs = theirs[0] if isinstance(theirs, tuple) else theirs
+    seen = {"values": upper.self_attn.v_proj(upper.self_attn_layer_norm(theirs))}
+    hook = lower.fc1.register_forward_hook(lambda _, given, found: seen.update(units=found))
+    lower(states, None)
+    hook.remove()
+    wanted = [(1, "values"), (1, "units"), (1, "states")]
+    layers = WhisperLayers(whisper.model, whisper.extractor, wanted, 16_000)
+    found = dict(zip(wanted, layers.above(0, states)))
+    assert len(layers.blocks) == 1 and found[1, "states"].shape == (1, 50, 16)
+    for part in ("units", "values"):
+        torch.testing.assert_close(found[1, part], torch.nn.functional.gelu(seen[part]), atol=1e-5, rtol=1e-5)
+    both = WhisperLayers(whisper.model, whisper.extractor, [*wanted, (2, "states")], 16_000).above(0, states)
+    torch.testing.assert_close(both[:3], [found[one] for one in wanted])
+
+
 def test_states_are_means_over_time_of_what_is_taken(whisper):
     waveform = noise(1, 16_000) / 10
-    layers = WhisperLayers(whisper.model, whisper.extractor, (1, 2), 8_000)
+    layers = WhisperLayers(whisper.model, whisper.extractor, states_of((1, 2)), 8_000)
     for found, states in zip(EncoderStates(layers, 8_000)(waveform), layers(waveform[:, :8_000])):
         torch.testing.assert_close(found, states.mean(1)[..., None])
 
 
 def test_a_layer_below_the_last_is_normalised_where_the_encoder_ends_so(tmp_path):
     encoder = load_encoder(write_encoder(NORMALIZED, tmp_path))
-    first, second = WaveformLayers(encoder.model, encoder.extractor, (1, 2), 16_000)(noise(1, 16_000))
+    first, second = WaveformLayers(encoder.model, encoder.extractor, states_of((1, 2)), 16_000)(noise(1, 16_000))
     norm = encoder.model.encoder.layer_norm
     for states in (first, second):
         plain = (states - norm.bias) / norm.weight

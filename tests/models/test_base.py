@@ -45,7 +45,7 @@ class Scaled(nn.Module):
 
     def forward(self, values: torch.Tensor):
         mean = values.mean((1, 2))
-        return mean[:, None] * self.scale, mean[:, None, None] if self.embeds else None
+        return mean[:, None] * self.scale, (mean[:, None],) if self.embeds else None
 
 
 class ScaledSettings(MemberSettings):
@@ -129,7 +129,7 @@ def test_answers_are_in_the_order_asked_for():
 def test_recordings_of_several_lengths_are_answered_together():
     tables = {TAKEN: [np.full((1, length), length, np.float32) for length in (1, 3, 3, 2)]}
     logits, embeddings = member(embeds=True).answer(tables, np.arange(4))
-    assert logits[:, 0].tolist() == [1, 3, 3, 2] and embeddings.tolist() == [[[1]], [[3]], [[3]], [[2]]]
+    assert logits[:, 0].tolist() == [1, 3, 3, 2] and embeddings[0].tolist() == [[1], [3], [3], [2]]
 
 
 def test_an_answer_that_is_no_number_is_refused():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -16,9 +15,10 @@ from tembr.features.encoder import EncoderInput
 from tembr.features.settings import FeatureSettings
 from tembr.models import encoder as module
 from tembr.models.data import FoldData
-from tembr.models.discriminants import FLOOR, Discriminants
+from tembr.models.discriminants import Discriminants, fair_shares, fit_discriminants
 from tembr.models.encoder import NEVER, Channel, EncoderSettings, PooledHead, PooledHeads
 from tembr.progress import Progress
+from tests.encoders import whisper_base
 
 FEATURES = FeatureSettings()
 
@@ -33,34 +33,53 @@ def head(*values, labels: int = 3) -> PooledHead:
     return made
 
 
+CHANNELS = ("", "", "phone", "room", "", "phone", "", "", "phone", "room", "phone", "room")
+"""Of what it is fitted on."""
+
+ORIGINALS = np.array([0, 1, 0, 1, 4, 5, 6, 7, 6, 7, 0, 4])
+"""Of which each is a copy."""
+
+CORPORA = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0])
+CLASSES = np.array([0, 1, 0, 1, 2, 1, 2, 0, 2, 0, 0, 2])
+SPEAKERS = np.array(["a", "a", "ap", "ar", "b", "cp", "c", "c", "cp", "cr", "ap", "br"])
+LEARNT = np.array([0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 3])
+VALUES = np.random.default_rng(0).normal((1.0, 2.0), size=(12, 2)).astype(np.float32)
+
+
 @pytest.fixture
-def taught(monkeypatch) -> list[SimpleNamespace]:
-    """What discriminants were fitted on, one fitting after another."""
-    seen = []
+def made_up(monkeypatch):
+    """Inputs of an encoder that is not there, two numbers each."""
 
-    def fit_discriminants(values, classes, shares, shrinkage):
-        seen.append(SimpleNamespace(values=values, classes=classes, shares=shares, shrinkage=shrinkage))
-        return found(np.zeros((3, 2)), [0.0, 1.0, 2.0], [0, 1, 2], values.mean(0), values.std(0) + FLOOR)
+    def encoder_input(encoder, layer, window, part):
+        return EncoderInput(encoder, layer, window, "revision", 2, 16_000, "whisper", part)
 
-    monkeypatch.setattr(module, "fit_discriminants", fit_discriminants)
-    monkeypatch.setattr(
-        module, "encoder_input", lambda *chosen: EncoderInput(*chosen, "revision", 2, 16_000, "whisper")
-    )
-    return seen
+    monkeypatch.setattr(module, "encoder_input", encoder_input)
 
 
-def fit(came_through: tuple[str, ...] = ("",) * 6, **settings) -> PooledHeads:
-    """On five recordings of the target and one of another corpus, of which one state is far out."""
+def data_of(chosen: EncoderSettings, came_through: tuple[str, ...], moments: dict | None = None) -> FoldData:
+    tables = {one: (number + 1) * VALUES[:, :, None] for number, one in enumerate(chosen.inputs(FEATURES))}
+    known = CLASSES, SPEAKERS, CORPORA, LEARNT[:-1], LEARNT[-1:], Path(), np.array(came_through), ORIGINALS
+    return FoldData(("a", "b", "c"), FEATURES, tables, *known, {} if moments is None else moments)
+
+
+def fit(came_through: tuple[str, ...] = ("",) * 12, moments: dict | None = None, **settings) -> PooledHeads:
+    """On six recordings of the target and five of another corpus, and the last of the target for validation."""
     chosen = EncoderSettings(name="x", **settings)
-    states = np.array([[0, 0], [2, 0], [0, 4], [2, 4], [1, 2], [7, 2]], np.float32)[:, :, None]
-    tables = {one: (number + 1) * states for number, one in enumerate(chosen.inputs(FEATURES))}
-    parts = np.array([0, 1, 2, 5]), np.array([3])
-    classes, corpora = np.array([0, 1, 2, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
-    known = classes, classes.astype(str), corpora, *parts, Path(), np.array(came_through), ORIGINALS
-    data = FoldData(("a", "b", "c"), FEATURES, tables, *known)
-    made = PooledHeads(len(chosen.layers), 2, 3, len(chosen.channels))
-    chosen.fit(made, data, 0, Progress())
+    made = PooledHeads([2] * len(chosen.inputs(FEATURES)), 3, len(chosen.channels))
+    chosen.fit(made, data_of(chosen, came_through, moments), 0, Progress())
     return made
+
+
+def assert_fitted(made: PooledHead, places: np.ndarray, factor: float = 1.0, others: float = 0.2, shrinkage=0.1):
+    """It is what discriminants on all these recordings at once are."""
+    shares = fair_shares(CLASSES[places], SPEAKERS[places], CORPORA[places], {0: 1.0, 1: others})
+    counting = places[shares > 0]
+    expected = fit_discriminants(factor * VALUES[counting], CLASSES[counting], shares[shares > 0], shrinkage)
+    assert made.mean.tolist() == pytest.approx(expected.mean.tolist(), abs=1e-5)
+    assert made.deviation.tolist() == pytest.approx(expected.deviation.tolist(), abs=1e-5)
+    assert expected.classes.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(made.output.weight, expected.weights, atol=1e-4)
+    np.testing.assert_allclose(made.output.bias, expected.biases, atol=1e-4)
 
 
 def test_states_are_standardised_and_answered_linearly():
@@ -79,59 +98,42 @@ def test_an_emotion_that_was_not_met_is_never_answered():
 
 
 def test_nothing_of_it_is_trained_further():
-    assert not any(parameter.requires_grad for parameter in PooledHeads(2, 2, 3).parameters())
+    assert not any(parameter.requires_grad for parameter in PooledHeads([2, 2], 3).parameters())
 
 
-def test_it_learns_from_train_and_validation_part_of_all_corpora(taught):
-    fit(shrinkage=0.3)
-    (one,) = taught
-    assert one.classes.tolist() == [0, 1, 2, 1, 0] and one.values[:, 0].tolist() == [0, 2, 0, 7, 2]
-    assert one.shrinkage == 0.3
+@pytest.mark.parametrize(("others", "shrinkage"), [(0.2, 0.3), (1.0, 0.3), (0.0, 0.1)])
+def test_it_learns_from_train_and_validation_part_of_all_corpora_for_what_each_counts(made_up, others, shrinkage):
+    (made,) = fit(others=others, shrinkage=shrinkage).heads[0]
+    assert_fitted(made, np.sort(LEARNT), others=others, shrinkage=shrinkage)
 
 
-def test_another_corpus_counts_for_as_much_as_is_asked(taught):
-    fit(others=0.25)
-    assert taught[0].shares.tolist() == pytest.approx([1 / 6, 1 / 3, 1 / 3, 0.25, 1 / 6])
+def test_heads_of_a_channel_learn_from_recordings_and_their_copies_through_it(made_up):
+    made = fit(CHANNELS, channels=("phone", "room"))
+    for heads, channel in zip(made.heads, ("", "phone", "room"), strict=True):
+        assert_fitted(heads[0], np.flatnonzero(np.isin(CHANNELS, ["", channel])))
 
 
-def test_without_others_the_target_alone_is_learnt_from(taught):
-    (made,) = fit(others=0).heads[0]
-    assert taught[0].classes.tolist() == [0, 1, 2, 0]
-    assert made.mean.tolist() == [1, 2] and made.deviation.tolist() == pytest.approx([1 + FLOOR, 2 + FLOOR])
+def test_what_other_corpora_tell_is_taken_once_and_of_the_target_anew(made_up):
+    moments: dict = {}
+    fit(CHANNELS, moments, channels=("phone", "room"))
+    assert len(moments) == 3 and not any(CORPORA[np.frombuffer(own, int)].min() == 0 for _, own in moments)
+    for one, kept in moments.items():
+        moments[one] = kept._replace(sums=kept.sums + 1)
+    again = fit(CHANNELS, moments, channels=("phone", "room")).heads[0][0]
+    assert not torch.allclose(again.output.weight, fit(CHANNELS, channels=("phone", "room")).heads[0][0].output.weight)
 
 
-CHANNELS = ("", "", "phone", "room", "", "phone")
-"""Of what it is fitted on; the last is of the other corpus."""
-
-ORIGINALS = np.array([0, 1, 0, 1, 4, 1])
-"""Of which each is a copy."""
-
-
-def test_heads_of_a_channel_learn_from_recordings_and_their_copies_through_it(taught):
-    fit(CHANNELS, channels=("phone", "room"))
-    plain, phone, room, _ = ([int(c) for c in one.values[:, 0]] for one in by_channel(taught))
-    assert (plain, phone, room) == ([0, 2], [0, 2, 0, 7], [0, 2, 2])
-
-
-def test_copies_count_as_what_they_are_copies_of(taught):
-    fit(CHANNELS, channels=("phone", "room"), others=0.25)
-    assert by_channel(taught)[1].shares.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.25])
-
-
-def test_the_channel_is_told_from_the_lowest_layer(taught):
+def test_the_channel_is_told_from_the_first_values(made_up):
     made = fit(CHANNELS, channels=("phone", "room"), layers=(1, 2))
-    told = taught[3]
-    assert told.classes.tolist() == [0, 0, 1, 1, 2] and told.values[:, 0].tolist() == [0, 2, 0, 7, 2]
-    assert made.channel.mean.tolist() == pytest.approx(told.values.mean(0).tolist())
-
-
-def by_channel(taught: list[SimpleNamespace]) -> list[SimpleNamespace]:
-    """The fittings of the first layer: without a channel, of each channel, and of what tells them."""
-    return taught[:4]
+    shares = fair_shares(
+        np.array([("", "phone", "room").index(c) for c in CHANNELS]), SPEAKERS, CORPORA, {0: 1, 1: 0.2}
+    )
+    mean = shares @ VALUES / shares.sum()
+    assert made.channel.mean.tolist() == pytest.approx(mean.tolist(), abs=1e-5)
 
 
 def test_what_a_recording_came_through_answers_it():
-    made = PooledHeads(1, 2, 3, 2)
+    made = PooledHeads([2], 3, 2)
     for heads, answer in zip(made.heads, ([1.0, 0, 0], [0.0, 1, 0], [0.0, 0, 1])):
         heads[0].take(found(np.zeros((3, 2)), answer, [0, 1, 2], [0, 0], [1, 1]))
     made.channel.take(found([[0.0, 0], [6, 0], [0, 6]], [9.0, 0, 0], [0, 1, 2], [0, 0], [1, 1]))
@@ -142,31 +144,33 @@ def test_what_a_recording_came_through_answers_it():
 
 
 def test_the_embedding_is_as_without_the_channel():
-    made = PooledHeads(1, 2, 3, 1)
+    made = PooledHeads([2], 3, 1)
     made.channel.take(found([[0.0, 0], [9, 0]], [9.0, 0], [0, 1], [0, 0], [1, 1]))
     through = np.random.default_rng(0).normal((5.0, 0.0), size=(50, 2))
     made.compensations[0].fit(through, 2 * through - np.array([10.0, 0.0]))
     embedding = made(torch.tensor([[[-1.0], [3]], [[5.0], [0.5]]]))[1]
-    assert embedding[0, 0].tolist() == pytest.approx([-1, 3], abs=1e-3)
-    assert embedding[1, 0].tolist() == pytest.approx([0, 1], abs=0.05)
+    assert embedding[0][0].tolist() == pytest.approx([-1, 3], abs=1e-3)
+    assert embedding[0][1].tolist() == pytest.approx([0, 1], abs=0.05)
 
 
 def test_uncompensated_the_embedding_keeps_the_channel_and_the_answers_stay():
-    made, states = PooledHeads(1, 2, 3, 1), torch.tensor([[[5.0], [0.5]]])
+    made, states = PooledHeads([2], 3, 1), torch.tensor([[[5.0], [0.5]]])
     made.channel.take(found([[0.0, 0], [9, 0]], [9.0, 0], [0, 1], [0, 0], [1, 1]))
     logits, embedding = made.uncompensated()(states)
-    assert embedding.tolist() == [[[5, 0.5]]] and torch.equal(logits, made(states)[0])
-    assert not torch.equal(made(states)[1], embedding)
+    assert embedding[0].tolist() == [[5, 0.5]] and torch.equal(logits, made(states)[0])
+    assert not torch.equal(made(states)[1][0], embedding[0])
 
 
-def test_copies_tell_what_a_channel_does_to_states(taught):
+def test_copies_tell_what_a_channel_does_to_states(made_up):
     made = fit(CHANNELS, channels=("phone", "room"))
-    assert made.compensations[0].mean.tolist() == pytest.approx([3.5, 3])  # of the recordings 2 and 5
-    assert made.compensations[0].widen.bias.tolist() == pytest.approx([1, 0])  # of 0 and 1, which these are of
-    assert made.compensations[1].widen.bias.tolist() == pytest.approx([2, 0])
+    for compensation, channel in zip(made.compensations, ("phone", "room"), strict=True):
+        copies = np.flatnonzero(np.array(CHANNELS) == channel)
+        assert compensation.mean.tolist() == pytest.approx(VALUES[copies].mean(0).tolist(), abs=1e-5)
+        originals = VALUES[ORIGINALS[copies]]
+        assert compensation.widen.bias.tolist() == pytest.approx(originals.mean(0).tolist(), abs=1e-5)
 
 
-def test_what_adapting_takes_depends_on_what_was_learnt_where_channels_are_compensated_for(taught):
+def test_what_adapting_takes_depends_on_what_was_learnt_where_channels_are_compensated_for(made_up):
     one, other = (EncoderSettings(name=name, layers=(2, 3)) for name in ("x", "y"))
     assert one.embedding_of(FEATURES) == other.embedding_of(FEATURES)
     through = one.model_copy(update={"channels": ("phone",)})
@@ -174,7 +178,7 @@ def test_what_adapting_takes_depends_on_what_was_learnt_where_channels_are_compe
 
 
 def test_without_channels_nothing_is_told_apart():
-    assert PooledHeads(1, 2, 3).channel is None
+    assert PooledHeads([2], 3).channel is None
 
 
 def test_every_degradation_is_a_channel():
@@ -185,23 +189,20 @@ def test_a_channel_named_twice_has_heads_once():
     assert EncoderSettings(name="x", channels=("room", "phone", "room")).copied_through == ("room", "phone")
 
 
-def test_what_was_learnt_is_what_it_answers(taught):
-    assert fit()(torch.zeros(1, 2, 1))[0].tolist() == [[0, 1, 2]]
-
-
 def test_every_layer_has_a_head_of_its_own_and_their_mean_is_the_answer():
-    made = PooledHeads(2, 2, 3)
+    made = PooledHeads([2, 2], 3)
     plain = np.zeros(2), np.ones(2)
     made.heads[0][0].take(found([[1.0, 0], [0, 1], [1, 1]], [0.0, 0, 0], [0, 1, 2], *plain))
     made.heads[0][1].take(found([[2.0, 0], [0, 2], [0, 0]], [0.0, 0, 4], [0, 1, 2], *plain))
     logits, embedding = made(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[[3.0], [4.0]]]))
     assert logits.tolist() == [[(1 + 6) / 2, (2 + 8) / 2, (3 + 4) / 2]]
-    assert embedding.tolist() == [[[1, 2], [3, 4]]]  # of all layers
+    assert [one.tolist() for one in embedding] == [[[1, 2]], [[3, 4]]]
 
 
-def test_each_head_learns_from_its_own_layer(taught):
-    first, second = fit(layers=(1, 2), others=0).heads[0]
-    assert first.mean.tolist() == [1, 2] and second.mean.tolist() == [2, 4]
+def test_each_head_learns_from_its_own_layer(made_up):
+    first, second = fit(layers=(1, 2)).heads[0]
+    assert_fitted(first, np.sort(LEARNT))
+    assert_fitted(second, np.sort(LEARNT), factor=2.0)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,17 @@ def test_it_is_described_by_its_encoder_and_layer(encoder, said):
 
 def test_several_layers_are_described():
     assert EncoderSettings(name="x", layers=(2, 4)).describe() == "whisper-base, layers 2, 4, frozen"
+    chosen = EncoderSettings(name="x", pooled=("states", "units", "states"))
+    assert chosen.describe() == "whisper-base, layer 3, states, units, frozen"
+
+
+def test_each_layer_gives_all_that_is_asked_of_it_the_lowest_first():
+    chosen = EncoderSettings(name="x", encoder=str(whisper_base()), layers=(1, 2), pooled=("states", "units", "values"))
+    inputs = chosen.inputs(FEATURES)
+    assert [one.taken for one in inputs[:3]] == [(1, "states"), (1, "units"), (1, "values")]
+    assert [one.bins for one in inputs] == [512, 2048, 512] * 2
+    heads = chosen.build(FEATURES, 3).heads[0]
+    assert [head.output.in_features for head in heads] == [512, 2048, 512] * 2
 
 
 @pytest.mark.parametrize(
@@ -227,6 +239,8 @@ def test_several_layers_are_described():
         {"shrinkage": 1.5},
         {"others": -1},
         {"channels": ["radio"]},
+        {"pooled": []},
+        {"pooled": ["mean"]},
     ],
 )
 def test_a_setting_out_of_range_is_refused(setting):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tembr.features.encoder import load_encoder
-from tembr.features.layers import WhisperLayers
+from tembr.features.layers import WhisperLayers, states_of
 from tembr.models.encoder import EncoderSettings
 from tests.encoders import write_encoder
 from tests.scripts import loaded
@@ -22,7 +22,7 @@ def script():
 @pytest.fixture(scope="module")
 def layers(tmp_path_factory) -> WhisperLayers:
     encoder = load_encoder(write_encoder("Whisper", tmp_path_factory.mktemp("whisper")))
-    return WhisperLayers(encoder.model, encoder.extractor, (1, 2), 32_000).eval()
+    return WhisperLayers(encoder.model, encoder.extractor, states_of((1, 2)), 32_000).eval()
 
 
 def test_silence_after_a_recording_changes_its_states_but_has_no_part_in_their_mean(script, layers):

@@ -12,20 +12,20 @@ from tests.encoders import whisper_base, write_encoder
 pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
 
 from tembr.features.encoder import load_encoder
-from tembr.features.layers import WhisperLayers
+from tembr.features.layers import WhisperLayers, states_of
 from tembr.models.student import begin, most_telling, narrow_whisper, solve, whisper_state
 
 
 def layers_of(folder: str, *wanted: int) -> WhisperLayers:
     encoder = load_encoder(folder)
-    return WhisperLayers(encoder.model, encoder.extractor, wanted, 32_000).eval()
+    return WhisperLayers(encoder.model, encoder.extractor, states_of(wanted), 32_000).eval()
 
 
 def student_of(folder: str, layers: int, hidden: int, feedforward: int) -> WhisperLayers:
     torch.manual_seed(0)
     encoder = load_encoder(folder)
     narrow = narrow_whisper(encoder.model, layers, hidden, feedforward)
-    return WhisperLayers(narrow, encoder.extractor, range(1, layers + 1), 32_000).eval()
+    return WhisperLayers(narrow, encoder.extractor, states_of(range(1, layers + 1)), 32_000).eval()
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +66,11 @@ def distance(student: WhisperLayers, teacher: WhisperLayers, log_mel: torch.Tens
 def test_as_a_file_it_is_the_same_again(tiny):
     encoder = load_encoder(tiny)
     narrow = narrow_whisper(encoder.model, 2, 8, 12)
-    student = WhisperLayers(narrow, encoder.extractor, (2,), 16_000).eval()
+    student = WhisperLayers(narrow, encoder.extractor, states_of([2]), 16_000).eval()
     begin(student, layers_of(tiny, 2), torch.randn(40, 80, 60))
     state = {name.removeprefix("encoder."): values.clone() for name, values in whisper_state(narrow, student).items()}
     narrow.load_state_dict(state)
-    again = WhisperLayers(narrow, encoder.extractor, (2,), 16_000).eval()
+    again = WhisperLayers(narrow, encoder.extractor, states_of([2]), 16_000).eval()
     log_mel = torch.randn(2, 80, 30)
     assert torch.equal(again.from_log_mel(log_mel)[0], student.from_log_mel(log_mel)[0])
     assert narrow.config.encoder_attention_heads == 1  # of eight channels, as the given ones

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from tembr.adaptation.two_covariance import TwoCovariance
 from tembr.models.discriminants import FURTHEST
 
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
 LEAST = 1e-4  # variance of speakers' own means along a direction
 
 
@@ -45,7 +46,7 @@ class Embedded(NamedTuple):
     """Joined embeddings of the members for n recordings.
 
     Attributes:
-        layers: `(n, d)` each: the first of every member, then all others.
+        layers: `(n, size)` each: the first vector of every member, then all others.
         members: how many there are.
     """
 
@@ -54,12 +55,12 @@ class Embedded(NamedTuple):
 
     @property
     def lowest(self) -> np.ndarray:
-        """First layers in a row, `(n, size)`."""
+        """First vectors in a row, `(n, size)`."""
         return np.concatenate(self.layers[: self.members], axis=1)
 
     @property
     def all_layers(self) -> np.ndarray:
-        """All layers in a row."""
+        """All vectors in a row."""
         return np.concatenate(self.layers, axis=1)
 
     def at(self, places: np.ndarray) -> Embedded:
@@ -67,16 +68,15 @@ class Embedded(NamedTuple):
         return Embedded(tuple(layer[places] for layer in self.layers), self.members)
 
     @staticmethod
-    def of(outputs: Sequence[np.ndarray]) -> Embedded:
-        """Of the members' embeddings, `(n, layers, d)` each."""
+    def of(outputs: Sequence[Sequence[np.ndarray]]) -> Embedded:
+        """Of the members' embeddings, see `tembr.models.base.Outputs`."""
         first, others = in_rows(outputs)
         return Embedded((*first, *others), len(first))
 
 
-def in_rows(embeddings: Sequence) -> tuple[list, list]:
-    """First layers of members' embeddings, `(n, layers, d)` each, and all their other layers, `(n, d)` each."""
-    first = [one[:, 0] for one in embeddings]
-    return first, [one[:, layer] for one in embeddings for layer in range(1, one.shape[1])]
+def in_rows(embeddings: Sequence[Sequence[Array]]) -> tuple[list[Array], list[Array]]:
+    """The first vectors of members' embeddings, and all their other vectors, `(n, size)` each."""
+    return [one[0] for one in embeddings], [vector for one in embeddings for vector in one[1:]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.linalg import solve
 
 from tembr.ensemble.projection import Projection
 
@@ -21,7 +22,7 @@ class Moments(NamedTuple):
     Every voice's recordings of an emotion count as one. Apart: less the mean of its voice's means of each emotion.
 
     Attributes:
-        scatter: of each layer, sum of products of what is apart, `(d, d)`.
+        scatter: of each layer, sum of products of what is apart, `(d, d)`, float32: it is large.
         sums: of each layer and emotion, sum of what is apart, `(labels, d)`.
         first, second: of each layer, sum of the values themselves and of their squares, `(d,)`.
         counts: voices that showed each emotion, `(labels,)`.
@@ -64,10 +65,9 @@ def _of_layer(values: np.ndarray, shares: np.ndarray, classes: np.ndarray, label
     weighted = shares * values
     first = weighted.sum(axis=0)
     apart = values - first / shares.sum()
-    sums = np.zeros((labels, values.shape[1]))
-    np.add.at(sums, classes, shares * apart)
-    scatter = ((shares * apart).T @ apart).astype(np.float64)
-    return scatter, sums, first.astype(np.float64), (weighted * values).sum(axis=0).astype(np.float64)
+    sums = np.stack([(shares * apart)[classes == label].sum(axis=0, dtype=np.float64) for label in range(labels)])
+    apart *= np.sqrt(shares)
+    return apart.T @ apart, sums, first.astype(np.float64), (weighted * values).sum(axis=0).astype(np.float64)
 
 
 def sum_of(moments: Iterable[Moments | None]) -> Moments | None:
@@ -112,6 +112,6 @@ def _weights(scatter: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> np.nd
     within = scatter - (means * counts[met, None]).T @ means
     within = (1 - SHRINKAGE) * within + np.diag(SHRINKAGE * np.diag(within) + FLOOR**2)
     weights = np.zeros((len(scatter), len(counts)))
-    weights[:, met] = np.linalg.solve(within, means.T)
+    weights[:, met] = solve(within, means.T, assume_a="pos", overwrite_a=True)
     weights[:, met] -= weights[:, met].mean(axis=1, keepdims=True)
     return weights

@@ -16,7 +16,7 @@ from torch import nn
 from tembr.corpora.corpus import Corpus
 from tembr.errors import ConfigError, CorpusError
 from tembr.features.encoder import Encoder, load_encoder
-from tembr.features.layers import HOP_LENGTH, WhisperLayers
+from tembr.features.layers import HOP_LENGTH, WhisperLayers, states_of
 from tembr.features.log_mel import log_mel_input
 from tembr.features.notices import KNOWN, MIT
 from tembr.features.store import FeatureStore, FeatureTable
@@ -142,9 +142,9 @@ def distill_encoder(
             return folder
         table = FeatureStore().prepare(utterances, [taken], partial(progress.count, "recordings analysed"))[taken]
         indices = np.arange(len(utterances))
-        teacher = WhisperLayers(encoder.model, encoder.extractor, (settings.layer,), taken.samples).eval()
+        teacher = WhisperLayers(encoder.model, encoder.extractor, states_of([settings.layer]), taken.samples).eval()
         narrow = narrow_whisper(encoder.model, settings.layers, settings.hidden, settings.feedforward)
-        student = WhisperLayers(narrow, encoder.extractor, (settings.layers,), taken.samples)
+        student = WhisperLayers(narrow, encoder.extractor, states_of([settings.layers]), taken.samples)
         progress.say(f"beginning as the nearest to {settings.layers} layers of {Path(settings.encoder).name}")
         first = _first(table, round(settings.crop * taken.sample_rate / HOP_LENGTH), settings.seed)
         begin(student, teacher, first)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,7 @@ class Recordings:
         corpora: `(n,)` int; 0 is the target.
         features: settings of the study.
         tables: input → values of all n recordings.
+        moments: of `FoldData`, shared by all folds.
     """
 
     target: Corpus
@@ -51,19 +52,20 @@ class Recordings:
     corpora: np.ndarray
     features: FeatureSettings
     tables: dict[Input, FeatureTable]
+    moments: dict = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Emotions of the target, in order."""
         return self.target.labels
 
-    @property
+    @cached_property
     def classes(self) -> np.ndarray:
         """`(n,)` int index into `labels`; -1 for emotions that the target does not have."""
         known = {label: number for number, label in enumerate(self.labels)}
         return np.array([known.get(u.emotion, -1) for u in self.utterances])
 
-    @property
+    @cached_property
     def speakers(self) -> np.ndarray:
         """`(n,)` text, distinct over corpora; copies through one degradation are a speaker of their own."""
         names = [corpus.name for corpus in (self.target, *self.auxiliary)]
@@ -75,7 +77,7 @@ class Recordings:
         """Places of the copies of the target's recordings at `learnt`."""
         return np.flatnonzero(np.isin(self.originals, learnt) & (self.channels != ""))
 
-    @property
+    @cached_property
     def channels(self) -> np.ndarray:
         """`(n,)` text, the degradation of a copy, '' for recordings as they are."""
         return np.array([u.degradation for u in self.utterances])
@@ -100,6 +102,7 @@ class Recordings:
             folder,
             channels,
             self.originals,
+            self.moments,
         )
 
 

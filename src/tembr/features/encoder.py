@@ -22,7 +22,7 @@ from tembr import silence
 from tembr.errors import ConfigError, first_line
 from tembr.extras import needed
 from tembr.features.inputs import Input
-from tembr.features.layers import HOP_LENGTH, LOUDEST, EncoderStates, WaveformLayers, WhisperLayers
+from tembr.features.layers import HOP_LENGTH, LOUDEST, EncoderStates, Part, Taken, WaveformLayers, WhisperLayers
 
 KINDS = ("wavlm", "hubert", "wav2vec2", "wav2vec2-conformer", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
 """Types of models that are encoders of speech here."""
@@ -36,28 +36,30 @@ LONGEST = 30.0
 
 @dataclass(frozen=True)
 class EncoderInput(Input):
-    """States of one layer of an encoder, their mean over time.
+    """What one layer of an encoder has, its mean over time.
 
-    Their deviation over time adds nothing on voices that were never heard, so a linear model on this input is a mean of
+    Its deviation over time adds nothing on voices that were never heard, so a linear model on this input is a mean of
     what it says to each frame.
 
     Attributes:
         encoder: name on the Hugging Face hub, such as 'openai/whisper-base', or a folder.
-        layer: whose states, counted from 1.
+        layer: counted from 1.
         window: seconds that are taken of a recording; 0 is all of it, 30 s at most.
         revision: digest of the encoder's weights.
-        hidden: dimensions of a state.
+        size: dimensions of what is taken.
         rate: Hz the encoder takes.
         kind: type of the model: 'whisper', 'wavlm', …
+        part: what is taken of the layer.
     """
 
     encoder: str
     layer: int
     window: float
     revision: str
-    hidden: int
+    size: int
     rate: int
     kind: str
+    part: Part = "states"
 
     @property
     def source(self) -> str:
@@ -67,7 +69,7 @@ class EncoderInput(Input):
 
     @property
     def name(self) -> str:
-        return f"{Path(self.encoder).name}.{self.layer}"
+        return f"{Path(self.encoder).name}.{self.layer}" + f".{self.part}" * (self.part != "states")
 
     @property
     def sample_rate(self) -> int:
@@ -75,7 +77,7 @@ class EncoderInput(Input):
 
     @property
     def bins(self) -> int:
-        return self.hidden
+        return self.size
 
     @property
     def frames(self) -> int:
@@ -97,11 +99,18 @@ class EncoderInput(Input):
             "revision": self.revision,
             "sample_rate": self.rate,
             **silence.FACTS,
-        } | ({"loudest": LOUDEST} if self.kind == "whisper" else {})
+            **({"loudest": LOUDEST} if self.kind == "whisper" else {}),
+            **({"part": self.part} if self.part != "states" else {}),
+        }
+
+    @property
+    def taken(self) -> Taken:
+        """What of the encoder."""
+        return self.layer, self.part
 
     @property
     def shared(self) -> tuple[str, float]:
-        """What inputs have in common that are layers of one encoder on one stretch of a recording."""
+        """What inputs have in common that are of one encoder on one stretch of a recording."""
         return self.encoder, self.window
 
     @classmethod
@@ -140,36 +149,41 @@ class FrameStatesInput(EncoderInput):
 
     @classmethod
     def _module(cls, inputs: Sequence[Self]) -> nn.Module:
-        return load_encoder(inputs[0].encoder).states([one.layer for one in inputs], inputs[0].window, pooled=False)
+        return load_encoder(inputs[0].encoder).states([one.taken for one in inputs], inputs[0].window, pooled=False)
 
 
 def encoder_states(inputs: Sequence[EncoderInput]) -> EncoderStates:
-    """Inputs with one `shared` as a module: `(batch, samples)` → `(batch, hidden, 1)` of each."""
-    return load_encoder(inputs[0].encoder).states([one.layer for one in inputs], inputs[0].window)
+    """Inputs with one `shared` as a module: `(batch, samples)` → `(batch, size, 1)` of each."""
+    return load_encoder(inputs[0].encoder).states([one.taken for one in inputs], inputs[0].window)
 
 
 Of = TypeVar("Of", bound=EncoderInput)
 
 
-def encoder_input(encoder: str, layer: int, window: float) -> EncoderInput:
+def encoder_input(encoder: str, layer: int, window: float, part: Part = "states") -> EncoderInput:
     """The input of a layer of `encoder`.
 
     Raises:
-        ConfigError: it cannot be loaded, or has fewer layers.
+        ConfigError: it cannot be loaded, has fewer layers, or has no such part.
     """
-    return _of_layer(EncoderInput, encoder, layer, window)
+    return _of_layer(EncoderInput, encoder, layer, window, part)
 
 
 def frame_states_input(encoder: str, layer: int, window: float) -> FrameStatesInput:
-    """The same by the frame."""
-    return _of_layer(FrameStatesInput, encoder, layer, window)
+    """Its states by the frame."""
+    return _of_layer(FrameStatesInput, encoder, layer, window, "states")
 
 
-def _of_layer(kind: type[Of], encoder: str, layer: int, window: float) -> Of:
+def _of_layer(kind: type[Of], encoder: str, layer: int, window: float, part: Part) -> Of:
     loaded = load_encoder(encoder)
     if layer > loaded.layers:
         raise ConfigError(f"encoder {encoder}: it has {loaded.layers} layers, not {layer}; choose lower ones")
-    return kind(encoder, layer, window, loaded.revision, loaded.hidden, loaded.sample_rate, loaded.kind)
+    if part != "states" and loaded.kind != "whisper":
+        raise ConfigError(f"encoder {encoder}: {part} are taken of Whisper encoders alone; choose states")
+    if part == "values" and layer == loaded.layers:
+        raise ConfigError(f"encoder {encoder}: no layer above the last takes values from it; choose lower ones")
+    size = loaded.feedforward if part == "units" else loaded.hidden
+    return kind(encoder, layer, window, loaded.revision, size, loaded.sample_rate, loaded.kind, part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,11 +213,16 @@ class Encoder:
         return self.model.config.hidden_size
 
     @property
+    def feedforward(self) -> int:
+        """Units of the feed-forward network of a Whisper's layer."""
+        return self.model.config.encoder_ffn_dim
+
+    @property
     def sample_rate(self) -> int:
         return int(self.extractor.sampling_rate)
 
-    def states(self, layers: Sequence[int], window: float, pooled: bool = True) -> EncoderStates:
-        """`(batch, samples)` → states of some layers, see `EncoderStates`."""
+    def states(self, layers: Sequence[Taken], window: float, pooled: bool = True) -> EncoderStates:
+        """`(batch, samples)` → what is taken of some layers, see `EncoderStates`."""
         make = WhisperLayers if self.kind == "whisper" else WaveformLayers
         longest = round(min(window or LONGEST, LONGEST) * self.sample_rate)
         return EncoderStates(make(self.model, self.extractor, layers, longest), longest, pooled)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,11 +18,28 @@ LOUDEST = 1.2
 """What every log-mel spectrogram has for its maximum, about what recordings of speech have as they are."""
 
 
+Part = Literal["states", "units", "values"]
+"""What is taken of a layer: its states, the units of its feed-forward network, or the values that the next layer's
+attention takes from its states.
+
+Units and values are rectified (GELU), so that their mean over time says what the mean of the states does not: how often
+and how far each went beyond its threshold.
+"""
+
+Taken = tuple[int, Part]
+"""A layer, counted from 1, and what of it."""
+
+
+def states_of(layers: Iterable[int]) -> tuple[Taken, ...]:
+    """The states of each layer."""
+    return tuple((layer, "states") for layer in layers)
+
+
 class EncoderStates(nn.Module):
-    """Waveforms → mean over time of the states of some layers, or all frames of them.
+    """Waveforms → mean over time of what some layers have, or all frames of it.
 
     Args:
-        layers: `(batch, samples)` → states `(batch, frames, hidden)` of each of these layers.
+        layers: `(batch, samples)` → `(batch, frames, size)` of each of these layers.
         longest: samples that are taken of a waveform.
         pooled: whether their mean is taken.
     """
@@ -32,7 +49,7 @@ class EncoderStates(nn.Module):
         self.layers, self.longest, self.pooled = layers, longest, pooled
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
-        """`(batch, samples)` → `(batch, hidden, 1)` of each layer, or `(batch, hidden, frames)`."""
+        """`(batch, samples)` → `(batch, size, 1)` of each layer, or `(batch, size, frames)`."""
         states = self.layers(waveform[:, : self.longest])
         return [one.mean(1)[..., None] if self.pooled else one.transpose(1, 2) for one in states]
 
@@ -75,25 +92,27 @@ class WhisperLayers(nn.Module):
     Args:
         given: `transformers`' encoder.
         extractor: its feature extractor.
-        wanted: layers whose states are given, counted from 1; those above the last are not kept.
+        wanted: what is given; nothing above is computed.
         longest: samples that are taken of a waveform.
     """
 
-    def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[int], longest: int):
+    def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[Taken], longest: int):
         super().__init__()
-        self.wanted = tuple(wanted)
+        self.wanted, self.depth = tuple(wanted), max(layer for layer, _ in wanted)
         self.log_mel = LogMel(torch.from_numpy(extractor.mel_filters.T.astype(np.float32)).contiguous())
         self.convolutions = nn.ModuleList([FrameConvolution(given.conv1), FrameConvolution(given.conv2)])
         kept = math.ceil(longest / (2 * HOP_LENGTH))
         self.register_buffer("positions", given.embed_positions.weight.detach()[:kept].clone())
-        self.blocks = nn.ModuleList(AttentionBlock(layer) for layer in given.layers[: max(wanted)])
+        self.blocks = nn.ModuleList(AttentionBlock(layer) for layer in given.layers[: self.depth])
+        above = given.layers[self.depth] if (self.depth, "values") in self.wanted else None
+        self.attending = None if above is None else AttentionBlock(above)
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
-        """`(batch, samples)` → `(batch, frames, hidden)` of each layer wanted, 50 frames a second."""
+        """`(batch, samples)` → `(batch, frames, size)` of each wanted, 50 frames a second."""
         return self.from_log_mel(self.log_mel(waveform))
 
     def from_log_mel(self, log_mel: torch.Tensor, frames: torch.Tensor | None = None) -> list[torch.Tensor]:
-        """`(batch, bands, frames)` → `(batch, ceil(frames / 2), hidden)` of each layer wanted.
+        """`(batch, bands, frames)` → `(batch, ceil(frames / 2), size)` of each wanted.
 
         Args:
             frames: `(batch,)` int, how many belong to each recording, whose states are then as if it were alone; what
@@ -104,17 +123,20 @@ class WhisperLayers(nn.Module):
         return self.above(0, states, None if frames is None else halved(frames))
 
     def above(self, layer: int, states: torch.Tensor, frames: torch.Tensor | None = None) -> list[torch.Tensor]:
-        """States of the layers wanted from those of a lower one, or the same: `(batch, frames, hidden)` each.
+        """What is wanted from the states of a lower layer, or of the lowest wanted: `(batch, frames, size)` each.
 
         Args:
             layer: whose states are given; 0: what the first layer takes.
             frames: `(batch,)` int, how many belong to each recording; all by default.
         """
         mask = None if frames is None else frame_mask(frames, states.shape[1])
-        found = {layer: states}
+        found = {(layer, "states"): states}
         for number, block in enumerate(self.blocks[layer:], layer + 1):
-            states = found[number] = block(states, mask)
-        return [found[number] for number in self.wanted]
+            states, units, values = block.parts(states, mask)
+            found |= {(number, "states"): states, (number, "units"): units, (number - 1, "values"): values}
+        if self.attending is not None:
+            found[self.depth, "values"] = F.gelu(self.attending.value(self.attending.attention_norm(states)))
+        return [found[taken] for taken in self.wanted]
 
 
 def convolved(convolutions: nn.ModuleList, log_mel: torch.Tensor, frames: torch.Tensor | None = None) -> torch.Tensor:
@@ -176,14 +198,21 @@ class AttentionBlock(nn.Module):
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """`(batch, frames, hidden)`, the same shape; frames outside `mask`, `(batch, frames)` bool, are not heeded."""
-        states = states + self.output(self.mixed(self.attention_norm(states), mask))
-        return states + self.contract(F.gelu(self.expand(self.feedforward_norm(states))))
+        return self.parts(states, mask)[0]
 
-    def mixed(self, normed: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def parts(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
+        """The same, and the units and values on the way, rectified: `(batch, frames, size)` each; see `Part`."""
+        normed = self.attention_norm(states)
+        value = self.value(normed)
+        states = states + self.output(self.mixed(normed, value, mask))
+        units = F.gelu(self.expand(self.feedforward_norm(states)))
+        return states + self.contract(units), units, F.gelu(value)
+
+    def mixed(self, normed: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """What each frame gathers from all, every head's in a row: `(batch, frames, hidden)`, the same shape."""
         batch, frames, hidden = normed.shape
         split = (batch, frames, self.heads, hidden // self.heads)
-        query, key, value = (f(normed).view(split).transpose(1, 2) for f in (self.query, self.key, self.value))
+        query, key, value = (one.view(split).transpose(1, 2) for one in (self.query(normed), self.key(normed), value))
         heeded = None if mask is None else mask[:, None, None]
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=heeded)
         return mixed.transpose(1, 2).reshape(batch, frames, hidden)
@@ -195,14 +224,15 @@ class WaveformLayers(nn.Module):
     Where such an encoder ends in a normalisation, the states of every layer are taken after it.
 
     Args:
-        given, extractor, wanted, longest: as for `WhisperLayers`.
+        given, extractor, longest: as for `WhisperLayers`.
+        wanted: likewise, states alone.
     """
 
-    def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[int], longest: int):
+    def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[Taken], longest: int):
         super().__init__()
-        self.wanted = tuple(wanted)
+        self.wanted = tuple(layer for layer, _ in wanted)
         self.model = copy.deepcopy(given)
-        self.model.encoder.layers = self.model.encoder.layers[: max(wanted)]
+        self.model.encoder.layers = self.model.encoder.layers[: max(self.wanted)]
         self.normalize = bool(getattr(extractor, "do_normalize", False))
         stable = bool(getattr(given.config, "do_stable_layer_norm", False))
         self.ends_normalized = stable or given.config.model_type == "wav2vec2-conformer"

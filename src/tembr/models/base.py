@@ -37,10 +37,10 @@ NEVER = -1e4
 RESERVED = ("ensemble", *get_args(Protocol))
 """Folders of a study beside those of its members."""
 
-Outputs = tuple[torch.Tensor, torch.Tensor | None]
-"""Logits `(batch, labels)`, and the embedding `(batch, layers, d)` that adapting to a speaker takes, or None.
+Outputs = tuple[torch.Tensor, tuple[torch.Tensor, ...] | None]
+"""Logits `(batch, labels)`, and the embedding that adapting to a speaker takes, some vectors `(batch, size)`, or None.
 
-Of its first layer a model of where the speaker's emotions lie is made, of all of them what tells emotions apart about
+Of the first vector a model of where the speaker's emotions lie is made, of all of them what tells emotions apart about
 the speaker's mean.
 """
 
@@ -192,8 +192,10 @@ class Member:
         return trained or sum(t.numel() for t in (*self.module.parameters(), *self.module.buffers()))
 
     @torch.inference_mode()
-    def answer(self, tables: Mapping[Input, FeatureTable], indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Logits `(n, labels)` and embeddings `(n, layers, d)` or None of the recordings at `indices`, float32.
+    def answer(
+        self, tables: Mapping[Input, FeatureTable], indices: np.ndarray
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
+        """Logits `(n, labels)` and embeddings, `(n, size)` each, or None, of the recordings at `indices`, float32.
 
         Raises:
             StoreError: a logit is not finite.
@@ -205,7 +207,7 @@ class Member:
             raise StoreError(f"{self.settings.name}: gives NaN or infinite logits; train it again, or leave it out")
         if parts[0][1] is None:
             return logits, None
-        return logits, torch.cat([part[1] for part in parts]).float().cpu().numpy()
+        return logits, tuple(torch.cat(one).float().cpu().numpy() for one in zip(*(part[1] for part in parts)))
 
     def save(self, folder: Path) -> None:
         """Write its state as `model.safetensors`."""

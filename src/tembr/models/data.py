@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ class FoldData:
         folder: for checkpoints of a training.
         channels: `(n,)` text, the degradation of a copy, '' for recordings as they are; by default all are.
         originals: `(n,)` int, of which each is a copy: of itself where it is none.
+        moments: what was found of the other corpora, which are the same in every fold; filled as it is asked for.
     """
 
     labels: tuple[str, ...]
@@ -46,6 +48,7 @@ class FoldData:
     folder: Path
     channels: np.ndarray | None = None
     originals: np.ndarray | None = None
+    moments: dict[tuple[Input, bytes], Any] = field(default_factory=dict)
 
     def through(self, indices: np.ndarray) -> np.ndarray:
         """Channels of the recordings at `indices`."""

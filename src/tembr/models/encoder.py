@@ -1,10 +1,11 @@
-"""A pretrained speech encoder, frozen, with a linear layer on the pooled states of some layers: kind `encoder`."""
+"""A pretrained speech encoder, frozen, with linear layers on what some of its layers have: kind `encoder`."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,13 +13,24 @@ import torch
 from pydantic import Field, field_validator
 from torch import nn
 
-from tembr.features.encoder import encoder_input, load_encoder
+from tembr.features.encoder import encoder_input
 from tembr.features.inputs import Input
+from tembr.features.layers import Part
 from tembr.features.settings import FeatureSettings
+from tembr.features.store import FeatureTable
 from tembr.models.base import NEVER, MemberSettings, Outputs, register
 from tembr.models.compensation import Compensation
 from tembr.models.data import FoldData
-from tembr.models.discriminants import FURTHEST, Discriminants, fair_shares, fit_discriminants
+from tembr.models.discriminants import (
+    FURTHEST,
+    Discriminants,
+    Moments,
+    fair_shares,
+    fit_discriminants,
+    fit_on_moments,
+    moments_of,
+    voice_shares,
+)
 from tembr.progress import Progress
 
 Channel = Literal["phone", "mp3", "noise", "room", "microphone"]
@@ -27,17 +39,19 @@ Channel = Literal["phone", "mp3", "noise", "room", "microphone"]
 
 @register
 class EncoderSettings(MemberSettings):
-    """Mean over time of the states of some layers, linear discriminants on each, and the mean of what these say.
+    """Means over time of what some layers have, linear discriminants on each, and the mean of what these say.
 
-    Which layer knows most depends on the corpus; together they know more than the best one of any. All corpora teach
+    Which of them knows most depends on the corpus; together they know more than the best one of any. All corpora teach
     what an emotion is, and what is only a voice, a language or a room (`tembr.models.discriminants`). Speech that came
     through a telephone or the like is answered by heads of its own, which learnt from copies as they would sound there,
-    too; the lowest of the layers says which channel a recording came through. A speaker is adapted to by the states of
-    all layers, those of the lowest as they would be without the channel (`tembr.models.compensation`).
+    too; the first of them says which channel a recording came through. A speaker is adapted to by all of them, the
+    first as it would be without the channel (`tembr.models.compensation`).
 
     Attributes:
         encoder: name on the Hugging Face hub, or a folder.
-        layers: whose states, counted from 1; later ones are never computed.
+        layers: which, counted from 1; later ones are never computed.
+        pooled: what of each is averaged, the one that a speaker is adapted to by first: its states, the units of its
+            feed-forward network, the values that the attention above takes from it, see `tembr.features.layers.Part`.
         window: seconds taken of a recording; 0 is all, 30 s at most.
         shrinkage: of the discriminants' covariance towards its diagonal, 0 to 1.
         others: what each corpus beside the target counts for in all, however few its recordings, of which the target is
@@ -49,8 +63,9 @@ class EncoderSettings(MemberSettings):
     kind: Literal["encoder"] = "encoder"
     encoder: str = "openai/whisper-base"
     layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((3,), min_length=1)
+    pooled: tuple[Part, ...] = Field(("states",), min_length=1)
     window: float = Field(10.0, ge=0, le=30)
-    shrinkage: float = Field(0.05, ge=0, le=1)
+    shrinkage: float = Field(0.1, ge=0, le=1)
     others: float = Field(0.2, ge=0)
     channels: tuple[Channel, ...] = ()
 
@@ -63,10 +78,10 @@ class EncoderSettings(MemberSettings):
             raise ValueError("name each once, the lowest first")
         return layers
 
-    @field_validator("channels")
+    @field_validator("channels", "pooled")
     @classmethod
-    def _once(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(channels))
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names))
 
     @property
     def copied_through(self) -> tuple[str, ...]:
@@ -74,38 +89,66 @@ class EncoderSettings(MemberSettings):
 
     def describe(self) -> str:
         layers = f"layer{'s' * (len(self.layers) > 1)} {', '.join(map(str, self.layers))}"
-        return f"{self.encoder.rstrip('/').rpartition('/')[2]}, {layers}, frozen"
+        parts = "" if self.pooled == ("states",) else f", {', '.join(self.pooled)}"
+        return f"{self.encoder.rstrip('/').rpartition('/')[2]}, {layers}{parts}, frozen"
 
     def check(self, features: FeatureSettings) -> None:
         self.inputs(features)
 
     def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
-        return tuple(encoder_input(self.encoder, layer, self.window) for layer in self.layers)
+        return tuple(
+            encoder_input(self.encoder, layer, self.window, part) for layer in self.layers for part in self.pooled
+        )
 
     def embedding_of(self, features: FeatureSettings) -> Hashable:
         return self if self.channels else self.inputs(features)
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
-        return PooledHeads(len(self.layers), load_encoder(self.encoder).hidden, labels, len(self.channels))
+        return PooledHeads([one.bins for one in self.inputs(features)], labels, len(self.channels))
 
     def fit(self, module: PooledHeads, data: FoldData, seed: int, progress: Progress) -> list[dict]:
         started = time.perf_counter()
         learnt = data.labelled
         channels = data.through(learnt)
         for number, taken in enumerate(self.inputs(data.features)):
-            pooled = np.stack([data.tables[taken][int(index)][:, 0] for index in learnt])
+            moments = self._moments(taken, learnt, data)
             for heads, channel in zip(module.heads, ("", *self.channels), strict=True):
-                own = np.isin(channels, ["", channel])
-                self.fit_head(heads[number], pooled[own], data.classes[learnt[own]], learnt[own], data)
+                parts = {part: one for part, one in moments.items() if part[1] in ("", channel)}
+                heads[number].take(self._discriminants(parts))
             if self.channels and not number:
+                pooled = _pooled(data.tables[taken], learnt)
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
                 self._compensate(module, pooled, learnt, data)
         return [{"seconds": time.perf_counter() - started}]
 
+    def _moments(self, taken: Input, learnt: np.ndarray, data: FoldData) -> dict[tuple[int, str], Moments]:
+        """Of the recordings at `learnt` of each corpus through each channel; of other corpora taken once in a study."""
+        corpora, channels, found = data.corpora[learnt], data.through(learnt), {}
+        for corpus, channel in sorted(set(zip(corpora.tolist(), channels.tolist()))):
+            if corpus and not self.others:
+                continue
+            own = learnt[(corpora == corpus) & (channels == channel)]
+            kept = data.moments if corpus else {}
+            key = taken, own.tobytes()
+            if key not in kept:
+                classes = data.classes[own]
+                shares = voice_shares(classes, data.speakers[own], np.zeros(len(own), int))
+                kept[key] = moments_of(_pooled(data.tables[taken], own), classes, shares, len(data.labels))
+            found[corpus, channel] = kept[key]
+        return found
+
+    def _discriminants(self, moments: Mapping[tuple[int, str], Moments]) -> Discriminants:
+        """On all of these, of which each other corpus counts `others` and the target 1."""
+        sizes: Counter[int] = Counter()
+        for (corpus, _), one in moments.items():
+            sizes[corpus] += one.counts.sum()
+        parts = [(one, (self.others if corpus else 1.0) / sizes[corpus]) for (corpus, _), one in moments.items()]
+        return fit_on_moments(parts, self.shrinkage)
+
     def fit_head(
         self, head: PooledHead, pooled: np.ndarray, classes: np.ndarray, learnt: np.ndarray, data: FoldData
     ) -> None:
-        """Fit a head on pooled states `(n, size)` and classes `(n,)` of the recordings at `learnt`, `(n,)`."""
+        """Fit a head on pooled values `(n, size)` and classes `(n,)` of the recordings at `learnt`, `(n,)`."""
         corpora = data.corpora[learnt]
         importance = {corpus: self.others if corpus else 1.0 for corpus in np.unique(corpora).tolist()}
         shares = fair_shares(classes, data.speakers[learnt], corpora, importance)
@@ -120,30 +163,34 @@ class EncoderSettings(MemberSettings):
             compensation.fit(pooled[copies], pooled[[places[index] for index in originals[copies].tolist()]])
 
 
+def _pooled(table: FeatureTable, indices: np.ndarray) -> np.ndarray:
+    """`(n, size)`."""
+    return np.stack([table[int(index)][:, 0] for index in indices])
+
+
 def _numbers(names: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
     """Places of `names`, `(n,)`, in `known`, `(n,)` int."""
     return np.array([known.index(name) for name in names])
 
 
 class PooledHeads(nn.Module):
-    """Pooled states of some layers → the mean of their heads' logits; the states are the embedding.
+    """Pooled values of some layers → the mean of their heads' logits; the values are the embedding.
 
     Each channel has its own heads; what they say counts as much as a recording is likely to have come through it, and
-    so do the first layer's states as they would be without.
+    so do the first values as they would be without.
 
     Args:
-        layers: how many.
-        size: of the pooled states of each.
+        sizes: of the pooled values.
         labels: outputs.
         channels: how many, beside none.
     """
 
-    def __init__(self, layers: int, size: int, labels: int, channels: int = 0):
+    def __init__(self, sizes: Sequence[int], labels: int, channels: int = 0):
         super().__init__()
-        of_each = [nn.ModuleList(PooledHead(size, labels) for _ in range(layers)) for _ in range(1 + channels)]
+        of_each = [nn.ModuleList(PooledHead(size, labels) for size in sizes) for _ in range(1 + channels)]
         self.heads = nn.ModuleList(of_each)
-        self.channel = PooledHead(size, 1 + channels) if channels else None
-        self.compensations = nn.ModuleList(Compensation(size) for _ in range(channels))
+        self.channel = PooledHead(sizes[0], 1 + channels) if channels else None
+        self.compensations = nn.ModuleList(Compensation(sizes[0]) for _ in range(channels))
         self.compensating = True
 
     def uncompensated(self) -> PooledHeads:
@@ -152,25 +199,25 @@ class PooledHeads(nn.Module):
         made.compensating = False
         return made
 
-    def forward(self, *states: torch.Tensor) -> Outputs:
-        """`(batch, size, 1)` of each layer → `(batch, labels)`, `(batch, layers, size)`."""
-        pooled = [one[..., 0] for one in states]
+    def forward(self, *values: torch.Tensor) -> Outputs:
+        """`(batch, size, 1)` each → `(batch, labels)`, `(batch, size)` each."""
+        pooled = [one[..., 0] for one in values]
         said = [torch.stack([h(one) for h, one in zip(heads, pooled, strict=True)]).mean(0) for heads in self.heads]
         if self.channel is None:
-            return said[0], torch.stack(pooled, dim=1)
+            return said[0], tuple(pooled)
         shares = self.channel(pooled[0]).softmax(-1)[..., None]
         logits = (shares * torch.stack(said, dim=1)).sum(1)
         if not self.compensating:
-            return logits, torch.stack(pooled, dim=1)
+            return logits, tuple(pooled)
         compensated = torch.stack([pooled[0], *(one(pooled[0]) for one in self.compensations)], dim=1)
-        return logits, torch.stack([(shares * compensated).sum(1), *pooled[1:]], dim=1)
+        return logits, ((shares * compensated).sum(1), *pooled[1:])
 
 
 class PooledHead(nn.Module):
-    """Pooled states of one layer → logits by a linear layer.
+    """Pooled values of one layer → logits by a linear layer.
 
     Args:
-        size: of the pooled states.
+        size: of the pooled values.
         labels: outputs.
     """
 

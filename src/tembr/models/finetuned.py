@@ -15,7 +15,7 @@ from tembr.errors import ConfigError
 from tembr.extras import needed
 from tembr.features.encoder import frame_states_input, load_encoder
 from tembr.features.inputs import Input
-from tembr.features.layers import WhisperLayers
+from tembr.features.layers import WhisperLayers, states_of
 from tembr.features.log_mel import log_mel_input
 from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
@@ -124,7 +124,7 @@ class FinetunedSettings(MemberSettings):
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
         encoder = load_encoder(self.encoder)
         model = copy.deepcopy(encoder.model).cpu()
-        layers = WhisperLayers(model, encoder.extractor, self.layers, self.inputs(features)[0].samples)
+        layers = WhisperLayers(model, encoder.extractor, states_of(self.layers), self.inputs(features)[0].samples)
         pooling = Pooling(len(self.layers), encoder.hidden, self.pooling == "attention", self.mixture)
         heads = [PooledHead(encoder.hidden, labels) for _ in range(pooling.outputs)]
         return FinetunedModule(layers, pooling, heads)

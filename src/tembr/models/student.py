@@ -99,14 +99,14 @@ def _begin_block(
         wanted: what the wide layer makes of it, in the channels that are kept.
     """
     normed = wide.attention_norm(given)
-    mixed = wide.mixed(normed)
+    mixed = wide.mixed(normed, wide.value(normed))
     between = given + wide.output(mixed)
     units = wide.expand(wide.feedforward_norm(between))
     gathered = _of_heads(wide, mixed, block.heads)
     own = block.attention_norm(states)
     for narrow, full in ((block.query, wide.query), (block.key, wide.key), (block.value, wide.value)):
         solve(narrow, own, full(normed)[..., gathered])
-    own = block.mixed(own)
+    own = block.mixed(own, block.value(own))
     solve(block.output, own, between[..., kept] - states)
     states = states + block.output(own)
     strength = F.gelu(units).flatten(0, 1).var(0) * wide.contract.weight.square().sum(0)
