@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from tembr.models.discriminants import FURTHEST, fair_shares, fit_discriminants, fit_on_moments, moments_of
+from tembr.models.discriminants import FURTHEST, class_moments_of, fair_shares, fit_discriminants, fit_on_moments
 
 
 def clouds(count: int = 300, size: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def test_parts_together_are_the_whole_with_their_shares_multiplied():
     second = (np.arange(len(values)) % 2 == 0) & (classes < 2)
     values[second] += np.float32([3, -2, 0, 1])
     shares = np.where(classes == 1, 0.5, 1.0)
-    parts = [(moments_of(values[p], classes[p], shares[p], 3), f) for p, f in ((~second, 1.0), (second, 0.3))]
+    parts = [(class_moments_of(values[p], classes[p], shares[p], 3), f) for p, f in ((~second, 1.0), (second, 0.3))]
     found = fit_on_moments(parts, 0.1)
     expected = fit_discriminants(values, classes, shares * np.where(second, 0.3, 1.0), 0.1)
     for name in expected._fields:

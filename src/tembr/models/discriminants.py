@@ -42,7 +42,7 @@ class Discriminants(NamedTuple):
         return standardised @ self.weights.T + self.biases
 
 
-class Moments(NamedTuple):
+class ClassMoments(NamedTuple):
     """What discriminants are fitted on, of some recordings; of a corpus they are the same in every fold.
 
     Attributes:
@@ -58,7 +58,7 @@ class Moments(NamedTuple):
     counts: np.ndarray
 
 
-def moments_of(values: np.ndarray, classes: np.ndarray, shares: np.ndarray, labels: int) -> Moments:
+def class_moments_of(values: np.ndarray, classes: np.ndarray, shares: np.ndarray, labels: int) -> ClassMoments:
     """Of n recordings.
 
     Args:
@@ -72,7 +72,7 @@ def moments_of(values: np.ndarray, classes: np.ndarray, shares: np.ndarray, labe
     mean = sums.sum(0) / counts.sum()
     apart = values - mean.astype(np.float32)
     apart *= np.sqrt(shares)[:, None]
-    return Moments(mean, apart.T @ apart, sums, counts)
+    return ClassMoments(mean, apart.T @ apart, sums, counts)
 
 
 def fit_discriminants(values: np.ndarray, classes: np.ndarray, shares: np.ndarray, shrinkage: float) -> Discriminants:
@@ -84,10 +84,10 @@ def fit_discriminants(values: np.ndarray, classes: np.ndarray, shares: np.ndarra
         shares: `(n,)`, what each recording counts, see `fair_shares`; its sum does not matter.
         shrinkage: share of the covariance's diagonal in what is inverted, 0 to 1.
     """
-    return fit_on_moments([(moments_of(values, classes, shares, classes.max() + 1), 1.0)], shrinkage)
+    return fit_on_moments([(class_moments_of(values, classes, shares, classes.max() + 1), 1.0)], shrinkage)
 
 
-def fit_on_moments(parts: Sequence[tuple[Moments, float]], shrinkage: float) -> Discriminants:
+def fit_on_moments(parts: Sequence[tuple[ClassMoments, float]], shrinkage: float) -> Discriminants:
     """The same from the moments of some parts of the recordings, and what each part's shares are multiplied by."""
     total = sum(factor * part.counts.sum() for part, factor in parts)
     factors = [factor / total for _, factor in parts]

@@ -23,12 +23,12 @@ from tembr.models.compensation import Compensation
 from tembr.models.data import FoldData
 from tembr.models.discriminants import (
     FURTHEST,
+    ClassMoments,
     Discriminants,
-    Moments,
+    class_moments_of,
     fair_shares,
     fit_discriminants,
     fit_on_moments,
-    moments_of,
     voice_shares,
 )
 from tembr.progress import Progress
@@ -121,7 +121,7 @@ class EncoderSettings(MemberSettings):
                 self._compensate(module, pooled, learnt, data)
         return [{"seconds": time.perf_counter() - started}]
 
-    def _moments(self, taken: Input, learnt: np.ndarray, data: FoldData) -> dict[tuple[int, str], Moments]:
+    def _moments(self, taken: Input, learnt: np.ndarray, data: FoldData) -> dict[tuple[int, str], ClassMoments]:
         """Of the recordings at `learnt` of each corpus through each channel; of other corpora taken once in a study."""
         corpora, channels, found = data.corpora[learnt], data.through(learnt), {}
         for corpus, channel in sorted(set(zip(corpora.tolist(), channels.tolist()))):
@@ -133,11 +133,11 @@ class EncoderSettings(MemberSettings):
             if key not in kept:
                 classes = data.classes[own]
                 shares = voice_shares(classes, data.speakers[own], np.zeros(len(own), int))
-                kept[key] = moments_of(_pooled(data.tables[taken], own), classes, shares, len(data.labels))
+                kept[key] = class_moments_of(_pooled(data.tables[taken], own), classes, shares, len(data.labels))
             found[corpus, channel] = kept[key]
         return found
 
-    def _discriminants(self, moments: Mapping[tuple[int, str], Moments]) -> Discriminants:
+    def _discriminants(self, moments: Mapping[tuple[int, str], ClassMoments]) -> Discriminants:
         """On all of these, of which each other corpus counts `others` and the target 1."""
         sizes: Counter[int] = Counter()
         for (corpus, _), one in moments.items():
