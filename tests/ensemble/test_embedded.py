@@ -24,9 +24,9 @@ def answering(*sizes: tuple[int, ...]):
 
 def test_first_layers_of_the_members_stand_before_all_others():
     joined = embedded(answering((1, 3), (2, 2, 4)), SimpleNamespace(tables={}), np.arange(3))
-    assert joined.lowest.tolist() == [[0, 1, 1]] * 3
-    assert joined.all_layers.tolist() == [[0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]] * 3
-    assert len(joined.at(np.array([1])).lowest) == 1
+    assert joined.first.tolist() == [[0, 1, 1]] * 3
+    assert joined.joined.tolist() == [[0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]] * 3
+    assert len(joined.at(np.array([1])).first) == 1
 
 
 def recordings_of(copies: list[int]):

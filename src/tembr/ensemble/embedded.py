@@ -21,7 +21,7 @@ class EmbeddedRecordings:
     Attributes:
         recordings: of the study.
         embedded: of all of them.
-        uncompensated: first layers of the target's copies, whatever channel they came through, `(n, size)`.
+        uncompensated: first vectors of the target's copies, whatever channel they came through, `(n, size)`.
         copies: places of these.
         moments: of the target's voices and of the other corpora, by their places; filled as they are asked for.
     """
@@ -42,8 +42,8 @@ class EmbeddedRecordings:
         copies = recordings.copies_of(np.flatnonzero(recordings.corpora == 0))
         everything = embedded(members, recordings, np.arange(len(recordings.utterances)))
         through = [member.uncompensated() for member in members]
-        lowest = embedded(through, recordings, copies).lowest if len(copies) else np.empty((0, 0))
-        return EmbeddedRecordings(recordings, everything, lowest, copies)
+        first = embedded(through, recordings, copies).first if len(copies) else np.empty((0, 0))
+        return EmbeddedRecordings(recordings, everything, first, copies)
 
     def space(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> SpeakerSpace:
         """The speaker space of the target's recordings at `learnt`, of all their copies, which count as much, and of
@@ -61,13 +61,13 @@ class EmbeddedRecordings:
             others = (recordings.corpora > 0) & (recordings.channels == "") & (recordings.classes >= 0)
             places = np.concatenate([learnt, np.flatnonzero(others)])
         shares = corpus_shares(recordings.speakers[places], recordings.corpora[places], settings.others)
-        lowest = self.embedded.at(places).lowest
+        first = self.embedded.at(places).first
         if len(copies):
-            lowest = np.concatenate([lowest, self.uncompensated[np.searchsorted(self.copies, copies)]])
+            first = np.concatenate([first, self.uncompensated[np.searchsorted(self.copies, copies)]])
         places = np.concatenate([places, copies])
         shares = np.concatenate([shares, np.full(len(copies), len(learnt) / max(len(copies), 1))])
         space = fit_speaker_space(
-            lowest,
+            first,
             recordings.classes[places],
             recordings.speakers[places],
             len(recordings.labels),
@@ -100,8 +100,8 @@ class EmbeddedRecordings:
         return self.moments[key]
 
     def _of_voice(self, places: np.ndarray) -> Moments | None:
-        layers, classes = self.embedded.at(places).layers, self.recordings.classes[places]
-        return moments_of(layers, classes, len(self.recordings.labels))
+        vectors, classes = self.embedded.at(places).vectors, self.recordings.classes[places]
+        return moments_of(vectors, classes, len(self.recordings.labels))
 
     def _voices(self, places: np.ndarray) -> Iterator[np.ndarray]:
         """Places of each voice."""

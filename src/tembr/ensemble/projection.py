@@ -19,8 +19,9 @@ from tembr.adaptation.two_covariance import TwoCovariance
 from tembr.models.discriminants import FURTHEST
 
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
 LEAST = 1e-4  # variance of speakers' own means along a direction
+
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 
 class Projection(nn.Module):
@@ -46,26 +47,26 @@ class Embedded(NamedTuple):
     """Joined embeddings of the members for n recordings.
 
     Attributes:
-        layers: `(n, size)` each: the first vector of every member, then all others.
+        vectors: `(n, size)` each: the first of every member, then all others.
         members: how many there are.
     """
 
-    layers: tuple[np.ndarray, ...]
+    vectors: tuple[np.ndarray, ...]
     members: int
 
     @property
-    def lowest(self) -> np.ndarray:
+    def first(self) -> np.ndarray:
         """First vectors in a row, `(n, size)`."""
-        return np.concatenate(self.layers[: self.members], axis=1)
+        return np.concatenate(self.vectors[: self.members], axis=1)
 
     @property
-    def all_layers(self) -> np.ndarray:
+    def joined(self) -> np.ndarray:
         """All vectors in a row."""
-        return np.concatenate(self.layers, axis=1)
+        return np.concatenate(self.vectors, axis=1)
 
     def at(self, places: np.ndarray) -> Embedded:
         """The same of some of the recordings only."""
-        return Embedded(tuple(layer[places] for layer in self.layers), self.members)
+        return Embedded(tuple(vector[places] for vector in self.vectors), self.members)
 
     @staticmethod
     def of(outputs: Sequence[Sequence[np.ndarray]]) -> Embedded:
@@ -87,7 +88,7 @@ class SpeakerSpace:
         projection: of joined embeddings.
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
-        relative: all layers of the joined embeddings → relative logits; None where it was not fitted.
+        relative: all vectors of the joined embeddings → relative logits; None where it was not fitted.
     """
 
     projection: Projection
@@ -100,8 +101,8 @@ class SpeakerSpace:
         relative = None
         if self.relative is not None:
             with torch.inference_mode():
-                relative = self.relative(torch.from_numpy(embedded.all_layers)).double().numpy()
-        return EnsembleOutputs(logits, self.project(embedded.lowest), relative)
+                relative = self.relative(torch.from_numpy(embedded.joined)).double().numpy()
+        return EnsembleOutputs(logits, self.project(embedded.first), relative)
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """`(n, size)` → `(n, d)` float64."""

@@ -38,7 +38,7 @@ LONGEST = 30.0
 class EncoderInput(Input):
     """What one layer of an encoder has, its mean over time.
 
-    Its deviation over time adds nothing on voices that were never heard, so a linear model on this input is a mean of
+    Its deviation over time adds nothing on unknown voices, so a linear model on this input is a mean of
     what it says to each frame.
 
     Attributes:

@@ -125,7 +125,7 @@ class EncoderSettings(MemberSettings):
         """Of the recordings at `learnt` of each corpus through each channel; of other corpora taken once in a study."""
         corpora, channels, found = data.corpora[learnt], data.through(learnt), {}
         for corpus, channel in sorted(set(zip(corpora.tolist(), channels.tolist()))):
-            if corpus and not self.others:
+            if not self._importance(corpus):
                 continue
             own = learnt[(corpora == corpus) & (channels == channel)]
             kept = data.moments if corpus else {}
@@ -138,19 +138,23 @@ class EncoderSettings(MemberSettings):
         return found
 
     def _discriminants(self, moments: Mapping[tuple[int, str], ClassMoments]) -> Discriminants:
-        """On all of these, of which each other corpus counts `others` and the target 1."""
+        """On all of these; each corpus counts for its importance, however much it has."""
         sizes: Counter[int] = Counter()
         for (corpus, _), one in moments.items():
             sizes[corpus] += one.counts.sum()
-        parts = [(one, (self.others if corpus else 1.0) / sizes[corpus]) for (corpus, _), one in moments.items()]
+        parts = [(one, self._importance(corpus) / sizes[corpus]) for (corpus, _), one in moments.items()]
         return fit_on_moments(parts, self.shrinkage)
+
+    def _importance(self, corpus: int) -> float:
+        """What a corpus counts for in all."""
+        return self.others if corpus else 1.0
 
     def fit_head(
         self, head: PooledHead, pooled: np.ndarray, classes: np.ndarray, learnt: np.ndarray, data: FoldData
     ) -> None:
         """Fit a head on pooled values `(n, size)` and classes `(n,)` of the recordings at `learnt`, `(n,)`."""
         corpora = data.corpora[learnt]
-        importance = {corpus: self.others if corpus else 1.0 for corpus in np.unique(corpora).tolist()}
+        importance = {corpus: self._importance(corpus) for corpus in np.unique(corpora).tolist()}
         shares = fair_shares(classes, data.speakers[learnt], corpora, importance)
         counting = shares > 0
         head.take(fit_discriminants(pooled[counting], classes[counting], shares[counting], self.shrinkage))

@@ -101,7 +101,7 @@ class Recognizer:
         warning.
 
         Args:
-            recordings: a folder (with the folders in it), a recording, or any number of these; each is heard twice.
+            recordings: a folder (with the folders in it), a recording, or any number of these; each is read twice.
             threads: recordings heard at once; None is one for each core.
             on_warning: gets the warnings, a line each; None is the logger 'tembr'.
             channel: the speaker's: 'mix' averages the channels; 'left', 'right' or a number, from 1, takes one.

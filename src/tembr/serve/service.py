@@ -88,11 +88,11 @@ def check_origin(connection: HTTPConnection) -> None:
     """
     settings, host = service_of(connection).settings, connection.headers.get("host", "")
     if settings.host in LOCAL and _name(host) not in (*LOCAL, *settings.hosts):
-        raise Refusal(403, "host", "asked by a name that is not known here; --allow-host NAME makes it known")
+        raise Refusal(403, "host", "the request names a host that is not known here; --allow-host NAME makes it known")
     origin = connection.headers.get("origin")
     asking = None if origin is None else origin.partition("://")[2]
     if asking is not None and asking != host and _name(asking) not in settings.hosts:
-        raise Refusal(403, "origin", "asked by a page of another origin; --allow-host NAME lets it")
+        raise Refusal(403, "origin", "the request is from a page of another origin; --allow-host NAME lets it")
 
 
 def _name(host: str) -> str:
