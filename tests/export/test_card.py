@@ -122,7 +122,7 @@ def test_the_short_way_of_the_card_works(bundle, facts, waveforms, monkeypatch, 
 @pytest.mark.parametrize("silence", [{}, {"below": 30.0, "margin": 0.1}])
 def test_what_the_file_alone_does_not_do_is_said(facts, silence):
     text = model_card(replace(facts, silence=silence))
-    assert f"hears the first\n{facts.window:g} s alone" in text and "answers whatever it is given" in text
+    assert f"takes the first\n{facts.window:g} s alone" in text and "answers whatever it is given" in text
     assert ("equally long" in text) == bool(silence)
 
 
@@ -130,3 +130,9 @@ def test_what_the_file_alone_does_not_do_is_said(facts, silence):
 def test_operators_beyond_the_standard_are_named(facts, variant, said):
     own = replace(facts, variants={facts.default: facts.variants[facts.default] | {"variant": variant}})
     assert ("com.microsoft" in model_card(own)) is said
+
+
+@pytest.mark.parametrize(("variant", "said"), [("static-uint8", True), ("dynamic-int8", True), ("block-int8", False)])
+def test_products_in_eight_bits_are_opened_so_that_they_do_not_saturate(facts, variant, said):
+    own = replace(facts, variants={facts.default: facts.variants[facts.default] | {"variant": variant}})
+    assert ("session.x64quantprecision" in model_card(own)) is said

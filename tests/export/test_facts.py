@@ -87,7 +87,7 @@ def test_members_rate_and_window_are_the_ensembles(gathered):
 def test_of_scores_only_measures_are_taken_and_their_protocol_is_explained(gathered):
     facts = gathered()
     assert facts.metrics == {"speaker": {"n": 7, "folds": 3, "uar": {"value": 0.5}}}
-    assert facts.split == {"speaker": "3 folds by speaker; nobody tested on was heard in training"}
+    assert facts.split == {"speaker": "3 folds by speaker; nobody tested on was learnt from"}
 
 
 def test_a_random_split_is_said_with_its_share_and_seed(gathered):

@@ -152,6 +152,20 @@ def test_blocks_are_smaller_and_answer_alike_whatever_is_in_the_batch(bits, off,
     assert quantize.blocks(large, bits=bits).ByteSize() < share * large.ByteSize()
 
 
+@pytest.mark.parametrize("reduced", [False, True])
+def test_static_products_are_standard_and_answer_alike_whatever_is_in_the_batch(reduced):
+    full, frames = linear(), np.random.default_rng(1).normal(size=(3, 7, 256)).astype(np.float32)
+    model = quantize.static(full, [{"waveform": frames}], unsigned=True, reduce_range=reduced)
+    assert {node.domain for node in model.graph.node} == {""}
+    rounded = [node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    assert sorted(rounded) == ["active", "waveform"]  # what a product gives is not rounded
+    found, expected = answers(model, frames), answers(full, frames)
+    assert 0 < np.abs(found - expected).max() < 0.04 * np.abs(expected).max()
+    assert np.array_equal(found[:1], answers(model, frames[:1]))
+    large = linear(2_048)
+    assert quantize.static(large, [{"waveform": frames}], unsigned=True).ByteSize() < 0.32 * large.ByteSize()
+
+
 def test_a_large_constant_that_was_half_precision_is_so_again():
     rng, shape = np.random.default_rng(0), [["batch", 128, 256]]
     whole = {

@@ -58,10 +58,11 @@ def test_more_than_there_are_is_all_of_them_once():
     assert sorted(u.key for u in parts().for_verification(99)) == sorted(u.key for u in ALL)
 
 
-def test_calibration_draws_the_same_of_the_training_part_every_time():
+def test_calibration_draws_the_same_of_what_was_learnt_from_every_time():
+    learnt = [*ALL[:6], *OTHER.utterances]
     chosen = parts().for_calibration(3)
-    assert len(set(chosen)) == 3 and set(chosen) <= set(ALL[:6]) and chosen == parts().for_calibration(3)
-    assert parts().for_calibration(99) == list(ALL[:6])
+    assert len(set(chosen)) == 3 and set(chosen) <= set(learnt) and chosen == parts().for_calibration(3)
+    assert parts().for_calibration(99) == learnt
 
 
 def test_a_test_part_that_networks_have_not_seen_was_not_learnt_from():

@@ -1,4 +1,4 @@
-"""An ensemble as one ONNX file that hears, verified against PyTorch, smaller where that is measured to be safe.
+"""An ensemble as one ONNX file, verified against PyTorch, smaller where that is measured to be safe.
 
 facts = export_bundle(EnsembleFolder.read("runs/nemo/ensemble"), "bundle", ExportSettings(quantize="static"))
 """

@@ -30,7 +30,7 @@ METADATA = (
 SPLITS = {
     "random": "{test:.0%} of the recordings set aside at random, stratified by emotion (seed {seed}); "
     "every voice and every recording session is in training and test alike",
-    "speaker": "{folds} folds by speaker; nobody tested on was heard in training",
+    "speaker": "{folds} folds by speaker; nobody tested on was learnt from",
     "sentence": "{folds} folds by speaker, and a fifth of the sentences left out of training, which alone are scored",
     "kfold": "{folds} stratified folds at random; every voice is in training and test alike",
 }

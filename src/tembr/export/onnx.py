@@ -15,7 +15,9 @@ from torch import nn
 
 from tembr.errors import ConfigError, first_line
 
-OPSET = 18
+OPSET = 20
+"""The first with `Gelu`."""
+
 OUTPUT = "probabilities"
 WAVEFORM = "waveform"
 

@@ -126,7 +126,7 @@ def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, bits: Literal[
     """Linear layers with a scale for every block of weights in few bits, and of INT8 activations (`MatMulNBits`).
 
     An operator of ONNX Runtime's own, 1.22 or later for 8 bits. A recording's answer does not depend on what else is in
-    the batch. What else is large and was half precision before, such as an encoder's positions, is so again.
+    the batch.
     """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -152,7 +152,7 @@ def blocks(model: onnx.ModelProto, feeds: Iterable[Feed] = (), *, bits: Literal[
         onnx.save(given, path)
 
     module.logger.setLevel(logging.ERROR)
-    return exact_halves(_through_file(quantized, model))
+    return _through_file(quantized, model)
 
 
 def _block_size(inputs: int, bits: int) -> int:
@@ -161,7 +161,8 @@ def _block_size(inputs: int, bits: int) -> int:
 
 
 def exact_halves(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Large constants that are whole in half precision stored so, and made single when the file is opened."""
+    """Large constants that are whole in half precision, such as an encoder's positions, stored so, and made single when
+    the file is opened."""
     model = copy.deepcopy(model)
     for number, tensor in enumerate(list(model.graph.initializer)):
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < LARGE:
@@ -195,7 +196,10 @@ def static(
 ) -> onnx.ModelProto:
     """INT8 weights with a scale a channel, INT8 (or UINT8) activations whose ranges come from `feeds`, as QDQ nodes.
 
-    `reduce_range` takes 7 bits for weights, against saturation on processors without VNNI.
+    What linear layers give stays in single precision: a sum of products loses less than its factors, and takes no
+    longer. A recording's answer does not depend on what else is in the batch. `reduce_range` takes 7 bits for weights,
+    against saturation on processors without VNNI, where a session's own precision is not asked for
+    (`tembr.recognize.network.open_session`).
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
@@ -209,6 +213,7 @@ def static(
         activation_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
         weight_type=QuantType.QInt8,
         nodes_to_quantize=[n.name for n in network_layers(model)],
+        extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul", "Gemm"]},
     )
 
 
@@ -262,7 +267,7 @@ def _through_file(quantizer: Callable, model: onnx.ModelProto, **options) -> onn
         raise ConfigError(f"these networks cannot be quantised ({reason}); export with --quantize none") from error
     finally:
         quiet.setLevel(level)
-    return with_interface_of(model, result)
+    return exact_halves(with_interface_of(model, result))
 
 
 def _store_weights(model: onnx.ModelProto, stored: Callable) -> onnx.ModelProto:

@@ -26,7 +26,7 @@ class ExportRecordings:
     Attributes:
         corpus: the target, all of it that can be read.
         auxiliary: corpora that members learnt from besides.
-        train: what networks may be calibrated on.
+        train: what networks may be calibrated on, with the auxiliary corpora.
         validation: what a variant is chosen on; members may have learnt from it.
         test: what they are measured on.
         unseen: whether the networks were trained without the test part.
@@ -55,9 +55,10 @@ class ExportRecordings:
         return spread(chosen, max(count, 1))
 
     def for_calibration(self, count: int) -> list[Utterance]:
-        """Up to `count` recordings of the training part, drawn at random: never one of the test part."""
-        chosen = np.random.default_rng(SEED).permutation(len(self.train))[:count]
-        return [self.train[index] for index in sorted(chosen)]
+        """Up to `count` recordings that were learnt from, of any corpus, drawn at random: never one of the test part."""
+        known = [*self.train, *(utterance for corpus in self.auxiliary for utterance in corpus.utterances)]
+        chosen = np.random.default_rng(SEED).permutation(len(known))[:count]
+        return [known[index] for index in sorted(chosen)]
 
 
 def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, progress: Progress) -> ExportRecordings:
