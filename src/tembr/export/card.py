@@ -251,9 +251,9 @@ one's own, without labels.
 * The voices are acted and few ({speakers} speakers of {corpora}).{voices}
   {beyond}
 * It knows {len(facts.labels)} emotions and always answers with one. Where no probability is high, it does not know.
-* It answers to how something is said, not to what a person feels. **It is not for decisions about people**: hiring, teaching,
-  policing, insurance, health or credit. In the European Union, inferring emotions at work and in education is
-  prohibited, but for medical or safety reasons (Regulation 2024/1689, Article 5).
+* It answers to how something is said, not to what a person feels. **It is not for decisions about people**: hiring,
+  teaching, policing, insurance, health or credit. In the European Union, inferring emotions at work and in education
+  is prohibited, but for medical or safety reasons (Regulation 2024/1689, Article 5).
 * Recordings longer than {facts.window:g} s are to be given window by window; `tembr` does so.
 
 ## Licence

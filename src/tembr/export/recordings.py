@@ -55,7 +55,7 @@ class ExportRecordings:
         return spread(chosen, max(count, 1))
 
     def for_calibration(self, count: int) -> list[Utterance]:
-        """Up to `count` recordings that were learnt from, of any corpus, drawn at random: never one of the test part."""
+        """Up to `count` recordings that were learnt from, of any corpus, drawn at random; none of the test part."""
         known = [*self.train, *(utterance for corpus in self.auxiliary for utterance in corpus.utterances)]
         chosen = np.random.default_rng(SEED).permutation(len(known))[:count]
         return [known[index] for index in sorted(chosen)]
