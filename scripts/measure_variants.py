@@ -3,7 +3,7 @@
 uv run --all-extras python scripts/measure_variants.py STUDY [STUDY ...]
 
 Each STUDY is a folder that `tembr study` wrote. Of each fold its members are joined with equal weights, exported and
-quantised, calibrated on the fold's training part, and all variants answer the fold's test part. Writes
+quantised, calibrated on what the fold learnt from, and all variants answer the fold's test part. Writes
 docs/results/classic_variants.csv and .md: for each protocol a row a variant, over all folds of all studies.
 """
 
@@ -25,6 +25,7 @@ from tembr.evaluate.results import PROTOCOLS
 from tembr.experiment.recordings import same_recordings, usable_corpus
 from tembr.experiment.settings import StudySettings
 from tembr.experiment.study import study_settings
+from tembr.export.facts import silence_of
 from tembr.export.graph import sample_rate_of, waveform_graph
 from tembr.export.measure import FULL
 from tembr.export.optimize import optimize
@@ -34,14 +35,16 @@ from tembr.export.runtime import latencies, make_feed, open_session, posteriors
 from tembr.files import atomic_write
 from tembr.models import load_member
 from tembr.progress import Progress
+from tembr.silence import trimmed
 from tembr.splits import Fold
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "classic_variants.csv"
 SEED = 42
 
 
-def main(studies: Sequence[Path], out: Path = OUT) -> None:
-    answers = pd.concat([frame for study in studies for frame in study_answers(study)], ignore_index=True)
+def main(studies: Sequence[Path], out: Path = OUT, protocols: Sequence[str] = (), wanted: Sequence[str] = ()) -> None:
+    frames = [frame for study in studies for frame in study_answers(study, protocols, wanted)]
+    answers = pd.concat(frames, ignore_index=True)
     table = pd.DataFrame(rows_of(answers))
     write_frame(table, out, "%.6g")
     with atomic_write(out.with_suffix(".md")) as temporary:
@@ -49,11 +52,17 @@ def main(studies: Sequence[Path], out: Path = OUT) -> None:
     print(markdown(table), end="")
 
 
-def study_answers(study: Path) -> Iterator[pd.DataFrame]:
-    """What every variant says to every test recording of a study, fold by fold, see `fold_answers`."""
+def study_answers(study: Path, protocols: Sequence[str] = (), wanted: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
+    """What variants say to every test recording of a study, fold by fold, see `fold_answers`.
+
+    Args:
+        protocols, wanted: of the study, and of the variants beside single precision; all where none is named.
+    """
     settings = study_settings(study)
-    corpus = usable_corpus(settings.corpus, settings.features.window, Progress())
-    for name in settings.protocols:
+    window = settings.features.window
+    corpus = usable_corpus(settings.corpus, window, Progress())
+    others = [u for one in settings.auxiliary.values() for u in usable_corpus(one, window, Progress()).utterances]
+    for name in protocols or settings.protocols:
         protocol = read_protocol(settings, study, name)
         if not same_recordings(corpus, protocol.utterances):
             raise SystemExit(f"{study}: the recordings are no longer those this study was made with")
@@ -61,7 +70,7 @@ def study_answers(study: Path) -> Iterator[pd.DataFrame]:
         for number, fold in enumerate(protocol.folds):
             print(f"{study.name} · {name} · {fold.name}", flush=True)
             ensemble = fold_ensemble(settings, protocol, members, number)
-            frame = fold_answers(ensemble, fold, corpus.utterances)
+            frame = fold_answers(ensemble, fold, corpus.utterances, others, wanted)
             yield frame.assign(protocol=name, fold=f"{study.resolve()} {fold.name}")
 
 
@@ -76,18 +85,28 @@ def fold_ensemble(
     return join(loaded, WeightedEnsemble({one.name: 1 / len(members) for one in members}, 1.0))
 
 
-def fold_answers(ensemble: Ensemble, fold: Fold, utterances: Sequence) -> pd.DataFrame:
-    """A row for each variant and test recording: truth, variant, bytes, milliseconds and posteriors."""
+def fold_answers(
+    ensemble: Ensemble, fold: Fold, utterances: Sequence, others: Sequence = (), wanted: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A row for each variant and test recording: truth, variant, bytes, milliseconds and posteriors.
 
-    def feeds(places: np.ndarray) -> list:
-        heard = read_waveforms([utterances[place] for place in places], sample_rate_of(ensemble))
-        return [make_feed([one], "waveform", ensemble.distinct_inputs) for one in heard]
+    Args:
+        utterances, others: of the target, and of the corpora learnt from besides.
+        wanted: names of variants beside single precision; all where none is named.
+    """
+    rate, cut = sample_rate_of(ensemble), silence_of(ensemble.distinct_inputs)
 
-    drawn = np.random.default_rng(SEED).permutation(fold.train)[:CALIBRATION]
-    calibration, scored = feeds(np.sort(drawn)), feeds(fold.test)
+    def feeds(chosen: Sequence) -> list:
+        given = [trimmed(one, rate, **cut) if cut else one for one in read_waveforms(chosen, rate)]
+        return [make_feed([one], "waveform", ensemble.distinct_inputs) for one in given]
+
+    learnt = [*(utterances[place] for place in fold.train), *others]
+    drawn = np.random.default_rng(SEED).permutation(len(learnt))[:CALIBRATION]
+    calibration, scored = feeds([learnt[k] for k in np.sort(drawn)]), feeds([utterances[k] for k in fold.test])
     graph = optimize(waveform_graph(ensemble), calibration[:8], rounds=2)
     models = {FULL: graph.model}
-    models |= {one.name: one.make(graph.portable, calibration) for one in variants("static", graph.portable)}
+    made = [one for one in variants("static", graph.portable) if not wanted or one.name in wanted]
+    models |= {one.name: one.make(graph.portable, calibration) for one in made}
     sessions = [open_session(model) for model in models.values()]
     truth = [utterances[place].emotion for place in fold.test]
     frames = []
@@ -139,5 +158,7 @@ if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="+", type=Path, metavar="STUDY")
     parser.add_argument("--table", type=Path, default=OUT, help="CSV; Markdown beside it")
+    parser.add_argument("--protocol", action="append", default=[], help="of the study, again for more; all by default")
+    parser.add_argument("--variant", action="append", default=[], help="beside fp32, again for more; all by default")
     given = parser.parse_args()
-    main(given.study, given.table)
+    main(given.study, given.table, given.protocol, given.variant)

@@ -130,9 +130,3 @@ def test_what_the_file_alone_does_not_do_is_said(facts, silence):
 def test_operators_beyond_the_standard_are_named(facts, variant, said):
     own = replace(facts, variants={facts.default: facts.variants[facts.default] | {"variant": variant}})
     assert ("com.microsoft" in model_card(own)) is said
-
-
-@pytest.mark.parametrize(("variant", "said"), [("static-uint8", True), ("dynamic-int8", True), ("block-int8", False)])
-def test_products_in_eight_bits_are_opened_so_that_they_do_not_saturate(facts, variant, said):
-    own = replace(facts, variants={facts.default: facts.variants[facts.default] | {"variant": variant}})
-    assert ("session.x64quantprecision" in model_card(own)) is said

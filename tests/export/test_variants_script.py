@@ -54,5 +54,28 @@ def test_every_variant_answers_the_test_part_of_a_fold(script, ensemble, monkeyp
     assert frame["emotion"][:5].tolist() == [corpus.utterances[place].emotion for place in fold.test]
     columns = [name for name in frame if name.startswith("p_")]
     np.testing.assert_allclose(frame[columns].sum(1), 1, atol=1e-4)
+    asked_for = script.fold_answers(ensemble.load(), fold, corpus.utterances, wanted=["weights-fp16"])
+    assert list(asked_for["variant"].unique()) == ["fp32", "weights-fp16"]
     apart = frame[frame["variant"] == "weights-fp16"][columns].to_numpy() - frame[columns].to_numpy()[:5]
     assert np.abs(apart).max() < 0.02
+
+
+def test_variants_are_calibrated_on_all_that_a_fold_learnt_from(script, ensemble, monkeypatch):
+    corpus, given = load_corpus("demo"), []
+    (fold,) = make_folds(corpus, "random", SplitSettings())
+    fold, others = (
+        replace(fold, train=fold.train[:3], test=fold.test[:2]),
+        [corpus.utterances[k] for k in fold.test[:4]],
+    )
+
+    def make(model, feeds):
+        given.extend(feeds)
+        return model
+
+    static = next(one for one in script.variants("static") if one.name == "static-uint8")
+    monkeypatch.setattr(script, "variants", lambda how, model: (replace(static, make=make),))
+    script.fold_answers(ensemble.load(), fold, corpus.utterances, others)
+    learnt = [*(corpus.utterances[k] for k in fold.train), *others]
+    rate = ensemble.settings.features.sample_rate
+    expected = {len(one) for one in script.read_waveforms(learnt, rate)}
+    assert len(given) == 7 and {feed["waveform"].shape[1] for feed in given} == expected

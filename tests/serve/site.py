@@ -11,9 +11,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tembr.recognize.network import open_session
-from tembr.recognize.recognizer import Recognizer, load
-
 ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 
 CALL = """async ([method, files, values]) => {
@@ -66,21 +63,20 @@ def ask(page, method: str, *files: tuple[str, bytes], **values):
     return page.evaluate(CALL, [method, given, values])
 
 
-def in_single_precision(bundle: str | None = None) -> Recognizer:
-    """A recognizer on the same 8-bit weights, but with arithmetic in single precision, as in WebAssembly."""
-    recognizer = load(bundle)
-    network = recognizer.network
-    network.session = open_session(_in_single_precision(network.folder / network.variant), "the model")
-    return recognizer
-
-
-def _in_single_precision(path: Path) -> bytes:
-    """The model, with MatMulNBits told not to round activations to 8 bits, which WebAssembly never does."""
+def without_rounding(content: bytes) -> bytes:
+    """A model whose activations are not rounded to 8 bits: rounding follows the least difference in arithmetic, and
+    two ways of computing can be told apart by nothing smaller."""
     import onnx
 
-    model = onnx.load(path)
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if attribute.name == "accuracy_level":
-                attribute.i = 1
+    model = onnx.load_from_string(content)
+    rounded = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    restored = {node.output[0]: node for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    straight = {name: rounded[node.input[0]] for name, node in restored.items() if node.input[0] in rounded}
+    assert straight, "the bundle rounds no activation"
+    kept = [node for node in model.graph.node if not {*node.output} & {*rounded, *straight}]
+    for node in kept:
+        node.input[:] = [straight.get(name, name) for name in node.input]
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
     return model.SerializeToString()

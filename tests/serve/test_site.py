@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,11 +15,12 @@ import pytest
 import soundfile
 import soxr
 from tests.serve.page import chromium
-from tests.serve.site import ISOLATED, ask, in_single_precision, served
+from tests.serve.site import ISOLATED, ask, served, without_rounding
 
 from tembr.bundle import BundleError
 from tembr.errors import StoreError
 from tembr.recognize import load
+from tembr.recognize.network import open_session
 from tembr.recognize.recognizer import Recognizer
 from tembr.serve import site as sites
 from tembr.serve.graph import without_initializers
@@ -26,6 +28,8 @@ from tembr.serve.graph import without_initializers
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TALK = EXAMPLES / "conversation.flac"
 SAME = 1e-3
+ROUNDED = 0.15
+"""Of activations that are rounded to 8 bits on either side."""
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +42,29 @@ def runtime(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, runtime) -> Path:
+def shipped(tmp_path_factory, runtime) -> Path:
     out = tmp_path_factory.mktemp("web") / "site"
     sites.build(out, load().network, runtime)
     return out
 
 
 @pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
-    return in_single_precision()
+def recognizer(tmp_path_factory) -> Recognizer:
+    """One whose model does not round."""
+    found, folder = load(), tmp_path_factory.mktemp("exact") / "bundle"
+    shutil.copytree(found.network.folder, folder)
+    model = folder / found.network.variant
+    model.write_bytes(without_rounding(model.read_bytes()))
+    found.network.folder, found.network.session = folder, open_session(model.read_bytes(), "the model")
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, runtime, recognizer) -> Path:
+    """One of a model that does not round either."""
+    out = tmp_path_factory.mktemp("exact") / "site"
+    sites.build(out, recognizer.network, runtime)
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +104,17 @@ def test_twenty_recordings_are_answered_as_in_python(page, recognizer, corpora_d
         for path in chosen
     ]
     assert max(apart) < SAME
+
+
+def test_the_model_as_shipped_answers_as_in_python_but_for_rounding(browser, shipped, corpora_dir):
+    with served(shipped) as address:
+        page, recognizer = visit(browser, address), load()
+        chosen = sorted((corpora_dir / "nemo" / "samples").glob("*.wav"))[::170][:20]
+        found = [ask(page, "predict", (path.name, path.read_bytes()))["answers"][0] for path in chosen]
+        wanted = [recognizer.predict(path) for path in chosen]
+        page.context.close()
+    assert max(map(distance, found, wanted)) < ROUNDED
+    assert sum(one["likeliest"] == other.likeliest for one, other in zip(found, wanted)) >= 19
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])

@@ -198,8 +198,8 @@ def static(
 
     What linear layers give stays in single precision: a sum of products loses less than its factors, and takes no
     longer. A recording's answer does not depend on what else is in the batch. `reduce_range` takes 7 bits for weights,
-    against saturation on processors without VNNI, where a session's own precision is not asked for
-    (`tembr.recognize.network.open_session`).
+    against saturation on processors without VNNI. (ONNX Runtime's own remedy, `session.x64quantprecision`, costs those
+    with VNNI half their speed.)
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 

@@ -28,7 +28,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported
 import numpy, onnxruntime, soundfile
 
 onnxruntime.set_default_logger_severity(3)
-{_session(facts)}
+session = onnxruntime.InferenceSession("{facts.default}")
 samples, rate = soundfile.read("recording.wav", dtype="float32")  # mono, {facts.sample_rate} Hz
 {_without_silence(facts)}labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 print(dict(zip(labels, session.run(None, {{"waveform": samples[None]}})[0][0])))
@@ -50,20 +50,8 @@ def _cut(facts: Facts) -> str:
 
 
 def _operators(facts: Facts) -> str:
-    return " with its own operators (`com.microsoft`: MatMulNBits)" if _variant(facts).startswith("block") else ""
-
-
-def _session(facts: Facts) -> str:
-    """Lines that open the file; 8-bit products of standard operators are summed without saturation everywhere."""
-    if not _variant(facts).startswith(("static", "dynamic")):
-        return f'session = onnxruntime.InferenceSession("{facts.default}")'
-    return f"""options = onnxruntime.SessionOptions()
-options.add_session_config_entry("session.x64quantprecision", "1")  # for x86 processors without VNNI
-session = onnxruntime.InferenceSession("{facts.default}", options)"""
-
-
-def _variant(facts: Facts) -> str:
-    return facts.variants.get(facts.default, {}).get("variant", "")
+    variant = facts.variants.get(facts.default, {}).get("variant", "")
+    return " with its own operators (`com.microsoft`: MatMulNBits)" if variant.startswith("block") else ""
 
 
 def _without_silence(facts: Facts) -> str:
@@ -90,7 +78,7 @@ import json, os
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported
 import onnxruntime
 
-{_session(facts)}
+session = onnxruntime.InferenceSession("{facts.default}")
 labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 probabilities = session.run(None, {{{names}}})[0][0]
 print(dict(zip(labels, probabilities)))

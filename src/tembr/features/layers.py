@@ -51,13 +51,13 @@ class EncoderStates(nn.Module):
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, size, 1)` of each layer, or `(batch, size, frames)`."""
         states = self.layers(waveform[:, : self.longest])
-        return [(mean_over_time(one) if self.pooled else one).transpose(1, 2) for one in states]
+        return [(self._mean(one) if self.pooled else one).transpose(1, 2) for one in states]
 
-
-def mean_over_time(frames: torch.Tensor) -> torch.Tensor:
-    """`(batch, frames, size)` → `(batch, 1, size)`, as a product: ONNX Runtime's mean over an inner axis is slow."""
-    batch, count, _ = frames.shape
-    return (frames.new_ones(batch, 1, count) / count) @ frames
+    @staticmethod
+    def _mean(states: torch.Tensor) -> torch.Tensor:
+        """`(batch, frames, size)` → `(batch, 1, size)`, a product: ONNX Runtime's mean over an inner axis is slow."""
+        batch, frames, _ = states.shape
+        return (states.new_ones(batch, 1, frames) / frames) @ states
 
 
 class LogMel(nn.Module):

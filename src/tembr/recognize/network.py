@@ -175,7 +175,6 @@ def open_session(content: bytes, name: str, threads: int = 1, providers: Sequenc
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    options.add_session_config_entry("session.x64quantprecision", "1")  # 8-bit sums do not saturate without VNNI
     try:
         return onnxruntime.InferenceSession(content, options, providers=list(providers))
     except Exception as error:  # ONNX Runtime has its own hierarchy
