@@ -11,6 +11,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
+
 ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 
 CALL = """async ([method, files, values]) => {
@@ -64,19 +66,29 @@ def ask(page, method: str, *files: tuple[str, bytes], **values):
 
 
 def without_rounding(content: bytes) -> bytes:
-    """A model whose activations are not rounded to 8 bits: rounding follows the least difference in arithmetic, and
-    two ways of computing can be told apart by nothing smaller."""
+    """A model with the same weights in single precision and activations that are not rounded to 8 bits.
+
+    Rounding follows the least difference in arithmetic; two ways of computing are told apart by nothing smaller.
+    """
     import onnx
+    from onnx import numpy_helper
 
     model = onnx.load_from_string(content)
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
     rounded = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
-    restored = {node.output[0]: node for node in model.graph.node if node.op_type == "DequantizeLinear"}
-    straight = {name: rounded[node.input[0]] for name, node in restored.items() if node.input[0] in rounded}
+    straight, kept = {}, []
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in rounded:
+            straight[node.output[0]] = rounded[node.input[0]]
+        elif node.op_type == "DequantizeLinear":
+            weight, scale, zero = (numpy_helper.to_array(constants[name]).astype(np.float32) for name in node.input)
+            tensor = numpy_helper.from_array((weight - zero) * scale, node.output[0])
+            model.graph.initializer.append(tensor)
+        elif node.op_type != "QuantizeLinear":
+            kept.append(onnx.NodeProto.FromString(node.SerializeToString()))
     assert straight, "the bundle rounds no activation"
-    kept = [node for node in model.graph.node if not {*node.output} & {*rounded, *straight}]
     for node in kept:
         node.input[:] = [straight.get(name, name) for name in node.input]
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
     del model.graph.node[:]
     model.graph.node.extend(kept)
     return model.SerializeToString()
