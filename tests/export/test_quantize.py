@@ -184,6 +184,20 @@ def test_a_large_constant_that_was_half_precision_is_so_again():
     assert np.array_equal(answers(model, frames), answers(full, frames))
 
 
+@pytest.mark.parametrize("name", ["block-int8", "dynamic-int8", "static-uint8"])
+def test_quantised_networks_store_what_was_half_precision_so(name):
+    rng = np.random.default_rng(0)
+    constants = {"was_half": rng.normal(size=(1, 128, 256)).astype(np.float16), "w": rng.normal(0, 0.1, (256, 32))}
+    nodes = [
+        helper.make_node("Add", ["waveform", "was_half"], ["inner"], "first"),
+        helper.make_node("MatMul", ["inner", "w"], ["probabilities"], "second"),
+    ]
+    full = graph(nodes, constants, [["batch", 128, 256]], [["batch", 128, 32]])
+    variant = next(one for one in VARIANTS if one.name == name)
+    model = variant.make(full, [{"waveform": rng.normal(size=(1, 128, 256)).astype(np.float32)}])
+    assert onnx.TensorProto.FLOAT16 in {tensor.data_type for tensor in model.graph.initializer}
+
+
 def test_quantising_in_blocks_leaves_logging_as_it_is(monkeypatch):
     monkeypatch.delitem(sys.modules, "onnxruntime.quantization.matmul_nbits_quantizer", raising=False)
     monkeypatch.delattr(onnxruntime.quantization, "matmul_nbits_quantizer", raising=False)
