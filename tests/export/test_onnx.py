@@ -60,6 +60,13 @@ def test_names_of_axes_and_metadata_are_given_back():
     }
 
 
+def test_sets_of_operators_that_no_node_is_from_are_left_out():
+    changed = loud_graph()
+    changed.opset_import.extend([onnx.helper.make_opsetid("com.microsoft", 1), onnx.helper.make_opsetid("ai.x", 1)])
+    changed.graph.node.add(op_type="FusedMatMul", domain="com.microsoft")
+    assert [one.domain for one in with_interface_of(loud_graph(), changed).opset_import] == ["", "com.microsoft"]
+
+
 def test_a_graph_of_other_outputs_is_another_graph():
     with pytest.raises(ValueError, match="other inputs or outputs"):
         with_interface_of(loud_graph(), loud_graph(temperature=2.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import logging
@@ -31,6 +32,8 @@ def write_metadata(model: onnx.ModelProto, facts: Mapping[str, object]) -> None:
 def with_interface_of(model: onnx.ModelProto, changed: onnx.ModelProto) -> onnx.ModelProto:
     """`changed` with the names of axes and the metadata of `model`, which tools tend to lose.
 
+    Sets of operators that none of its nodes is from, which tools tend to add, are left out.
+
     Raises:
         ValueError: its inputs or outputs are others.
     """
@@ -41,6 +44,10 @@ def with_interface_of(model: onnx.ModelProto, changed: onnx.ModelProto) -> onnx.
             other.CopyFrom(value)
     del changed.metadata_props[:]
     changed.metadata_props.extend(model.metadata_props)
+    used = {node.domain for node in changed.graph.node}
+    kept = [copy.deepcopy(one) for one in changed.opset_import if one.domain in used]
+    del changed.opset_import[:]
+    changed.opset_import.extend(kept)
     return changed
 
 
