@@ -29,7 +29,7 @@ from tembr.export.facts import silence_of
 from tembr.export.graph import sample_rate_of, waveform_graph
 from tembr.export.measure import FULL
 from tembr.export.optimize import optimize
-from tembr.export.quantize import CALIBRATION, variants
+from tembr.export.quantize import CALIBRATION, VARIANTS, variants
 from tembr.export.recordings import read_waveforms
 from tembr.export.runtime import latencies, make_feed, open_session, posteriors
 from tembr.files import atomic_write
@@ -158,7 +158,9 @@ if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="+", type=Path, metavar="STUDY")
     parser.add_argument("--table", type=Path, default=OUT, help="CSV; Markdown beside it")
-    parser.add_argument("--protocol", action="append", default=[], help="of the study, again for more; all by default")
-    parser.add_argument("--variant", action="append", default=[], help="beside fp32, again for more; all by default")
+    named = {"action": "append", "default": []}
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="of the study, again for more; all by default", **named)
+    names = [one.name for one in VARIANTS]
+    parser.add_argument("--variant", choices=names, help="beside fp32, again for more; all by default", **named)
     given = parser.parse_args()
     main(given.study, given.table, given.protocol, given.variant)

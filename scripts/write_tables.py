@@ -189,15 +189,6 @@ def variants_table(path: Path) -> str:
     return path.read_text(encoding="utf-8").removeprefix("# Variants\n").strip()
 
 
-def quantized_table() -> str:
-    """Variants of the default recipe's folds on their unseen speakers, from `scripts/measure_variants.py`."""
-    lines = ["| variant | agrees with single precision | accuracy | UAR |", "| --- | ---: | ---: | ---: |"]
-    for row in rows_of("variants"):
-        cells = [f"{float(row[name]):.1%}" for name in ("agreement", "accuracy", "uar")]
-        lines.append(f"| {row['variant']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def translated(table: str) -> str:
     """A table in Polish: known cells by name, decimal commas in all others."""
     return "\n".join("|".join(map(_polish, line.split("|"))) for line in table.splitlines())
@@ -220,8 +211,9 @@ def blocks() -> dict[str, dict[str, str]]:
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
         "others": others_table(), "finetuning": finetuning_table(), "padding": padding_table(),
-        "steps": steps_table(), "quantized": quantized_table(), "goals": goals_table(), "small": tables["small"],
+        "steps": steps_table(), "goals": goals_table(), "small": tables["small"],
         "small speakers": speakers_table("small"),
+        "quantized": (RESULTS / "default" / "variants.md").read_text(encoding="utf-8").strip(),
         "small variants": variants_table(BUNDLES / "small" / "quantized" / "quantization.md"),
     }  # fmt: skip
     made["docs/results/classic.md"] = {

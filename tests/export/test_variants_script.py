@@ -60,7 +60,8 @@ def test_every_variant_answers_the_test_part_of_a_fold(script, ensemble, monkeyp
     assert np.abs(apart).max() < 0.02
 
 
-def test_variants_are_calibrated_on_all_that_a_fold_learnt_from(script, ensemble, monkeypatch):
+@pytest.mark.parametrize("cut", [{}, {"below": 10.0, "margin": 0.0}])
+def test_variants_are_calibrated_on_all_that_a_fold_learnt_from(script, ensemble, monkeypatch, cut):
     corpus, given = load_corpus("demo"), []
     (fold,) = make_folds(corpus, "random", SplitSettings())
     fold, others = (
@@ -74,8 +75,11 @@ def test_variants_are_calibrated_on_all_that_a_fold_learnt_from(script, ensemble
 
     static = next(one for one in script.variants("static") if one.name == "static-uint8")
     monkeypatch.setattr(script, "variants", lambda how, model: (replace(static, make=make),))
+    monkeypatch.setattr(script, "silence_of", lambda inputs: cut)
     script.fold_answers(ensemble.load(), fold, corpus.utterances, others)
     learnt = [*(corpus.utterances[k] for k in fold.train), *others]
     rate = ensemble.settings.features.sample_rate
-    expected = {len(one) for one in script.read_waveforms(learnt, rate)}
-    assert len(given) == 7 and {feed["waveform"].shape[1] for feed in given} == expected
+    whole = script.read_waveforms(learnt, rate)
+    expected = [script.trimmed(one, rate, **cut) if cut else one for one in whole]
+    assert sorted(map(len, expected)) < sorted(map(len, whole)) if cut else True
+    assert {feed["waveform"].tobytes() for feed in given} == {one.tobytes() for one in expected} and len(given) == 7

@@ -41,7 +41,7 @@ def export(
     recordings: Annotated[int, typer.Option(help="Compared with PyTorch before a bundle is written.", min=1)] = 200,
     default: Annotated[
         str | None,
-        typer.Option(help="Variant that opens, such as fp32 or block-int8; otherwise the best measured one."),
+        typer.Option(help="Variant that opens, such as fp32 or static-uint8-7bit; otherwise the best measured one."),
     ] = None,
     only_default: Annotated[
         bool, typer.Option("--only-default", help="Leave only the variant that opens, as model.onnx.")

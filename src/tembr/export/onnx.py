@@ -44,7 +44,7 @@ def with_interface_of(model: onnx.ModelProto, changed: onnx.ModelProto) -> onnx.
             other.CopyFrom(value)
     del changed.metadata_props[:]
     changed.metadata_props.extend(model.metadata_props)
-    used = {node.domain for node in changed.graph.node}
+    used = {"", "ai.onnx", *(node.domain for node in changed.graph.node)}
     kept = [copy.deepcopy(one) for one in changed.opset_import if one.domain in used]
     del changed.opset_import[:]
     changed.opset_import.extend(kept)

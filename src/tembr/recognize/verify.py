@@ -124,6 +124,6 @@ def _self_test(answer: np.ndarray, facts: Facts, variant: str) -> Check:
 
 
 def _tolerance(facts: Facts, variant: str) -> float:
-    """What a variant's answer may be off: 8-bit arithmetic saturates differently on other processors."""
+    """What a variant's answer may be off: what is rounded to 8 bits is not alike on other processors."""
     own = facts.self_test.get("tolerances", {})
     return float(own.get(variant, facts.self_test.get("tolerance", TOLERANCE)))
