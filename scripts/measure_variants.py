@@ -30,12 +30,11 @@ from tembr.export.graph import sample_rate_of, waveform_graph
 from tembr.export.measure import FULL
 from tembr.export.optimize import optimize
 from tembr.export.quantize import CALIBRATION, VARIANTS, variants
-from tembr.export.recordings import read_waveforms
+from tembr.export.recordings import drawn, read_waveforms
 from tembr.export.runtime import latencies, make_feed, open_session, posteriors
 from tembr.files import atomic_write
 from tembr.models import load_member
 from tembr.progress import Progress
-from tembr.silence import trimmed
 from tembr.splits import Fold
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "classic_variants.csv"
@@ -94,15 +93,15 @@ def fold_answers(
         utterances, others: of the target, and of the corpora learnt from besides.
         wanted: names of variants beside single precision; all where none is named.
     """
-    rate, cut = sample_rate_of(ensemble), silence_of(ensemble.distinct_inputs)
+    rate, silence = sample_rate_of(ensemble), silence_of(ensemble.distinct_inputs)
 
     def feeds(chosen: Sequence) -> list:
-        given = [trimmed(one, rate, **cut) if cut else one for one in read_waveforms(chosen, rate)]
-        return [make_feed([one], "waveform", ensemble.distinct_inputs) for one in given]
+        waveforms = read_waveforms(chosen, rate, silence)
+        return [make_feed([one], "waveform", ensemble.distinct_inputs) for one in waveforms]
 
     learnt = [*(utterances[place] for place in fold.train), *others]
-    drawn = np.random.default_rng(SEED).permutation(len(learnt))[:CALIBRATION]
-    calibration, scored = feeds([learnt[k] for k in np.sort(drawn)]), feeds([utterances[k] for k in fold.test])
+    calibration = feeds(drawn(learnt, CALIBRATION, SEED))
+    scored = feeds([utterances[place] for place in fold.test])
     graph = optimize(waveform_graph(ensemble), calibration[:8], rounds=2)
     models = {FULL: graph.model}
     made = [one for one in variants("static", graph.portable) if not wanted or one.name in wanted]

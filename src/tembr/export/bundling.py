@@ -35,7 +35,6 @@ from tembr.features.notices import NOTICE, notice_text
 from tembr.files import json_bytes, write_bytes
 from tembr.outputs import require_own_folder
 from tembr.progress import Progress
-from tembr.silence import trimmed
 from tembr.training_record import RECORD, write_record
 
 OPTIMIZATION, VERIFICATION = "optimization.json", "verification.json"
@@ -109,9 +108,8 @@ class _Work:
 
     def waveforms(self, utterances) -> list[np.ndarray]:
         """As the graph is given them."""
-        rate, cut = sample_rate_of(self.ensemble), silence_of(self.ensemble.distinct_inputs)
-        waveforms = read_waveforms(utterances, rate)
-        return [trimmed(waveform, rate, **cut) for waveform in waveforms] if cut else waveforms
+        silence = silence_of(self.ensemble.distinct_inputs)
+        return read_waveforms(utterances, sample_rate_of(self.ensemble), silence)
 
     def optimized(self, folder: Path) -> Optimized:
         """Make the graph and try the tools on it."""

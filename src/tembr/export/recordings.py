@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from tembr.ensemble.folder import EnsembleFolder
 from tembr.experiment.recordings import usable_corpus
 from tembr.experiment.settings import StudySettings
 from tembr.progress import Progress
+from tembr.silence import trimmed
 from tembr.splits import Fold, make_folds
 
 SEED = 0
@@ -56,9 +57,7 @@ class ExportRecordings:
 
     def for_calibration(self, count: int) -> list[Utterance]:
         """Up to `count` recordings that were learnt from, of any corpus, drawn at random; none of the test part."""
-        known = [*self.train, *(utterance for corpus in self.auxiliary for utterance in corpus.utterances)]
-        chosen = np.random.default_rng(SEED).permutation(len(known))[:count]
-        return [known[index] for index in sorted(chosen)]
+        return drawn([*self.train, *(u for corpus in self.auxiliary for u in corpus.utterances)], count)
 
 
 def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, progress: Progress) -> ExportRecordings:
@@ -84,9 +83,18 @@ def find_recordings(ensemble: EnsembleFolder, corpus_dir: str | None, progress: 
     return ExportRecordings(corpus, auxiliary, *parts, unseen=not ensemble.facts.trained_on.startswith("all "))
 
 
-def read_waveforms(utterances: Sequence[Utterance], sample_rate: int) -> list[np.ndarray]:
-    """Their samples, each of its own length."""
-    return [audio.read(u.path, sample_rate, u.start, u.end) for u in utterances]
+def read_waveforms(
+    utterances: Sequence[Utterance], sample_rate: int, silence: Mapping[str, float] | None = None
+) -> list[np.ndarray]:
+    """Their samples, each of its own length, without the silence around them where `Facts.silence` is given."""
+    found = [audio.read(u.path, sample_rate, u.start, u.end) for u in utterances]
+    return [trimmed(one, sample_rate, **silence) for one in found] if silence else found
+
+
+def drawn(utterances: Sequence[Utterance], count: int, seed: int = SEED) -> list[Utterance]:
+    """Up to `count` of them, drawn at random, in their order."""
+    chosen = np.random.default_rng(seed).permutation(len(utterances))[:count]
+    return [utterances[index] for index in sorted(chosen)]
 
 
 def spread(utterances: Sequence[Utterance], count: int) -> list[Utterance]:

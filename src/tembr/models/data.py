@@ -34,7 +34,7 @@ class FoldData:
         folder: for checkpoints of a training.
         channels: `(n,)` text, the degradation of a copy, '' for recordings as they are; by default all are.
         originals: `(n,)` int, of which each is a copy: of itself where it is none.
-        moments: what was found of the other corpora, which are the same in every fold; filled as it is asked for.
+        moments: what was found of the other corpora, which are the same in every fold; filled as it is needed.
     """
 
     labels: tuple[str, ...]
