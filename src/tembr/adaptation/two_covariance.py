@@ -2,9 +2,11 @@
 
 An embedding is speaker and emotion and chance. What a bundle brings says where emotions lie about a speaker's centre on
 average, and how far speakers differ from that (the between-speaker covariance) against how recordings of one emotion
-differ (the within-speaker one, here the identity). Which emotion each recording is of and where this speaker's emotions
-lie are found in turn, by expectation-maximisation (Dempster et al., 1977) with the average as prior of the means
-(Gauvain & Lee, 1994, MAP adaptation).
+differ (the within-speaker one, the identity on average). Some speakers say one emotion in more ways than others do,
+loudly and softly say, and where that were taken for chance as small as theirs, it would be taken for two emotions. So
+how this speaker's recordings of one emotion differ is estimated first, with the emotions that logits tell. Which
+emotion each recording is of and where this speaker's emotions lie are found in turn then, by expectation-maximisation
+(Dempster et al., 1977). Means and variances have the average as prior (Gauvain & Lee, 1994, MAP adaptation).
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ import numpy as np
 from tembr.adaptation.belief import softmax
 
 ROUNDS = 20
+
+WITHIN = 10.0
+"""Recordings that the belief in the average variance of recordings of one emotion counts for."""
 
 
 class TwoCovariance(NamedTuple):
@@ -58,14 +63,29 @@ def fit_speaker(known: TwoCovariance, embeddings: np.ndarray, logits: np.ndarray
     centre, count = embeddings.mean(axis=0), len(embeddings)
     share = known.share * count / (count + known.prior)
     about = embeddings - centre
-    means, variances = known.means, 1 + np.broadcast_to(known.spread, known.means.shape)
+    within = _within(known, about, softmax(logits))
+    means, variances = known.means, within + np.broadcast_to(known.spread, known.means.shape)
     for _ in range(ROUNDS):
         chances = softmax(logits + share * _log_likelihoods(about, means, variances))
-        certainty = chances.sum(axis=0)[:, None] + 1 / known.spread
-        means = (chances.T @ about + known.means / known.spread) / certainty
-        variances = 1 + 1 / certainty
+        means, doubt = _positions(known, about, chances, within)
+        variances = within + doubt
     offset = -0.5 * share * np.log(variances).sum(axis=1)
     return SpeakerModel(means + centre, share / variances, offset - offset.mean())
+
+
+def _within(known: TwoCovariance, about: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    """How a speaker's recordings of one emotion vary, `(d,)`, if these are the emotions' `chances`, `(n, labels)`."""
+    means, _ = _positions(known, about, chances, np.ones(about.shape[1]))
+    apart = (chances[..., None] * (about[:, None] - means) ** 2).sum(axis=(0, 1))
+    return (WITHIN + apart) / (WITHIN + len(about))
+
+
+def _positions(
+    known: TwoCovariance, about: np.ndarray, chances: np.ndarray, within: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where emotions lie about a speaker's centre, and the variance of what is known of that, `(labels, d)` each."""
+    certainty = chances.sum(axis=0)[:, None] / within + 1 / known.spread
+    return (chances.T @ about / within + known.means / known.spread) / certainty, 1 / certainty
 
 
 def _log_likelihoods(embeddings: np.ndarray, means: np.ndarray, variances: np.ndarray) -> np.ndarray:

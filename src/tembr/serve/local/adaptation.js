@@ -2,6 +2,7 @@
 
 const [FITTING_ROUNDS, OFFSET_ROUNDS, ROUNDS] = [2, 30, 20];
 const SEVERAL = [0.2, 0.4];
+const WITHIN = 10;
 
 /** {offset, means, precisions, share} of a speaker from logits, embeddings and relative logits, a row a recording. */
 export function fitToSpeaker(known, logits, embeddings, relative) {
@@ -68,17 +69,14 @@ function fitSpeaker(known, embeddings, logits) {
   const [centre, count] = [meanRow(embeddings), embeddings.length];
   const share = (known.share * count) / (count + known.prior);
   const about = embeddings.map((row) => row.map((value, i) => value - centre[i]));
+  const within = withinOf(known, about, logits.map(softmax));
   let means = known.means;
-  let variances = means.map(() => known.spread.map((spread) => 1 + spread));
+  let variances = means.map(() => add(within, known.spread));
   for (let round = 0; round < ROUNDS; round++) {
     const chances = about.map((row, n) => softmax(logits[n].map((logit, k) => logit + share * likelihood(row, means[k], variances[k]))));
-    const sums = sumRows(chances);
-    const certainty = sums.map((sum) => known.spread.map((spread) => sum + 1 / spread));
-    means = known.means.map((prior, k) => prior.map((value, i) => {
-      const own = about.reduce((sum, row, n) => sum + chances[n][k] * row[i], 0);
-      return (own + value / known.spread[i]) / certainty[k][i];
-    }));
-    variances = certainty.map((row) => row.map((value) => 1 + 1 / value));
+    const found = positions(known, about, chances, within);
+    means = found.means;
+    variances = found.doubt.map((row) => add(within, row));
   }
   const offset = variances.map((row) => -0.5 * share * row.reduce((sum, value) => sum + Math.log(value), 0));
   const middle = average(offset);
@@ -87,6 +85,21 @@ function fitSpeaker(known, embeddings, logits) {
     precisions: variances.map((row) => row.map((value) => share / value)),
     offset: offset.map((value) => value - middle),
   };
+}
+
+function withinOf(known, about, chances) {
+  const { means } = positions(known, about, chances, known.spread.map(() => 1));
+  const apart = about.map((row, n) => row.map((value, i) => chances[n].reduce((sum, chance, k) => sum + chance * (value - means[k][i]) ** 2, 0)));
+  return sumRows(apart).map((sum) => (WITHIN + sum) / (WITHIN + about.length));
+}
+
+function positions(known, about, chances, within) {
+  const certainty = sumRows(chances).map((sum) => known.spread.map((spread, i) => sum / within[i] + 1 / spread));
+  const means = known.means.map((prior, k) => prior.map((value, i) => {
+    const own = about.reduce((sum, row, n) => sum + chances[n][k] * row[i], 0);
+    return (own / within[i] + value / known.spread[i]) / certainty[k][i];
+  }));
+  return { means, doubt: certainty.map((row) => row.map((value) => 1 / value)) };
 }
 
 const likelihood = (row, mean, variance) =>
