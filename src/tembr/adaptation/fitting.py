@@ -3,8 +3,8 @@
 Three things are learnt. The *offset* (`tembr.adaptation.offset`): what the ensemble says to this voice whatever is
 felt, less what the emotions of the enrolment would give. Where the ensemble has embeddings, *relative logits*
 (`tembr.adaptation.relative`): what emotion a recording is by how it differs from the speaker's mean. And the *speaker
-model* (`tembr.adaptation.two_covariance`): where each emotion lies. Both are weighed by how far the enrolment is to be
-believed (`tembr.adaptation.belief`).
+model* (`tembr.adaptation.two_covariance`): where each emotion lies, and how far recordings of one differ. Both are
+weighed by how far the enrolment is to be believed (`tembr.adaptation.belief`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from tembr.errors import TembrError
 
 ORDER = (
     "predict", "listen", "serve", "web", "evaluate", "adapt", "verify", "corpus", "study", "compare", "show", "track",
-    "search", "distill", "ensemble", "export",
+    "search", "ensemble", "export",
 )  # fmt: skip
 """Of commands in the help: what most people want first."""
 

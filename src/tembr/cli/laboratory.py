@@ -24,7 +24,6 @@ from tembr.cli.options import (
     Outside,
     Quiet,
     Unmapped,
-    Words,
     columns_of,
     emotions_of,
     following,
@@ -164,69 +163,6 @@ def study(
         finished = run_study(settings, folder, progress)
     typer.echo(comparison_markdown(finished.results))
     typer.echo(f"\n{folder / 'comparison.html'}")
-
-
-@app.command()
-def distill(
-    corpora: Annotated[Path, typer.Option(help="Folder that holds the corpora, each in a folder of its short name.")],
-    corpus: Annotated[
-        list[str] | None,
-        typer.Option(
-            click_type=AUXILIARY,
-            help="Learn from this one (repeatable, or comma-separated), not from the one that members are scored on. "
-            "By default ravdess, emodb and ased.",
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the small encoder.")] = Path("runs/encoder"),
-    force: Force = False,
-    encoder: Annotated[
-        str | None, typer.Option(help="The teacher: a Whisper by its name on the hub, or a folder.")
-    ] = None,
-    layer: Annotated[int | None, typer.Option(help="Of the teacher, that is imitated; 2 by default.")] = None,
-    layers: Annotated[int | None, typer.Option(help="Of the small encoder; 2 by default.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Its channels, a multiple of 64; 384 by default.")] = None,
-    feedforward: Annotated[int | None, typer.Option(help="Its feed-forward units; 640 by default.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of its training; 10 by default.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Recordings in a step; 16 by default.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest; 3e-4 by default.")] = None,
-    device: Annotated[
-        str | None, typer.Option(click_type=Words(("auto", "cpu", "gpu")), help="auto takes a GPU where there is one.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of all that is random.")] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Make a small encoder that imitates a layer of a large Whisper, without a label, for members to take.
-
-    Interrupted at any point, the same command goes on where it stopped. The folder is as the Hugging Face hub has them,
-    and `--set members.NAME.encoder=FOLDER` takes it.
-
-    Example: `tembr distill --corpora corpora --out runs/narrow`, then
-    `tembr study --config small --corpora corpora --set members.whisper.encoder=runs/narrow`
-    """
-    from tembr.experiment.distill import SETTINGS, distill_encoder, distill_settings
-    from tembr.experiment.recordings import usable_corpus
-    from tembr.experiment.settings import AuxiliarySettings
-    from tembr.outputs import require_own_folder
-
-    settings = distill_settings(
-        encoder=encoder,
-        layer=layer,
-        layers=layers,
-        hidden=hidden,
-        feedforward=feedforward,
-        seed=seed,
-        train__epochs=epochs,
-        train__batch_size=batch_size,
-        train__learning_rate=learning_rate,
-        train__device=device,
-    )
-    require_own_folder(out, SETTINGS, {}, force)
-    names = listed(corpus) or ["ravdess", "emodb", "ased"]
-    with following(quiet) as progress:
-        chosen = [AuxiliarySettings(name=n, folder="" if n == "demo" else str(corpora / n)) for n in names]
-        learnt = [usable_corpus(one, settings.window, progress) for one in chosen]
-        distill_encoder(settings, learnt, out, progress)
-    typer.echo(out)
 
 
 @app.command()

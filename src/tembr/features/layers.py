@@ -184,11 +184,6 @@ class FrameConvolution(nn.Module):
         count = padded.shape[1]
         return torch.cat([padded[:, first : count - 2 + first : self.stride] for first in range(3)], dim=-1)
 
-    def weights(self) -> torch.Tensor:
-        """As a convolution has them: `(outputs, channels, 3)`."""
-        outputs, size = self.linear.weight.shape
-        return self.linear.weight.detach().view(outputs, 3, size // 3).permute(0, 2, 1)
-
 
 class AttentionBlock(nn.Module):
     """One layer of a Whisper encoder, with the weights of `transformers`' one (pre-norm; Vaswani et al., 2017)."""

@@ -17,10 +17,11 @@ from tembr.augment.representations import mask
 from tembr.extras import needed
 from tembr.features.layers import HOP_LENGTH, WhisperLayers
 from tembr.features.store import FeatureTable
-from tembr.train.encoder_module import EncoderModule
 from tembr.train.fit import run, state_of
-from tembr.train.log_mel import Crops, CropSampler, Lessons, another_voice, encode, together
+from tembr.train.log_mel import Crops, CropSampler, another_voice, encode, together
+from tembr.train.module import one_cycle
 from tembr.train.pooling import Pooling
+from tembr.train.settings import TrainSettings
 
 NEVER = -1e4
 """Logit of an emotion that a recording's corpus does not have."""
@@ -29,14 +30,18 @@ PRODUCTS = ("query", "key", "value", "output", "expand", "contract")
 """Linear layers of an `AttentionBlock`."""
 
 
-class Tuning(Lessons, Protocol):
+class Tuning(Protocol):
     """How an encoder is fine-tuned, see `tembr.models.finetuned.FinetunedSettings`."""
 
+    crop: float
+    warp: float
+    equalize: float
     frozen: int
     lora: int
     decay: float
     time_mask: float
     row_mask: float
+    train: TrainSettings
 
 
 def finetune(
@@ -98,16 +103,17 @@ def adapted(encoder: WhisperLayers, settings: Tuning):
     return LoraModel(encoder, config, "default")
 
 
-class Finetuning(EncoderModule):
+class Finetuning(lightning.LightningModule):
     """Loss, augmentation and optimiser around an encoder with a head on each of some layers.
 
     Args:
-        settings, seed: see `EncoderModule`. Convolutions and the lowest `frozen` layers stay as they are; from the top
-            layer down each learns at `decay` of the rate of the one above.
+        settings: how it is trained. Convolutions and the lowest `frozen` layers stay as they are; from the top layer
+            down each learns at `decay` of the rate of the one above.
         encoder: whose layers are trained, in place; where it has adapters, these alone.
         pooling: of the layers it gives.
         heads: on what is pooled; the mean of their logits answers.
         known: `(corpora, labels)` bool, which emotions each corpus has.
+        seed: of all that is random.
         stored: the layer whose states are taken; None where spectrograms are, which alone are augmented.
     """
 
@@ -121,7 +127,8 @@ class Finetuning(EncoderModule):
         seed: int,
         stored: int | None = None,
     ):
-        super().__init__(settings, seed)
+        super().__init__()
+        self.settings, self.seed = settings, seed
         self.encoder, self.pooling, self.heads, self.stored = encoder, pooling, heads, stored
         self.register_buffer("known", known, persistent=False)
         encoder.requires_grad_(False)
@@ -141,6 +148,14 @@ class Finetuning(EncoderModule):
         ]
         return torch.optim.AdamW(groups, train.learning_rate, weight_decay=train.weight_decay)
 
+    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None) -> None:
+        self.clip_gradients(optimizer, gradient_clip_val=1.0, gradient_clip_algorithm="norm")
+
+    def on_train_batch_start(self, batch, index) -> None:
+        done = self.global_step / (self.trainer.max_epochs * self.trainer.num_training_batches)
+        for group in self.optimizers().param_groups:
+            group["lr"] = group["share"] * self.settings.train.learning_rate * one_cycle(done)
+
     def training_step(self, batch: tuple[torch.Tensor, ...], index: int) -> torch.Tensor:
         values, frames, classes, corpora = batch
         if self.stored is None:
@@ -155,9 +170,14 @@ class Finetuning(EncoderModule):
     @torch.no_grad()
     def _augmented(self, log_mel: torch.Tensor, index: int) -> torch.Tensor:
         generator = self.seeded(index)
-        log_mel = another_voice(log_mel, self.settings, generator)
+        log_mel = another_voice(log_mel, self.settings.warp, self.settings.equalize, generator)
         log_mel = mask(log_mel, round(self.settings.time_mask * log_mel.shape[2]), -1, generator)
         return mask(log_mel, round(self.settings.row_mask * log_mel.shape[1]), -2, generator)
+
+    def seeded(self, step: int) -> torch.Generator:
+        """What a step of this epoch draws from: it depends on seed, epoch and step alone."""
+        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + step
+        return torch.Generator(self.device).manual_seed(seed)
 
     def logits(self, values: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         """What a batch is made of, `(batch, rows, frames)` of which `frames`, `(batch,)`, count → `(batch, labels)`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from tembr.augment.representations import equalize, warp
-from tembr.features.layers import HOP_LENGTH, LOUDEST, WhisperLayers, frame_mask, halved
+from tembr.features.layers import HOP_LENGTH, LOUDEST, WhisperLayers, halved
 from tembr.features.store import FeatureTable
 from tembr.train.data import EpochSampler
 from tembr.train.fit import device_of, precision_of
@@ -23,8 +23,6 @@ DECIBELS = 40.0
 
 BELOW = 2.0  # how far the lowest value of such a spectrogram lies below its maximum at most
 
-SOFTEST = 20.0  # dB by which a voice is at most softer than the one it is added to
-
 SAMPLE_RATE = 16_000  # Hz, of every Whisper
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -34,38 +32,15 @@ Encoded = tuple[list[torch.Tensor], torch.Tensor]
 """States `(batch, frames, hidden)` of each layer and how many frames belong to each recording, `(batch,)` int."""
 
 
-class Lessons(Protocol):
-    """What is heard in training: `crop` s of a recording at once, with `warp` (share) and `equalize` (dB)."""
-
-    crop: float
-    warp: float
-    equalize: float
-    train: TrainSettings
-
-
-def another_voice(log_mel: torch.Tensor, settings: Lessons, generator: torch.Generator) -> torch.Tensor:
-    """Spectrograms `(batch, bands, frames)` as of other throats and through other microphones, each its own."""
-    log_mel = warp(log_mel, settings.warp, 0.0, generator)
-    return leveled(equalize(log_mel, settings.equalize / DECIBELS, generator))
-
-
-def another_beside(
-    log_mel: torch.Tensor, frames: torch.Tensor, share: float, generator: torch.Generator
-) -> torch.Tensor:
-    """Spectrograms `(batch, bands, frames)`, a `share` of which has another recording of the batch added.
-
-    It is up to `SOFTEST` dB softer. Powers are added, as those of two voices that know nothing of each other.
+def another_voice(log_mel: torch.Tensor, share: float, decibels: float, generator: torch.Generator) -> torch.Tensor:
+    """Spectrograms `(batch, bands, frames)` as of other throats and through other microphones, each its own.
 
     Args:
-        frames: `(batch,)` int, how many belong to each recording.
+        share: by which frequencies are warped, at most.
+        decibels: deviation of a smooth change of the spectrum.
     """
-    device = log_mel.device
-    chance, softer = torch.rand((2, len(log_mel), 1, 1), generator=generator, device=device)
-    there = frame_mask(frames, log_mel.shape[-1])[:, None].roll(1, 0) & (chance < share)
-    nepers = 4 * np.log(10)
-    beside = log_mel.roll(1, 0) - softer * SOFTEST / DECIBELS
-    mixed = torch.logaddexp(nepers * log_mel, nepers * beside) / nepers
-    return leveled(torch.where(there, mixed, log_mel))
+    log_mel = warp(log_mel, share, 0.0, generator)
+    return leveled(equalize(log_mel, decibels / DECIBELS, generator))
 
 
 def leveled(log_mel: torch.Tensor) -> torch.Tensor:
