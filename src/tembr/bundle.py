@@ -57,7 +57,7 @@ class Facts:
             recordings, unseen: what was measured where the bundle was quantised; empty where it was not.
         adaptation: how it adapts to a speaker: offset (typical, prior, mixture, see `tembr.adaptation.offset`), the
             strength of what is learnt (0 to 1; 1 where it is not there), the temperature of adapted answers, where it
-            has an embedding two_covariance (means, spread, share, prior, see
+            has an embedding two_covariance (means, spread, share, prior, within_prior, see
             `tembr.adaptation.two_covariance`), where it has relative logits relative (typical, share, mixture, see
             `tembr.adaptation.relative`), and metrics by protocol, adapted to so many recordings; empty where it
             cannot. Its model then has the optional inputs and the outputs of `recognize.network.unadaptable`.

@@ -143,11 +143,12 @@ def test_relative_logits_are_known_by_share_and_prior_of_the_settings():
     ]
 
 
-def test_a_space_is_known_by_share_and_prior_of_the_settings():
+def test_a_space_is_known_by_share_and_priors_of_the_settings():
     space = SpeakerSpace(Projection(2, 1), np.zeros((2, 1)), np.ones(1))
-    settings = EnsembleSettings(speaker_share=0.25, speaker_prior=3.0)
+    settings = EnsembleSettings(speaker_share=0.25, speaker_prior=3.0, within_prior=7.0)
     known = knowledge_of(space, TYPICAL, None, settings).two_covariance
-    assert (known.share, known.prior) == (0.25, 3.0)
+    assert known.means is space.means and known.spread is space.spread
+    assert (known.share, known.prior, known.within_prior) == (0.25, 3.0, 7.0)
 
 
 def test_a_fold_scores_its_test_part_and_fits_its_strength_on_the_heldout_one():

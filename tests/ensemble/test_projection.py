@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tembr.ensemble.projection import Projection, SpeakerSpace, corpus_shares, fit_speaker_space
+from tembr.ensemble.projection import Projection, corpus_shares, fit_speaker_space
 
 LABELS, SPEAKERS = 3, 40
 
@@ -80,13 +80,6 @@ def test_a_voice_that_said_more_counts_no_more():
 def test_an_emotion_that_nobody_showed_lies_at_the_centre():
     space = fit_speaker_space(*made_up(), LABELS + 1, 4, shrinkage=0.3)
     assert space.means[LABELS].tolist() == [0, 0, 0, 0]
-
-
-def test_a_space_is_handed_to_adapting_with_share_and_prior():
-    space = SpeakerSpace(Projection(2, 1), np.ones((3, 1)), np.array([0.5]))
-    known = space.known(0.4, 1.0)
-    assert known.means is space.means and known.spread is space.spread
-    assert (known.share, known.prior) == (0.4, 1.0)
 
 
 def test_what_counts_twice_is_as_if_it_were_there_twice():

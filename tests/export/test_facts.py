@@ -114,6 +114,8 @@ def test_adapting_has_its_figures_and_where_there_is_a_space_its_numbers(gathere
     space = SpeakerSpace(Projection(1, 1), np.array([[1 / 3], [2.0]]), np.array([0.25]))
     spaced = gathered(known, space).adaptation["two_covariance"]
     assert spaced == {"means": [[0.333333], [2.0]], "spread": [0.25], "share": 0.4, "prior": 1.0}
+    learning = replace(known, adaptation=replace(known.adaptation, within_prior=6.0))
+    assert gathered(learning, space).adaptation["two_covariance"] == spaced | {"within_prior": 6.0}
     assert "relative" not in gathered(known, space).adaptation
     beside = replace(
         known, adaptation=replace(known.adaptation, relative_typical=[[2.0]], relative_share=0.5, relative_prior=5.0)

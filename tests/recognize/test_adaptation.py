@@ -116,6 +116,7 @@ def test_the_answer_is_the_one_with_the_offset_at_the_adapted_temperature(listen
 
 TWO_COVARIANCE = {
     "means": [[0.0, k - 2.5] for k in range(6)], "spread": [0.5, 0.5], "share": 0.4, "prior": 1.0,
+    "within_prior": 3.0,
 }  # fmt: skip
 
 

@@ -2,41 +2,44 @@
 
 An embedding is speaker and emotion and chance. What a bundle brings says where emotions lie about a speaker's centre on
 average, and how far speakers differ from that (the between-speaker covariance) against how recordings of one emotion
-differ (the within-speaker one, the identity on average). Some speakers say one emotion in more ways than others do,
-loudly and softly say, and where that were taken for chance as small as theirs, it would be taken for two emotions. So
-how this speaker's recordings of one emotion differ is estimated first, with the emotions that logits tell. Which
-emotion each recording is of and where this speaker's emotions lie are found in turn then, by expectation-maximisation
-(Dempster et al., 1977). Means and variances have the average as prior (Gauvain & Lee, 1994, MAP adaptation).
+differ (the within-speaker one, on average the identity). Some speakers vary an emotion more than others do: they say it
+loudly and softly. With a variance that is too small for them one emotion looks like two. So how far this speaker's
+recordings of one emotion differ is estimated first, with the emotions that logits tell; where these are unsure, what
+emotions differ by counts as well, and the model has less to say. Which emotion each recording is of and where this
+speaker's emotions lie are then found in turn, by expectation-maximisation (Dempster et al., 1977). Means and variances
+have the average as prior (Gauvain & Lee, 1994, MAP adaptation).
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
 from tembr.adaptation.belief import softmax
+from tembr.adaptation.offset import weight_of
 
 ROUNDS = 20
 
-WITHIN = 10.0
-"""Recordings that the belief in the average variance of recordings of one emotion counts for."""
-
 
 class TwoCovariance(NamedTuple):
-    """What is known of how speakers differ, in a space where recordings of one emotion vary by 1.
+    """What is known of how speakers differ, in a space where recordings of one emotion vary by 1 on average.
 
     Attributes:
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
         share: what the logarithm of the likelihood weighs against the ensemble's logits, 0 or more.
         prior: recordings that saying nothing weighs against, 0 or more.
+        within_prior: recordings that the belief in that average variance counts for, 0 or more; where it is infinite,
+            all speakers' recordings of an emotion are taken to vary by 1.
     """
 
     means: np.ndarray
     spread: np.ndarray
     share: float
     prior: float
+    within_prior: float = inf
 
 
 class SpeakerModel(NamedTuple):
@@ -61,7 +64,7 @@ def fit_speaker(known: TwoCovariance, embeddings: np.ndarray, logits: np.ndarray
         logits: the ensemble's, with the speaker's offset, `(n, labels)`.
     """
     centre, count = embeddings.mean(axis=0), len(embeddings)
-    share = known.share * count / (count + known.prior)
+    share = known.share * weight_of(count, known.prior)
     about = embeddings - centre
     within = _within(known, about, softmax(logits))
     means, variances = known.means, within + np.broadcast_to(known.spread, known.means.shape)
@@ -74,10 +77,18 @@ def fit_speaker(known: TwoCovariance, embeddings: np.ndarray, logits: np.ndarray
 
 
 def _within(known: TwoCovariance, about: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    """How a speaker's recordings of one emotion vary, `(d,)`, if these are the emotions' `chances`, `(n, labels)`."""
+    """Variance of a speaker's recordings of one emotion about where it lies, the same for all emotions.
+
+    Args:
+        about: embeddings less the speaker's centre, `(n, d)`.
+        chances: of each emotion for each recording, `(n, labels)`.
+
+    Returns:
+        `(d,)`, shrunk towards 1; positions are those that the average variance gives.
+    """
     means, _ = _positions(known, about, chances, np.ones(about.shape[1]))
-    apart = (chances[..., None] * (about[:, None] - means) ** 2).sum(axis=(0, 1))
-    return (WITHIN + apart) / (WITHIN + len(about))
+    apart = np.einsum("nk,nkd->d", chances, (about[:, None] - means) ** 2)
+    return 1 + weight_of(len(about), known.within_prior) * (apart / len(about) - 1)
 
 
 def _positions(

@@ -97,7 +97,8 @@ def study(
         list[str] | None,
         typer.Option(
             help="Fit this one (repeatable, or comma-separated): a representation, a kind (majority, svm, "
-            "discriminants, encoder), or a name that the recipe has. By default the eleven and two baselines."
+            "discriminants, encoder, finetuned), or a name that the recipe has. By default the eleven and two "
+            "baselines."
         ),
     ] = None,
     protocol: Annotated[

@@ -18,6 +18,7 @@ from tembr.adaptation.belief import softmax
 from tembr.adaptation.fitting import EnsembleOutputs, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import Offsets, typical_logits
 from tembr.adaptation.relative import Relative, typical_relative
+from tembr.adaptation.two_covariance import TwoCovariance
 from tembr.ensemble.embedded import EmbeddedRecordings
 from tembr.ensemble.heldout import FoldParts
 from tembr.ensemble.part import Part
@@ -187,11 +188,16 @@ def adapt_answers(
     return AdaptedAnswers.joined(found)
 
 
+def _two_covariance(space: SpeakerSpace, settings: EnsembleSettings) -> TwoCovariance:
+    priors = settings.speaker_share, settings.speaker_prior, settings.within_prior
+    return TwoCovariance(space.means, space.spread, *priors)
+
+
 def knowledge_of(
     space: SpeakerSpace | None, typical: np.ndarray, relative: np.ndarray | None, settings: EnsembleSettings
 ) -> Knowledge:
     """What adapting takes beside an enrolment, under these settings; typical logits as in `AdaptedFold`."""
-    known = None if space is None else space.known(settings.speaker_share, settings.speaker_prior)
+    known = None if space is None else _two_covariance(space, settings)
     of_relative = None
     if relative is not None:
         of_relative = Relative(relative, settings.relative_share, settings.mixture_prior, settings.relative_prior)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ class AdaptationFacts:
 
     Attributes:
         recordings: that its metrics were adapted to.
-        offset_prior, mixture_prior, speaker_prior, speaker_share: see `EnsembleSettings`.
+        offset_prior, mixture_prior, speaker_prior, speaker_share, within_prior: see `EnsembleSettings`.
         typical: see `tembr.adaptation.offset.Offsets`.
         relative_typical, relative_share, relative_prior: see `tembr.adaptation.relative.Relative`; empty where there
             are no relative logits.
@@ -62,6 +63,7 @@ class AdaptationFacts:
     relative_typical: list[list[float]] = field(default_factory=list)
     relative_share: float = 0.0
     relative_prior: float = 0.0
+    within_prior: float = inf
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A low-dimensional embedding in which recordings of one emotion vary by 1, and how speakers differ there.
+"""A low-dimensional embedding in which recordings of one emotion vary by 1 on average, and how speakers differ there.
 
 A two-covariance model (Brümmer & de Villiers, 2010, "The speaker partitioning problem"), estimated from moments: an
 embedding of speaker s showing emotion k is centre + voice of s + effect of k + how s shows k + chance.
@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from tembr.adaptation.fitting import EnsembleOutputs
-from tembr.adaptation.two_covariance import TwoCovariance
 from tembr.models.discriminants import FURTHEST
 
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
@@ -108,10 +107,6 @@ class SpeakerSpace:
         """`(n, size)` → `(n, d)` float64."""
         with torch.inference_mode():
             return self.projection(torch.from_numpy(embeddings)).double().numpy()
-
-    def known(self, share: float, prior: float) -> TwoCovariance:
-        """As adapting takes it; see `TwoCovariance`."""
-        return TwoCovariance(self.means, self.spread, share, prior)
 
 
 def fit_speaker_space(

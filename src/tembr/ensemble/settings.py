@@ -33,6 +33,7 @@ class EnsembleSettings(BaseModel):
             each emotion that the belief in an even mixture does; see `tembr.adaptation.offset`.
         speaker_prior, speaker_share: recordings that the belief in no speaker model counts for, and what the logarithm
             of its likelihood weighs against the logits; see `tembr.adaptation.two_covariance`.
+        within_prior: recordings that the belief in the average variance of recordings of one emotion counts for.
         relative_share, relative_prior: what relative logits count of an answer where there are many recordings, and
             recordings that the belief in none of it counts for; see `tembr.adaptation.relative`.
         others: what each corpus beside the target counts for in the speaker model and in the discriminants that give
@@ -60,6 +61,7 @@ class EnsembleSettings(BaseModel):
     mixture_prior: float = Field(5.0, gt=0)
     speaker_prior: float = Field(8.0, ge=0)
     speaker_share: float = Field(0.2, ge=0)
+    within_prior: float = Field(10.0, ge=0)
     relative_share: float = Field(0.7, ge=0, le=1)
     relative_prior: float = Field(5.0, ge=0)
     others: float = Field(0.2, ge=0)

@@ -147,6 +147,7 @@ def _adaptation(settings: EnsembleSettings, result: ProtocolResult, adapted: dic
         typical=result.adapted["typical"],
         speaker_prior=settings.speaker_prior,
         speaker_share=settings.speaker_share,
+        within_prior=settings.within_prior,
         strength=result.adapted["shipped_strength"],
         temperature=result.adapted["shipped_temperature"],
         metrics=adapted,

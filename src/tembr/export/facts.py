@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import onnx
 
@@ -110,7 +111,7 @@ def _adaptation(folder: EnsembleFolder) -> dict:
             "spread": space.spread.round(8).tolist(),
             "share": known.speaker_share,
             "prior": known.speaker_prior,
-        }
+        } | ({"within_prior": known.within_prior} if isfinite(known.within_prior) else {})
     return found
 
 

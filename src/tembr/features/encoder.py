@@ -1,7 +1,7 @@
 """Hidden states of pretrained speech encoders: Whisper, WavLM, HuBERT, wav2vec 2.0 by hub name or folder.
 
 Only the first layers are computed, and a recording is taken without the silence around it, at its own length: Whisper's
-positions are cut off where it ends, instead of padding it to 30 s, a tenth of the work. Weights are read from
+positions are cut off where it ends, instead of padding it to 30 s, a twentieth of the work. Weights are read from
 safetensors alone and no code of a model's repository is run.
 """
 

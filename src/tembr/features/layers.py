@@ -68,14 +68,16 @@ class LogMel(nn.Module):
 
     Args:
         filters: `(bands, 1 + n_fft // 2)`.
-        power: padded waveform `(batch, samples)` → power `(batch, 1 + n_fft // 2, frames)`; by default PyTorch's
-            Fourier transform.
+
+    Attributes:
+        power: padded waveform `(batch, samples)` → power `(batch, 1 + n_fft // 2, frames)`: PyTorch's Fourier
+            transform, until an export puts its own there.
     """
 
-    def __init__(self, filters: torch.Tensor, power: Callable | None = None):
+    def __init__(self, filters: torch.Tensor):
         super().__init__()
         self.register_buffer("filters", filters)
-        self.power = power or stft_power
+        self.power: Callable[[torch.Tensor], torch.Tensor] = stft_power
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         """`(batch, samples)` → `(batch, bands, samples // 160)`, each within 80 dB below its maximum."""
@@ -138,7 +140,7 @@ class WhisperLayers(nn.Module):
         mask = None if frames is None else frame_mask(frames, states.shape[1])
         found = {(layer, "states"): states}
         for number, block in enumerate(self.blocks[layer:], layer + 1):
-            states, units, values = block.parts(states, mask)
+            states, units, values = block(states, mask)
             found |= {(number, "states"): states, (number, "units"): units, (number - 1, "values"): values}
         if self.attending is not None:
             found[self.depth, "values"] = F.gelu(self.attending.value(self.attending.attention_norm(states)))
@@ -197,12 +199,16 @@ class AttentionBlock(nn.Module):
         self.attention_norm, self.feedforward_norm = layer.self_attn_layer_norm, layer.final_layer_norm
         self.expand, self.contract = layer.fc1, layer.fc2
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """`(batch, frames, hidden)`, the same shape; frames outside `mask`, `(batch, frames)` bool, are not heeded."""
-        return self.parts(states, mask)[0]
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
+        """States after the layer, and the units and values on the way, rectified: see `Part`.
 
-    def parts(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
-        """The same, and the units and values on the way, rectified: `(batch, frames, size)` each; see `Part`."""
+        Args:
+            states: `(batch, frames, hidden)`.
+            mask: `(batch, frames)` bool; frames outside are not heeded. All are by default.
+
+        Returns:
+            `(batch, frames, size)` each.
+        """
         normed = self.attention_norm(states)
         value = self.value(normed)
         states = states + self.output(self.mixed(normed, value, mask))

@@ -169,14 +169,13 @@ class FinetunedSettings(MemberSettings):
         return rows
 
     def fit_heads(self, heads: Sequence[PooledHead], pooled: np.ndarray, learnt: np.ndarray, data: FoldData) -> None:
-        """Fit the heads of all layers on those of the recordings at `learnt`, `(n,)`, that have a label.
+        """Fit the heads of all layers on the recordings at `learnt`, `(n,)`.
 
         Args:
             pooled: states of the recordings at `learnt`, all heads' in a row, `(n, heads · hidden)`.
         """
-        labelled = data.classes[learnt] >= 0
-        for head, states in zip(heads, np.split(pooled[labelled], len(heads), axis=1), strict=True):
-            self.frozen_encoder.fit_head(head, states, data.classes[learnt[labelled]], learnt[labelled], data)
+        for head, states in zip(heads, np.split(pooled, len(heads), axis=1), strict=True):
+            self.frozen_encoder.fit_head(head, states, data.classes[learnt], learnt, data)
 
 
 def _between(trained: dict[str, torch.Tensor], before: dict[str, torch.Tensor], share: float) -> dict:

@@ -160,14 +160,14 @@ def _read(
         BundleError: they are not.
     """
     try:
-        content = {**kind._field_defaults, **content}
-        found = kind(*(np.array(content[field], np.float64) for field in kind._fields))
-        fits = all(np.isfinite(values).all() for values in found) and sound(found, len(network.facts.labels))
+        given = {field: np.array(content[field], np.float64) for field in kind._fields if field in content}
+        found = kind(**given)
+        fits = all(np.isfinite(values).all() for values in given.values()) and sound(found, len(network.facts.labels))
     except (KeyError, TypeError, ValueError, IndexError):
         fits = False
     if not fits:
         raise BundleError(f"{network.folder}: {name} in bundle.json is none; export the bundle again")
-    return kind(*(values if values.ndim else float(values) for values in found))
+    return found._replace(**{field: float(values) for field, values in given.items() if not values.ndim})
 
 
 def _offsets(network: Network, content: object) -> Offsets:
@@ -190,7 +190,7 @@ def _two_covariance(network: Network, content: object) -> TwoCovariance:
     def sound(found: TwoCovariance, labels: int) -> bool:
         shape = (labels, len(found.spread))
         fits = found.means.shape == shape and found.prior >= 0 <= found.share
-        fits = fits and bool((found.spread > 0).all())
+        fits = fits and found.within_prior >= 0 and bool((found.spread >= np.finfo(np.float32).tiny).all())
         return fits and optional_inputs(network.session)["speaker_means"].shape == list(shape)
 
     return _read(network, TwoCovariance, content, "two_covariance", sound)

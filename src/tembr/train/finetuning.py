@@ -19,12 +19,9 @@ from tembr.features.layers import HOP_LENGTH, WhisperLayers
 from tembr.features.store import FeatureTable
 from tembr.train.fit import run, state_of
 from tembr.train.log_mel import Crops, CropSampler, another_voice, encode, together
-from tembr.train.module import one_cycle
+from tembr.train.module import one_cycle, seed_of
 from tembr.train.pooling import Pooling
 from tembr.train.settings import TrainSettings
-
-NEVER = -1e4
-"""Logit of an emotion that a recording's corpus does not have."""
 
 PRODUCTS = ("query", "key", "value", "output", "expand", "contract")
 """Linear layers of an `AttentionBlock`."""
@@ -160,7 +157,7 @@ class Finetuning(lightning.LightningModule):
         values, frames, classes, corpora = batch
         if self.stored is None:
             values = self._augmented(values, index)
-        logits = self.logits(values, frames).masked_fill(~self.known[corpora], NEVER)
+        logits = self.logits(values, frames).masked_fill(~self.known[corpora], -torch.inf)
         loss = F.cross_entropy(logits, classes)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(classes))
         accuracy = (logits.argmax(1) == classes).float().mean()
@@ -175,9 +172,8 @@ class Finetuning(lightning.LightningModule):
         return mask(log_mel, round(self.settings.row_mask * log_mel.shape[1]), -2, generator)
 
     def seeded(self, step: int) -> torch.Generator:
-        """What a step of this epoch draws from: it depends on seed, epoch and step alone."""
-        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + step
-        return torch.Generator(self.device).manual_seed(seed)
+        """What a step of this epoch draws from."""
+        return torch.Generator(self.device).manual_seed(seed_of(self.seed, self.current_epoch, step))
 
     def logits(self, values: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         """What a batch is made of, `(batch, rows, frames)` of which `frames`, `(batch,)`, count → `(batch, labels)`."""

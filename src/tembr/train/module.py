@@ -125,7 +125,7 @@ class TrainingModule(lightning.LightningModule):
         return {key: value.item() if isinstance(value, torch.Tensor) else value for key, value in state.items()}
 
     def _seeded(self, step: int) -> torch.Generator:
-        seed = (self.seed * 100_003 + self.current_epoch) * 100_003 + step
+        seed = seed_of(self.seed, self.current_epoch, step)
         torch.manual_seed(seed)  # dropout
         return torch.Generator(self.device).manual_seed(seed)
 
@@ -145,6 +145,11 @@ class TrainingModule(lightning.LightningModule):
         for name in names:
             self.metrics[name].update(logits, target)
             self.log(name, self.metrics[name], on_step=False, on_epoch=True, batch_size=len(target))
+
+
+def seed_of(seed: int, epoch: int, step: int) -> int:
+    """What a step draws from: it depends on these alone, so that a resumed training goes on as it would have."""
+    return (seed * 100_003 + epoch) * 100_003 + step
 
 
 def one_cycle(share: float, rise: float = 0.1) -> float:

@@ -2,7 +2,6 @@
 
 const [FITTING_ROUNDS, OFFSET_ROUNDS, ROUNDS] = [2, 30, 20];
 const SEVERAL = [0.2, 0.4];
-const WITHIN = 10;
 
 /** {offset, means, precisions, share} of a speaker from logits, embeddings and relative logits, a row a recording. */
 export function fitToSpeaker(known, logits, embeddings, relative) {
@@ -87,12 +86,16 @@ function fitSpeaker(known, embeddings, logits) {
   };
 }
 
+/** Variance of a speaker's recordings of one emotion in each dimension, shrunk towards 1. */
 function withinOf(known, about, chances) {
   const { means } = positions(known, about, chances, known.spread.map(() => 1));
   const apart = about.map((row, n) => row.map((value, i) => chances[n].reduce((sum, chance, k) => sum + chance * (value - means[k][i]) ** 2, 0)));
-  return sumRows(apart).map((sum) => (WITHIN + sum) / (WITHIN + about.length));
+  const count = about.length;
+  const weight = count / (count + (known.within_prior ?? Infinity));
+  return sumRows(apart).map((sum) => 1 + weight * (sum / count - 1));
 }
 
+/** Where emotions lie about a speaker's centre, and the variance of what is known of that. */
 function positions(known, about, chances, within) {
   const certainty = sumRows(chances).map((sum) => known.spread.map((spread, i) => sum / within[i] + 1 / spread));
   const means = known.means.map((prior, k) => prior.map((value, i) => {
