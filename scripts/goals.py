@@ -50,13 +50,15 @@ def _recognition() -> Iterator[Row]:
 def _care() -> Iterator[Row]:
     gains = [float(row["gain"]) for row in rows_of("adaptation")]
     yield f"adapting: smallest gain in UAR of {len(gains)} enrolments and corpora", "≥", -0.005, min(gains)
-    found = facts_of()
-    ways = ("speaker-independent", found["metrics"], 0.92), ("adapted to 30", found["adaptation"]["metrics"], 0.97)
-    for name, metrics, half in ways:
-        scores = metrics["speaker"]
-        yield f"nEMO, {name}, ECE", "≤", 0.05, scores["ece"]["value"]
-        confident = scores["accuracy_on_confident_half"]["value"]
-        yield f"nEMO, {name}, accuracy of the most confident half", "≥", half, confident
+    scores = facts_of()["metrics"]["speaker"]
+    yield "nEMO, speaker-independent, ECE", "≤", 0.05, scores["ece"]["value"]
+    confident = "accuracy of the most confident half"
+    yield f"nEMO, speaker-independent, {confident}", "≥", 0.92, scores["accuracy_on_confident_half"]["value"]
+    drawn = [row for row in rows_of("enrolments") if row["recordings"] == "30"]
+    mean = lambda measure: sum(float(row[measure]) for row in drawn) / len(drawn)  # noqa: E731
+    draws = f", mean of {len(drawn)} draws and searches"
+    yield f"nEMO, adapted to 30{draws}, ECE", "≤", 0.05, mean("ece_adapted")
+    yield f"nEMO, adapted to 30{draws}, {confident}", "≥", 0.97, mean("confident_half_adapted")
 
 
 def _robustness() -> Iterator[Row]:

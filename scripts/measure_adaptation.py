@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from tembr.adaptation.fitting import EnsembleOutputs, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import typical_logits
@@ -31,7 +31,7 @@ from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, corpus
 from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
-from tembr.evaluate.metrics import confusion_matrix, macro_f1, uar
+from tembr.evaluate.metrics import confusion_matrix, expected_calibration_error, macro_f1, uar
 from tembr.experiment.settings import load_settings
 from tembr.features import FeatureSettings
 from tembr.features.store import FeatureStore
@@ -165,7 +165,7 @@ def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.rando
 
 
 def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tuple[np.ndarray, ...]]]:
-    """Enrolment → truth, answers without and answers with adaptation, for each speaker and draw."""
+    """Enrolment → truth, logits without and logits with adaptation, for each speaker and draw."""
     said = taught.said(spoken)
     truth, found = np.array([labels.index(emotion) for emotion in spoken.emotions]), {kind: [] for kind in KINDS}
     for number, speaker in enumerate(np.unique(spoken.speakers)):
@@ -176,7 +176,7 @@ def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list
                 drawn, others = own[draw], np.delete(own, draw)
                 rest = said.at(others)
                 adapted = rest.logits + fit_to_speaker(taught.knowledge, said.at(drawn)).added(rest)
-                found[kind].append((truth[others], rest.logits.argmax(1), adapted.argmax(1)))
+                found[kind].append((truth[others], rest.logits, adapted))
     return found
 
 
@@ -184,11 +184,12 @@ def rows(target: str, learnt: str, labels: list[str], measured: dict) -> list[di
     made = []
     for kind, answers in measured.items():
         truth, alone, adapted = (np.concatenate(parts) for parts in zip(*answers))
-        found = [confusion_matrix(truth, one, len(labels)) for one in (alone, adapted)]
+        found = [confusion_matrix(truth, one.argmax(1), len(labels)) for one in (alone, adapted)]
         (before, after), f1 = ([float(uar(one)) for one in found], [float(macro_f1(one)) for one in found])
         made.append(
             {"target": target, "learnt from": learnt, "enrolment": kind, "enrolments": len(answers), "uar": before}
             | {"uar_adapted": after, "gain": after - before, "macro_f1": f1[0], "macro_f1_adapted": f1[1]}
+            | {"ece": expected_calibration_error(softmax(alone, axis=1), truth)}
         )
         print(made[-1], flush=True)
     return made

@@ -101,12 +101,13 @@ def degraded_table() -> str:
 
 def adaptation_table() -> str:
     """UAR without and with adaptation for every kind of enrolment, from `scripts/measure_adaptation.py`."""
-    lines = ["| target | learnt from | enrolment | UAR | UAR, adapted | gain |"]
-    lines += ["| --- | --- | --- | ---: | ---: | ---: |"]
+    lines = ["| target | learnt from | enrolment | UAR | UAR, adapted | gain | ECE |"]
+    lines += ["| --- | --- | --- | ---: | ---: | ---: | ---: |"]
     for row in rows_of("adaptation"):
         alone, adapted, gain = (float(row[name]) for name in ("uar", "uar_adapted", "gain"))
         words = f"{row['target']} | {row['learnt from']} | {row['enrolment']}"
-        lines.append(f"| {words} | {alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points |")
+        figures = f"{alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points | {float(row['ece']):.1%}"
+        lines.append(f"| {words} | {figures} |")
     return "\n".join(lines)
 
 
@@ -131,6 +132,20 @@ def enrolments_table() -> str:
     for row in rows_of("enrolments"):
         cells = [f"{float(row[name]):.1%}" for name in ("uar", "uar_adapted", "ece_adapted", "confident_half_adapted")]
         lines.append(f"| {row['recordings']} | {row['seed']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def confusions_table() -> str:
+    """What each speaker's emotions are taken for most often, from `scripts/measure_confusions.py`."""
+    ways = ("speaker-independent", "adapted")
+    rows = rows_of("confusions")
+    lines = [f"| speaker | {' | '.join(ways)} |", "| --- | --- | --- |"]
+    for speaker in sorted({row["speaker"] for row in rows}):
+        cells = []
+        for way in ways:
+            own = [row for row in rows if (row["speaker"], row["way"]) == (speaker, way)][:3]
+            cells.append(", ".join(f"{row['emotion']} for {row['answer']} {float(row['share']):.0%}" for row in own))
+        lines.append(f"| {speaker} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -210,6 +225,7 @@ def blocks() -> dict[str, dict[str, str]]:
     made["docs/results/unseen.md"] = {
         "measures": measures_table(), "speakers": speakers_table(), "degraded": degraded_table(),
         "adaptation": adaptation_table(), "sets": sets_table(), "enrolments": enrolments_table(),
+        "confusions": confusions_table(),
         "others": others_table(), "finetuning": finetuning_table(), "padding": padding_table(),
         "steps": steps_table(), "goals": goals_table(), "small": tables["small"],
         "small speakers": speakers_table("small"),
