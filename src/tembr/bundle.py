@@ -48,7 +48,8 @@ class Facts:
         licence: SPDX name (or plain words) of the weights' licence, with its limits.
         split: how its metrics were obtained: protocol → words.
         metrics: protocol → n, folds, and accuracy, uar, macro_f1, ece each with value, low, high; of the same
-            recipe under that protocol, never on what this bundle was trained on.
+            recipe under that protocol, never on what this bundle was trained on. With speakers, per_speaker: name → n,
+            accuracy, uar.
         features: representation → the feature settings of its input, for `inputs='features'` and for the record.
         hashes: path in the folder → SHA-256, hexadecimal, of every file but bundle.json.
         self_test: posteriors for `self_test_waveform`, in the order of `labels`, with the tolerance they hold to.

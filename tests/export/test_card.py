@@ -44,6 +44,20 @@ def test_the_figures_of_both_protocols_are_in_it(facts):
     assert "the same voices and recording sessions on both sides" in card
 
 
+def test_every_unseen_speaker_has_a_row_the_lowest_first(facts):
+    metrics = {"A": {"n": 1_200, "uar": 0.75}, "B": {"n": 7, "uar": 0.5}}
+    alone = {"speaker": facts.metrics["speaker"] | {"per_speaker": metrics}}
+    adapted = {"recordings": 30, "temperature": 1.0}
+    adapted |= {"metrics": {"speaker": facts.metrics["speaker"] | {"per_speaker": {"A": {"n": 9, "uar": 0.875}}}}}
+    card = model_card(replace(facts, metrics=alone, adaptation={}))
+    assert "| B | 7 | 50.0% |\n| A | 1,200 | 75.0% |\n" in card
+    card = model_card(replace(facts, metrics=alone, adaptation=adapted))
+    assert "| B | 7 | 50.0% | |\n| A | 1,200 | 75.0% | 87.5% |\n" in card
+    many = {f"S{n}": {"n": 1, "uar": n / 30} for n in range(30)}
+    card = model_card(replace(facts, metrics={"speaker": alone["speaker"] | {"per_speaker": many}}))
+    assert "the lowest first 24 of 30:" in card and "| S23 |" in card and "| S24 |" not in card
+
+
 def test_what_sets_came_to_is_in_it_where_they_are_calibrated(facts):
     sets = [{"level": 0.9, "coverage": 0.8812, "size": 2.25, "single": 0.3, "per_speaker": {}}]
     metrics = facts.metrics | {"speaker": facts.metrics["speaker"] | {"prediction_sets": sets}}

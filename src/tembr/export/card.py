@@ -23,6 +23,9 @@ PROTOCOLS = {
 }  # fmt: skip
 
 
+SPEAKERS = 24
+"""That the card has a row of at most."""
+
 CHANNELS = {
     "phone": "telephones", "mp3": "MP3", "noise": "other voices", "room": "rooms", "microphone": "other microphones",
 }  # fmt: skip
@@ -160,7 +163,7 @@ Of this recipe, on recordings that the measured networks were not trained on; 95
 | protocol | recordings | accuracy | UAR | macro-F1 | calibration error |
 | --- | --- | --- | --- | --- | --- |
 {rows}{_adapted(facts)}
-{_sets(facts)}
+{_speakers(facts)}{_sets(facts)}
 {splits}
 
 {warning}"""
@@ -172,6 +175,27 @@ def _adapted(facts: Facts) -> str:
         "\n" + _result_row(f"{PROTOCOLS.get(name, name)}, adapted to {count} recordings", scores)
         for name, scores in facts.adaptation.get("metrics", {}).items()
     )
+
+
+def _speakers(facts: Facts) -> str:
+    """What each unseen speaker got, the lowest first."""
+    alone = facts.metrics.get("speaker", {}).get("per_speaker", {})
+    if not alone:
+        return ""
+    adapted = facts.adaptation.get("metrics", {}).get("speaker", {}).get("per_speaker", {})
+    heading = f" UAR, adapted to {facts.adaptation['recordings']} |" if adapted else ""
+    rows = []
+    for name in sorted(alone, key=lambda name: alone[name]["uar"])[:SPEAKERS]:
+        cell = f" {adapted[name]['uar']:.1%} |" if name in adapted else " |" * bool(adapted)
+        rows.append(f"| {name} | {alone[name]['n']:,} | {alone[name]['uar']:.1%} |{cell}")
+    table = "\n".join(rows)
+    return f"""
+Unseen speakers one by one, the lowest first{f" {SPEAKERS} of {len(alone)}" * (len(alone) > SPEAKERS)}:
+
+| speaker | recordings | UAR |{heading}
+| --- | --- | --- |{" --- |" * bool(adapted)}
+{table}
+"""
 
 
 def _sets(facts: Facts) -> str:

@@ -21,7 +21,7 @@ from tembr.features.inputs import Input
 from tembr.features.notices import notices
 from tembr.silence import BELOW, MARGIN
 
-MEASURES = ("n", "folds", "accuracy", "uar", "macro_f1", "ece", "uar_per_fold", "prediction_sets")
+MEASURES = ("n", "folds", "accuracy", "uar", "macro_f1", "ece", "uar_per_fold", "per_speaker", "prediction_sets")
 
 METADATA = (
     "name", "version", "tembr", "inputs", "labels", "sample_rate", "window", "members", "temperature", "licence",
