@@ -166,6 +166,8 @@ def test_relative_logits_that_are_none_are_told(tmp_path, changes):
     [
         {"spread": [0.5]},
         {"spread": [0.5, -1]},
+        {"spread": [0.5, 1e-310]},
+        {"within_prior": -1},
         {"means": [[0.0]]},
         {"share": "x"},
         {"prior": -1},
