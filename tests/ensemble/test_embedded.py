@@ -11,13 +11,18 @@ import torch
 from tembr.ensemble.embedded import EmbeddedRecordings, embedded
 from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
+from tembr.models.base import Answered
 
 
 def answering(*sizes: tuple[int, ...]):
     """Members whose embeddings, vectors of these sizes, are full of their number."""
 
     def answer_of(number: int, sizes: tuple[int, ...]):
-        return lambda tables, i: (None, tuple(np.full((len(i), size), number, np.float32) for size in sizes))
+        def answer(tables, i):
+            vectors = tuple(np.full((len(i), size), number, np.float32) for size in sizes)
+            return Answered(None, vectors, np.float32(number / 4) * np.arange(len(i)) if number else None)
+
+        return answer
 
     return [SimpleNamespace(answer=answer_of(number, of)) for number, of in enumerate(sizes)]
 
@@ -27,6 +32,14 @@ def test_first_layers_of_the_members_stand_before_all_others():
     assert joined.first.tolist() == [[0, 1, 1]] * 3
     assert joined.joined.tolist() == [[0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]] * 3
     assert len(joined.at(np.array([1])).first) == 1
+
+
+def test_their_precision_is_the_mean_of_those_that_have_one():
+    joined = embedded(answering((1,), (2,), (1,)), SimpleNamespace(tables={}), np.arange(3))
+    assert joined.precision.tolist() == [0.0, 0.375, 0.75]
+    assert joined.at(np.array([2, 1])).precision.tolist() == [0.75, 0.375]
+    alone = embedded(answering((1,)), SimpleNamespace(tables={}), np.arange(3))
+    assert alone.precision is None and alone.at(np.array([1])).precision is None
 
 
 def recordings_of(copies: list[int]):
@@ -78,7 +91,7 @@ def spoken_of(copies: list[int]) -> EmbeddedRecordings:
     """By a member of two layers whose states are a recording's number, and ten and a hundred times that."""
 
     def states(factor: float):
-        return lambda tables, i: (None, (np.float32(factor * i)[:, None], np.float32(100.0 * i)[:, None]))
+        return lambda tables, i: Answered(None, (np.float32(factor * i)[:, None], np.float32(100.0 * i)[:, None]))
 
     through = SimpleNamespace(answer=states(10.0))
     return EmbeddedRecordings.of(

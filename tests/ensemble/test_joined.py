@@ -11,6 +11,7 @@ from tembr.ensemble.projection import Projection
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member, member_settings
+from tembr.models.base import Outputs
 
 FEATURES = FeatureSettings(window=1.0)
 
@@ -18,14 +19,15 @@ FEATURES = FeatureSettings(window=1.0)
 class Says(nn.Module):
     """Logarithms of the given posteriors for every recording, and an embedding where one is given."""
 
-    def __init__(self, *posteriors: float, embedding: list[float] | None = None):
+    def __init__(self, *posteriors: float, embedding: list[float] | None = None, precision: float | None = None):
         super().__init__()
-        self.logits, self.embedding = torch.tensor(posteriors).log(), embedding
+        self.logits, self.embedding, self.precision = torch.tensor(posteriors).log(), embedding, precision
 
     def forward(self, values: torch.Tensor):
         count = len(values)
         embedding = None if self.embedding is None else torch.tensor([[self.embedding]] * count)
-        return self.logits.expand(count, -1), embedding
+        precision = None if self.precision is None else torch.full((count, 1), self.precision)
+        return Outputs(self.logits.expand(count, -1), embedding, precision)
 
 
 def member(name: str, representation: str, module: nn.Module) -> Member:
@@ -45,9 +47,9 @@ def joined():
 
 def test_logits_are_logarithms_of_the_weighted_posteriors():
     module = JoinedModule({"a": Says(0.8, 0.2), "b": Says(0.4, 0.6)}, WeightedEnsemble({"a": 3.0, "b": 1.0}))
-    logits, embedding, relative = module({"a": [torch.zeros(2, 1, 1)], "b": [torch.zeros(2, 1, 1)]})
+    logits, embedding, relative, precision = module({"a": [torch.zeros(2, 1, 1)], "b": [torch.zeros(2, 1, 1)]})
     torch.testing.assert_close(logits.exp(), torch.tensor([[0.7, 0.3]] * 2))
-    assert embedding is None and relative is None
+    assert embedding is None and relative is None and precision is None
 
 
 def test_a_posterior_of_nothing_has_a_finite_logit():
@@ -71,6 +73,22 @@ def test_embeddings_are_projected_side_by_side():
     relative.directions.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"], relative)
     assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).relative.tolist() == [[5.0, 6.0]]
+
+
+def test_the_precision_is_the_mean_of_those_members_that_are_adapted_by_and_have_one():
+    equal, projection = WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}), Projection(3, 1)
+    one = [1.0]
+    members = {
+        "a": Says(0.8, 0.2, embedding=one, precision=0.5),
+        "b": Says(0.5, 0.5, precision=7.0),
+        "c": Says(0.5, 0.5, embedding=one),
+        "d": Says(0.5, 0.5, embedding=one, precision=0.75),
+    }
+    values = {name: [torch.zeros(2, 1, 1)] for name in members}
+    said = JoinedModule(members, equal, projection, ["a", "c", "d"])(values)
+    assert said.precision.tolist() == [[0.625], [0.625]]
+    torch.testing.assert_close(said.logits.exp(), torch.tensor([[0.575, 0.425]] * 2))  # theirs are in it already
+    assert JoinedModule(members, equal, Projection(1, 1), ["c"])(values).precision is None
 
 
 def test_an_input_of_several_members_is_named_once(joined):

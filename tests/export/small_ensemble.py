@@ -17,6 +17,7 @@ from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member, MemberSettings
+from tembr.models.base import Outputs
 
 LABELS = ("anger", "fear")
 SLOPES = (10.0, -10.0)
@@ -50,16 +51,20 @@ class Loudness(Input):
 
 
 class Loud(nn.Module):
-    """Loudness times a slope for each label; its embedding is the loudness once and twice."""
+    """Loudness times a slope for each label; its embedding is the loudness once and twice.
 
-    def __init__(self, embeds: bool):
+    With `precise` its precision is 1 / (1 + loudness), and it says so; it is in the slopes already.
+    """
+
+    def __init__(self, embeds: bool, precise: bool = False):
         super().__init__()
-        self.slopes, self.embeds = nn.Parameter(torch.tensor(SLOPES)), embeds
+        self.slopes, self.embeds, self.precise = nn.Parameter(torch.tensor(SLOPES)), embeds, precise
 
     def forward(self, values: torch.Tensor):
         loudness = values[:, :, 0]
         embedding = torch.cat([loudness, 2 * loudness], dim=1)
-        return loudness * self.slopes, (embedding,) if self.embeds else None
+        precision = 1 / (1 + loudness) if self.precise else None
+        return Outputs(loudness * self.slopes, (embedding,) if self.embeds else None, precision)
 
 
 class LoudSettings(MemberSettings):
@@ -82,14 +87,16 @@ class EmbeddedLoudSettings(LoudSettings):
     embeds: ClassVar[bool] = True
 
 
-def small_ensemble(*members: LoudSettings, embeds: bool = False, relative: bool = False) -> Ensemble:
+def small_ensemble(
+    *members: LoudSettings, embeds: bool = False, relative: bool = False, precise: bool = False
+) -> Ensemble:
     """Of members of equal weight; with `embeds` its embedding is the second of the first member's numbers.
 
-    With `relative` relative logits are five times that, and the opposite.
+    With `relative` relative logits are five times that, and the opposite. `precise`: see `Loud`.
     """
     kind = EmbeddedLoudSettings if embeds else LoudSettings
     chosen = [kind(**one.model_dump()) for one in members or (LoudSettings(),)]
-    made = [Member(one, FeatureSettings(), LABELS, Loud(embeds)) for one in chosen]
+    made = [Member(one, FeatureSettings(), LABELS, Loud(embeds, precise)) for one in chosen]
     projection = Projection(2 * len(made), 1) if embeds else None
     if projection is not None:
         projection.directions[1] = 1.0

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from tembr.adaptation.belief import softmax
-from tembr.adaptation.fitting import EnsembleOutputs, Knowledge, fit_to_speaker
+from tembr.adaptation.fitting import PRECISION_POWER, EnsembleOutputs, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import Offsets, typical_logits
 from tembr.adaptation.relative import Relative, typical_relative
 from tembr.adaptation.two_covariance import TwoCovariance
@@ -53,6 +53,12 @@ class Answers:
     speakers: np.ndarray
     indices: np.ndarray
 
+    @property
+    def precision(self) -> np.ndarray:
+        """Of the recordings, `(n,)`, see `tembr.models.base.Outputs`."""
+        found = None if self.embedded is None else self.embedded.precision
+        return np.ones(len(self.logits)) if found is None else found.astype(np.float64)
+
     def said(self, space: SpeakerSpace | None) -> EnsembleOutputs:
         """As adapting takes it."""
         return EnsembleOutputs(self.logits) if space is None else space.said(self.logits, self.embedded)
@@ -64,11 +70,13 @@ class AdaptedAnswers(NamedTuple):
     Attributes:
         logits: without adaptation, `(n, labels)`.
         added: by adaptation at full strength, `(n, labels)`.
+        precision: of the recordings, `(n,)`; to the power of `PRECISION_POWER` both together are multiplied by it.
         classes, speakers, indices: `(n,)`.
     """
 
     logits: np.ndarray
     added: np.ndarray
+    precision: np.ndarray
     classes: np.ndarray
     speakers: np.ndarray
     indices: np.ndarray
@@ -78,9 +86,13 @@ class AdaptedAnswers(NamedTuple):
         """Those of all parts."""
         return AdaptedAnswers(*map(np.concatenate, zip(*parts)))
 
+    def adapted(self, strength: float) -> np.ndarray:
+        """Logits as adaptation makes them, `(n, labels)`."""
+        return self.precision[:, None] ** PRECISION_POWER * (self.logits + strength * self.added)
+
     def posteriors(self, strength: float, temperature: float) -> np.ndarray:
         """`(n, labels)`, rows sum to 1."""
-        return softmax((self.logits + strength * self.added) / temperature)
+        return softmax(self.adapted(strength) / temperature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +185,7 @@ def adapt_answers(
     """
     knowledge = knowledge_of(space, typical, relative, settings)
     nobody = np.empty(0, int)
-    names = ("logits", "logits", "classes", "speakers", "indices")
+    names = ("logits", "logits", "precision", "classes", "speakers", "indices")
     found = [AdaptedAnswers(*(getattr(answers, name)[nobody] for name in names))]
     for speaker in np.unique(answers.speakers):
         own = np.flatnonzero(answers.speakers == speaker)
@@ -183,7 +195,7 @@ def adapt_answers(
         drawn = rng.choice(own, count, replace=False)
         others = np.setdiff1d(own, drawn)
         added = fit_to_speaker(knowledge, said.at(drawn)).added(said.at(others))
-        known = (answers.classes[others], answers.speakers[others], answers.indices[others])
+        known = (getattr(answers, name)[others] for name in names[2:])
         found.append(AdaptedAnswers(answers.logits[others], added, *known))
     return AdaptedAnswers.joined(found)
 
@@ -221,7 +233,7 @@ def fit_strength(heldout: AdaptedAnswers) -> tuple[float, float]:
     """
 
     def tried(strength: float) -> tuple[float, float, float]:
-        temperature = fit_temperature(heldout.logits + strength * heldout.added, heldout.classes, heldout.speakers)
+        temperature = fit_temperature(heldout.adapted(strength), heldout.classes, heldout.speakers)
         loss = typical_loss(heldout.posteriors(strength, temperature), heldout.classes, heldout.speakers)
         return round(loss, 6), strength, temperature
 

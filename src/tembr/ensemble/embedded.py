@@ -111,4 +111,4 @@ class EmbeddedRecordings:
 
 def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> Embedded:
     """Embeddings of the members for the recordings at `indices`."""
-    return Embedded.of([member.answer(recordings.tables, indices)[1] for member in members])
+    return Embedded.of([member.answer(recordings.tables, indices) for member in members])

@@ -15,7 +15,7 @@ from tembr.errors import ConfigError
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member
-from tembr.models.base import with_embedding
+from tembr.models.base import Outputs, with_embedding
 
 
 class Answer(NamedTuple):
@@ -25,11 +25,14 @@ class Answer(NamedTuple):
         logits: `(batch, labels)`.
         embedding: that adapting takes, `(batch, d)`, or None.
         relative: relative logits, `(batch, labels)`, or None.
+        precision: the mean of the embedding's members', `(batch, 1)`, see `tembr.models.base.Outputs`; None where none
+            has one.
     """
 
     logits: torch.Tensor
     embedding: torch.Tensor | None = None
     relative: torch.Tensor | None = None
+    precision: torch.Tensor | None = None
 
 
 class JoinedModule(nn.Module):
@@ -63,13 +66,15 @@ class JoinedModule(nn.Module):
 
     def forward(self, values: Mapping[str, Sequence[torch.Tensor]]) -> Answer:
         """Name → values of its inputs → logits, log-posteriors, embedding and relative logits, see `Answer`."""
-        outputs = {name: self.members[name](*values[name]) for name in self.weighted.names}
-        logits = self.weighted([output[0] for output in outputs.values()]).clamp(min=FLOOR).log()
+        outputs = {name: Outputs(*self.members[name](*values[name])) for name in self.weighted.names}
+        logits = self.weighted([output.logits for output in outputs.values()]).clamp(min=FLOOR).log()
         if self.projection is None:
             return Answer(logits)
-        first, others = in_rows([outputs[name][1] for name in self.embedding])
+        first, others = in_rows([outputs[name].embedding for name in self.embedding])
         relative = None if self.relative is None else self.relative(torch.cat([*first, *others], dim=-1))
-        return Answer(logits, self.projection(torch.cat(first, dim=-1)), relative)
+        found = [outputs[name].precision for name in self.embedding if outputs[name].precision is not None]
+        precision = torch.stack(found).mean(0) if found else None
+        return Answer(logits, self.projection(torch.cat(first, dim=-1)), relative, precision)
 
 
 @dataclass(frozen=True, eq=False)

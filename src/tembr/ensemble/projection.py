@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from tembr.adaptation.fitting import EnsembleOutputs
+from tembr.models.base import Answered
 from tembr.models.discriminants import FURTHEST
 
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
@@ -48,10 +49,12 @@ class Embedded(NamedTuple):
     Attributes:
         vectors: `(n, size)` each: the first of every member, then all others.
         members: how many there are.
+        precision: `(n,)`, see `tembr.ensemble.joined.Answer`.
     """
 
     vectors: tuple[np.ndarray, ...]
     members: int
+    precision: np.ndarray | None = None
 
     @property
     def first(self) -> np.ndarray:
@@ -65,13 +68,15 @@ class Embedded(NamedTuple):
 
     def at(self, places: np.ndarray) -> Embedded:
         """The same of some of the recordings only."""
-        return Embedded(tuple(vector[places] for vector in self.vectors), self.members)
+        precision = None if self.precision is None else self.precision[places]
+        return Embedded(tuple(vector[places] for vector in self.vectors), self.members, precision)
 
     @staticmethod
-    def of(outputs: Sequence[Sequence[np.ndarray]]) -> Embedded:
-        """Of the members' embeddings, see `tembr.models.base.Outputs`."""
-        first, others = in_rows(outputs)
-        return Embedded((*first, *others), len(first))
+    def of(answered: Sequence[Answered]) -> Embedded:
+        """Of what members that have an embedding say of the same recordings."""
+        first, others = in_rows([one.embedding for one in answered])
+        precisions = [one.precision for one in answered if one.precision is not None]
+        return Embedded((*first, *others), len(first), np.mean(precisions, axis=0) if precisions else None)
 
 
 def in_rows(embeddings: Sequence[Sequence[Array]]) -> tuple[list[Array], list[Array]]:

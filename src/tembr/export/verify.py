@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import torch
 
-from tembr.adaptation.fitting import EnsembleOutputs, Fitted
+from tembr.adaptation.fitting import PRECISION_POWER, EnsembleOutputs, Fitted
 from tembr.audio import fit_length
 from tembr.ensemble.joined import Ensemble
 from tembr.export.graph import MEANS, OFFSET, PRECISIONS, SHARE, WEIGHT
@@ -114,9 +114,11 @@ def _adapted_difference(session, ensemble: Ensemble, waveform: np.ndarray, tempe
     values = values_of([waveform], ensemble.distinct_inputs)
     with torch.no_grad():
         answer = ensemble.module(ensemble.arranged(values))
-    said = EnsembleOutputs(*(None if one is None else one.double().numpy() for one in answer))
+    *outputs, precision = (None if one is None else one.double().numpy() for one in answer)
+    said = EnsembleOutputs(*outputs)
     fitted = somebody(said)
-    powers = (said.logits + fitted.added(said)) / temperature
+    factor = (1.0 if precision is None else precision**PRECISION_POWER) / temperature
+    powers = factor * (said.logits + fitted.added(said))
     expected = torch.softmax(torch.from_numpy(powers), dim=-1).numpy()
     given = {"waveform": waveform[None], **speaker_feed(fitted)}
     return _largest(session.run([OUTPUT], given)[0] - expected)

@@ -89,16 +89,8 @@ def fit_discriminants(values: np.ndarray, classes: np.ndarray, shares: np.ndarra
 
 def fit_on_moments(parts: Sequence[tuple[ClassMoments, float]], shrinkage: float) -> Discriminants:
     """The same from the moments of some parts of the recordings, and what each part's shares are multiplied by."""
-    total = sum(factor * part.counts.sum() for part, factor in parts)
-    factors = [factor / total for _, factor in parts]
-    counts = sum(factor * part.counts for (part, _), factor in zip(parts, factors))
-    sums = sum(factor * part.sums for (part, _), factor in zip(parts, factors))
+    sums, counts, covariance = joint_moments(parts)
     mean, met = sums.sum(0), np.flatnonzero(counts)
-    covariance = np.zeros((len(mean), len(mean)), np.float32)
-    for (part, _), factor in zip(parts, factors):
-        covariance += np.float32(factor) * part.scatter
-    apart = [np.sqrt(factor * part.counts.sum()) * (part.mean - mean) for (part, _), factor in zip(parts, factors)]
-    covariance = covariance.astype(np.float64) + np.transpose(apart) @ apart
     deviation = np.sqrt(np.diag(covariance)) + FLOOR
     means = (sums[met] / counts[met, None] - mean) / deviation
     covariance /= np.outer(deviation, deviation)
@@ -109,6 +101,21 @@ def fit_on_moments(parts: Sequence[tuple[ClassMoments, float]], shrinkage: float
     weights = solve(covariance, means.T, assume_a="pos" if shrinkage else "gen", overwrite_a=True).T
     biases = -0.5 * (weights * means).sum(1)
     return Discriminants(mean, deviation, met, weights - weights.mean(0), biases - biases.mean())
+
+
+def joint_moments(parts: Sequence[tuple[ClassMoments, float]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sums and counts of every class where all shares are 1 together, `(labels, size)` and `(labels,)`, and the
+    covariance of all, `(size, size)`."""
+    total = sum(factor * part.counts.sum() for part, factor in parts)
+    factors = [factor / total for _, factor in parts]
+    counts = sum(factor * part.counts for (part, _), factor in zip(parts, factors))
+    sums = sum(factor * part.sums for (part, _), factor in zip(parts, factors))
+    mean = sums.sum(0)
+    covariance = np.zeros((len(mean), len(mean)), np.float32)
+    for (part, _), factor in zip(parts, factors):
+        covariance += np.float32(factor) * part.scatter
+    apart = [np.sqrt(factor * part.counts.sum()) * (part.mean - mean) for (part, _), factor in zip(parts, factors)]
+    return sums, counts, covariance.astype(np.float64) + np.transpose(apart) @ apart
 
 
 def fair_shares(

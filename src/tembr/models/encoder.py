@@ -29,8 +29,10 @@ from tembr.models.discriminants import (
     fair_shares,
     fit_discriminants,
     fit_on_moments,
+    joint_moments,
     voice_shares,
 )
+from tembr.models.precision import ExpectedPrecision
 from tembr.progress import Progress
 
 Channel = Literal["phone", "mp3", "noise", "room", "microphone"]
@@ -58,6 +60,8 @@ class EncoderSettings(MemberSettings):
             1; 0 learns from the target alone.
         channels: degradations that have heads of their own, which learn from recordings as they are and from their
             copies alike, and are compensated for where a speaker is adapted to.
+        degrees_of_freedom: of a t distribution of what was learnt from; the fewer, the less sure are answers to
+            recordings unlike it (`tembr.models.precision`). None takes it for Gaussian: as sure of all.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -68,6 +72,7 @@ class EncoderSettings(MemberSettings):
     shrinkage: float = Field(0.1, ge=0, le=1)
     others: float = Field(0.2, ge=0)
     channels: tuple[Channel, ...] = ()
+    degrees_of_freedom: float | None = Field(None, gt=0)
 
     embeds: ClassVar[bool] = True
 
@@ -104,7 +109,8 @@ class EncoderSettings(MemberSettings):
         return self if self.channels else self.inputs(features)
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
-        return PooledHeads([one.bins for one in self.inputs(features)], labels, len(self.channels))
+        sizes = [one.bins for one in self.inputs(features)]
+        return PooledHeads(sizes, labels, len(self.channels), self.degrees_of_freedom)
 
     def fit(self, module: PooledHeads, data: FoldData, seed: int, progress: Progress) -> list[dict]:
         started = time.perf_counter()
@@ -114,7 +120,10 @@ class EncoderSettings(MemberSettings):
             moments = self._moments(taken, learnt, data)
             for heads, channel in zip(module.heads, ("", *self.channels), strict=True):
                 parts = {part: one for part, one in moments.items() if part[1] in ("", channel)}
-                heads[number].take(self._discriminants(parts))
+                heads[number].take(fit_on_moments(self._weighed(parts), self.shrinkage))
+            if module.precision is not None and not number:
+                sums, _, covariance = joint_moments(self._weighed(moments))
+                module.precision.fit(sums.sum(0), covariance)
             if self.channels and not number:
                 pooled = _pooled(data.tables[taken], learnt)
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
@@ -137,13 +146,12 @@ class EncoderSettings(MemberSettings):
             found[corpus, channel] = kept[key]
         return found
 
-    def _discriminants(self, moments: Mapping[tuple[int, str], ClassMoments]) -> Discriminants:
-        """On all of these; each corpus counts for its importance, however much it has."""
+    def _weighed(self, moments: Mapping[tuple[int, str], ClassMoments]) -> list[tuple[ClassMoments, float]]:
+        """These with factors by which each corpus counts for its importance, however much it has."""
         sizes: Counter[int] = Counter()
         for (corpus, _), one in moments.items():
             sizes[corpus] += one.counts.sum()
-        parts = [(one, self._importance(corpus) / sizes[corpus]) for (corpus, _), one in moments.items()]
-        return fit_on_moments(parts, self.shrinkage)
+        return [(one, self._importance(corpus) / sizes[corpus]) for (corpus, _), one in moments.items()]
 
     def _importance(self, corpus: int) -> float:
         """What a corpus counts for in all."""
@@ -187,14 +195,16 @@ class PooledHeads(nn.Module):
         sizes: of the pooled values.
         labels: outputs.
         channels: how many, beside none.
+        degrees: of freedom, see `ExpectedPrecision`; None where all answers are as sure.
     """
 
-    def __init__(self, sizes: Sequence[int], labels: int, channels: int = 0):
+    def __init__(self, sizes: Sequence[int], labels: int, channels: int = 0, degrees: float | None = None):
         super().__init__()
         of_each = [nn.ModuleList(PooledHead(size, labels) for size in sizes) for _ in range(1 + channels)]
         self.heads = nn.ModuleList(of_each)
         self.channel = PooledHead(sizes[0], 1 + channels) if channels else None
         self.compensations = nn.ModuleList(Compensation(sizes[0]) for _ in range(channels))
+        self.precision = None if degrees is None else ExpectedPrecision(sizes[0], degrees)
         self.compensating = True
 
     def uncompensated(self) -> PooledHeads:
@@ -207,14 +217,15 @@ class PooledHeads(nn.Module):
         """`(batch, size, 1)` each → `(batch, labels)`, `(batch, size)` each."""
         pooled = [one[..., 0] for one in values]
         said = [torch.stack([h(one) for h, one in zip(heads, pooled, strict=True)]).mean(0) for heads in self.heads]
-        if self.channel is None:
-            return said[0], tuple(pooled)
-        shares = self.channel(pooled[0]).softmax(-1)[..., None]
-        logits = (shares * torch.stack(said, dim=1)).sum(1)
-        if not self.compensating:
-            return logits, tuple(pooled)
+        shares = None if self.channel is None else self.channel(pooled[0]).softmax(-1)[..., None]
+        logits = said[0] if shares is None else (shares * torch.stack(said, dim=1)).sum(1)
+        precision = None if self.precision is None else self.precision(pooled[0])
+        if precision is not None:
+            logits = precision * logits
+        if shares is None or not self.compensating:
+            return Outputs(logits, tuple(pooled), precision)
         compensated = torch.stack([pooled[0], *(one(pooled[0]) for one in self.compensations)], dim=1)
-        return logits, ((shares * compensated).sum(1), *pooled[1:])
+        return Outputs(logits, ((shares * compensated).sum(1), *pooled[1:]), precision)
 
 
 class PooledHead(nn.Module):
