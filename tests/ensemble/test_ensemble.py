@@ -55,6 +55,12 @@ def test_each_protocols_folder_holds_its_tables_and_pictures(ensemble):
         assert {path.name for path in place.iterdir()} >= TABLES | PICTURES | {"search.html", "summary.json"}
 
 
+def test_answers_adapted_to_unseen_speakers_have_a_table_and_a_picture(ensemble):
+    adapted = {"adapted.csv", "confusion_adapted.png"}
+    assert {path.name for path in (ensemble.folder / "speaker").iterdir()} >= adapted
+    assert not adapted & {path.name for path in ensemble.folder.iterdir()}  # of known speakers there are none
+
+
 def test_every_way_of_joining_says_how_good_its_most_confident_half_is(ensemble):
     results = json.loads((ensemble.folder / "results.json").read_text())["results"]
     for summary in results:

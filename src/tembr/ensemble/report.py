@@ -180,7 +180,7 @@ class Reporter:
         )
 
     def _adapted(self, folds: Sequence[AdaptedFold], sets: dict[str, Sets]) -> dict:
-        """Scores of the adapted answers, whose table is written; their prediction sets join the others."""
+        """Scores of the adapted answers, whose table and picture are written; their prediction sets join the others."""
         utterances = self.protocol.utterances
         parts = [
             prediction_table(
@@ -190,6 +190,9 @@ class Reporter:
         ]
         table = pd.concat(parts, ignore_index=True)
         _csv(table, self.folder / "adapted.csv")
+        scores = self._scores(table)
+        title = self._title(f"adapted to {self.settings.adapt} recordings")
+        confusion_png(scores, self.folder / "confusion_adapted.png", title)
         strength, temperature = fit_strength(AdaptedAnswers.joined(one.heldout for one in folds))
         sets[ADAPTED] = adapted_sets(folds, strength, temperature)
         return {
@@ -200,7 +203,7 @@ class Reporter:
             "shipped_temperature": temperature,
             "typical": np.mean([one.typical for one in folds], axis=0).round(6).tolist(),
             "relative_typical": _mean_relative(folds),
-            **self._scores(table).as_dict(),
+            **scores.as_dict(),
             **confident_half(table, self.protocol.labels),
             "prediction_sets": sets[ADAPTED].scores,
         }
