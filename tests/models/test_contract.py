@@ -33,11 +33,11 @@ from tests.models.conftest import FEATURES
 
 QUICK = {
     "network": {"representation": "chroma", "train": {"epochs": 1, "network": "resnet18_quarter", "device": "cpu"}},
-    "encoder": {"layers": [1, 2], "window": 1.0, "channels": ["phone"]},
+    "encoder": {"layers": [1, 2], "window": 1.0, "channels": ["phone"], "degrees_of_freedom": 8.0},
     "finetuned": {
         "layers": [1, 2],
         "window": 1.0,
-        "pooling": "attention",
+        "pooling": "attentive-statistics",
         "mixture": True,
         "train": {"epochs": 1, "device": "cpu"},
     },
@@ -81,8 +81,9 @@ TEST = np.arange(2, 180, 3)
 
 
 def test_logits_and_embeddings_are_one_row_a_recording(member, data):
-    logits, embeddings = member.answer(data.tables, TEST)
+    logits, embeddings, precision = member.answer(data.tables, TEST)
     assert logits.shape == (60, 6) and logits.dtype == np.float32
+    assert precision is None or (precision.shape == (60,) and precision.min() > 0)
     assert (embeddings is not None) == member.settings.embeds
     assert embeddings is None or all(one.ndim == 2 and len(one) == 60 for one in embeddings)
 

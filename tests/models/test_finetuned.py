@@ -163,13 +163,19 @@ def test_a_training_of_adapters_that_was_stopped_ends_as_one_that_was_not(encode
     assert all(torch.equal(values, whole[name]) for name, values in resumed.items())
 
 
-@pytest.mark.parametrize("changes", [{"pooling": "attention"}, {"mixture": True}])
+@pytest.mark.parametrize("changes", [{"pooling": "attention"}, {"mixture": True}, {"pooling": "attentive-statistics"}])
 def test_where_all_layers_are_frozen_pooling_alone_is_learnt(encoder, tmp_path, changes):
     settings = settings_of(encoder, frozen=2, **changes)
     member = fitted(settings, tmp_path)
     assert changed_blocks(settings, member) == [False, False]
     assert all(values.abs().max() > 1e-4 for values in member.module.pooling.parameters())
     assert len(member.module.heads) == (1 if "mixture" in changes else 2)
+    assert member.module.heads[0].mean.shape == (32 if "statistics" in changes.get("pooling", "") else 16,)
+
+
+def test_statistics_alone_are_nothing_to_train(encoder):
+    with pytest.raises(ConfigError, match="frozen = 2 leaves none of the first 2 layers to train"):
+        settings_of(encoder, frozen=2, pooling="statistics").check(FEATURES)
 
 
 @pytest.mark.parametrize("frozen", [1, 2])

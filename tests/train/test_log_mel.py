@@ -8,7 +8,7 @@ import torch
 
 from tembr.features.layers import LOUDEST
 from tembr.train.log_mel import Crops, CropSampler, another_voice, pooled_states, together
-from tembr.train.pooling import Pooling, mean_over_time
+from tembr.train.pooling import Pooling
 from tembr.train.settings import TrainSettings
 
 
@@ -44,11 +44,6 @@ def test_a_batch_says_how_long_each_is():
     values, frames = together([torch.ones(2, 3), torch.ones(2, 5)])
     assert values.shape == (2, 2, 5) and frames.tolist() == [3, 5]
     assert values[0, :, 3:].eq(0).all()
-
-
-def test_the_mean_over_time_leaves_out_what_is_no_recording():
-    states = torch.tensor([[[1.0], [3.0], [100.0]], [[2.0], [4.0], [6.0]]])
-    assert mean_over_time(states, torch.tensor([2, 3])).flatten().tolist() == [2, 4]
 
 
 def test_pooled_states_are_in_the_order_asked_for():

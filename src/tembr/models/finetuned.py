@@ -44,7 +44,8 @@ class FinetunedSettings(MemberSettings):
         encoder, layers, window, shrinkage, others: of the pretrained encoder and its heads, see `EncoderSettings`.
         frozen: so many of the lowest layers stay as they are, and the convolutions below.
         lora: rank of adapters that are trained in place of the layers' own weights (LoRA), 0 for none.
-        pooling: 'mean' over time, or 'attention': frames count for what is learnt of each.
+        pooling: 'mean' over time, 'attention': frames count for what is learnt of each, 'statistics': deviation beside
+            mean, or 'attentive-statistics': both of what counts.
         mixture: one head on a learnt mixture of the layers, in place of one on each.
         stored: states of the highest frozen layer that is of use are taken from the cache, without `warp`, `equalize`
             and masks.
@@ -65,7 +66,7 @@ class FinetunedSettings(MemberSettings):
     others: float = Field(0.2, ge=0)
     frozen: int = Field(1, ge=0, le=31)
     lora: int = Field(0, ge=0, le=512)
-    pooling: Literal["mean", "attention"] = "mean"
+    pooling: Literal["mean", "attention", "statistics", "attentive-statistics"] = "mean"
     mixture: bool = False
     stored: bool = False
     decay: float = Field(0.7, gt=0, le=1)
@@ -108,7 +109,11 @@ class FinetunedSettings(MemberSettings):
 
     @property
     def _learns_pooling(self) -> bool:
-        return self.pooling == "attention" or self.mixture
+        return self._attends or self.mixture
+
+    @property
+    def _attends(self) -> bool:
+        return self.pooling in ("attention", "attentive-statistics")
 
     def training_inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
         return (frame_states_input(self.encoder, self._lowest, self.window),) if self.stored else ()
@@ -125,8 +130,9 @@ class FinetunedSettings(MemberSettings):
         encoder = load_encoder(self.encoder)
         model = copy.deepcopy(encoder.model).cpu()
         layers = WhisperLayers(model, encoder.extractor, states_of(self.layers), self.inputs(features)[0].samples)
-        pooling = Pooling(len(self.layers), encoder.hidden, self.pooling == "attention", self.mixture)
-        heads = [PooledHead(encoder.hidden, labels) for _ in range(pooling.outputs)]
+        statistics = self.pooling.endswith("statistics")
+        pooling = Pooling(len(self.layers), encoder.hidden, self._attends, self.mixture, statistics)
+        heads = [PooledHead(pooling.size, labels) for _ in range(pooling.outputs)]
         return FinetunedModule(layers, pooling, heads)
 
     def fit(self, module: FinetunedModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
@@ -172,7 +178,7 @@ class FinetunedSettings(MemberSettings):
         """Fit the heads of all layers on the recordings at `learnt`, `(n,)`.
 
         Args:
-            pooled: states of the recordings at `learnt`, all heads' in a row, `(n, heads · hidden)`.
+            pooled: states of the recordings at `learnt`, all heads' in a row, `(n, heads · size)`.
         """
         for head, states in zip(heads, np.split(pooled, len(heads), axis=1), strict=True):
             self.frozen_encoder.fit_head(head, states, data.classes[learnt], learnt, data)
@@ -202,4 +208,4 @@ class FinetunedModule(nn.Module):
         """`(batch, bands, frames)` → `(batch, labels)`, None."""
         pooled = self.pooling(self.encoder.from_log_mel(log_mel))
         logits = [head(one) for head, one in zip(self.heads, pooled, strict=True)]
-        return torch.stack(logits).mean(0), None
+        return Outputs(torch.stack(logits).mean(0))
