@@ -67,6 +67,34 @@ def test_the_lowest_layers_stay_as_they_are(encoder, tmp_path, frozen, changed):
     assert changed_blocks(settings, fitted(settings, tmp_path)) == changed
 
 
+@pytest.mark.parametrize("lora", [0, 2])
+def test_convolutions_are_trained_where_that_is_wanted(encoder, tmp_path, lora):
+    if lora:
+        pytest.importorskip("peft", reason="peft is not installed (extra encoders)")
+    for wanted in (False, True):
+        settings = settings_of(encoder, frozen=0, convolutions=wanted, lora=lora, pretrained=0.0)
+        new, old = fitted(settings, tmp_path / str(wanted)).module.encoder, settings.build(FEATURES, 6).encoder
+        same = [torch.equal(*both) for both in zip(new.convolutions.parameters(), old.convolutions.parameters())]
+        assert all(same) != wanted
+
+
+def test_convolutions_below_frozen_layers_are_not_trained(encoder):
+    with pytest.raises(ConfigError, match="convolutions = true trains them below no frozen layer; set frozen to 0"):
+        settings_of(encoder, frozen=1, convolutions=True).check(FEATURES)
+
+
+def test_copies_through_channels_are_learnt_from(encoder, tmp_path):
+    """Half of the demo corpus taken for copies through a telephone: without them the heads are others."""
+    settings = settings_of(encoder, channels=["phone", "phone"], pretrained=1.0)
+    assert settings.copied_through == ("phone",)
+    data = data_of(settings, tmp_path)
+    channels = np.where(np.arange(180) % 4, "phone", "")
+    whole = replace(data, channels=channels, originals=np.arange(180))
+    alone = replace(data, train=data.train[channels[data.train] == ""], folder=tmp_path / "alone")
+    means = [fit_member(settings, FEATURES, one, 0, Progress()).module.heads[0].mean for one in (whole, alone)]
+    assert not torch.allclose(*means, atol=1e-5)
+
+
 def test_wholly_pretrained_it_answers_as_the_kind_encoder(encoder, tmp_path):
     settings = settings_of(encoder, {"precision": "32"}, pretrained=1.0, shrinkage=0.5)
     member = fitted(settings, tmp_path)

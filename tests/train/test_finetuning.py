@@ -62,6 +62,28 @@ def test_an_emotion_that_a_corpus_does_not_have_is_no_mistake_there():
     assert losses[50.0][1] == pytest.approx(losses[0.0][1])
 
 
+def test_two_recordings_are_averaged_and_so_are_their_losses():
+    mixing = SETTINGS.model_copy(update={"train": SETTINGS.train.model_copy(update={"mixup": 5.0})})
+    known = ((True, True, True), (True, True, False))
+    values = torch.stack([torch.full((80, 8), 1.0), torch.full((80, 8), 3.0)])
+    given = values, torch.tensor([6, 8]), torch.tensor([2, 1]), torch.tensor([0, 1])
+    module, plain = finetuning(mixing, known), finetuning(SETTINGS, known)
+    share = module._share_of_first(3)
+    assert 0.5 <= share < 1 and share == module._share_of_first(3) != module._share_of_first(4)
+    for one in (module, plain):
+        one._augmented = lambda log_mel, index: log_mel
+        for head in one.heads:
+            head.output.weight.data = torch.tensor([[0.1], [0.5], [-0.5]])
+    mixed = share * values + (1 - share) * values.flip(0)
+    logits = plain.logits(mixed, torch.tensor([8, 8]))
+    first = plain._loss(logits, given[2], given[3])
+    second = plain._loss(logits, given[2].flip(0), given[3].flip(0))
+    assert float(module.training_step(given, 3).detach()) == pytest.approx(
+        float((share * first + (1 - share) * second).detach()), rel=1e-5
+    )
+    assert plain._share_of_first(3) == 1.0
+
+
 def test_a_lower_layer_learns_more_slowly_and_a_frozen_one_not_at_all():
     module = finetuning()
     shares = [group["share"] for group in module.configure_optimizers().param_groups]
@@ -90,6 +112,6 @@ def test_what_is_random_depends_on_seed_epoch_and_step_alone():
 
 def test_every_stretch_goes_with_its_emotion_and_corpus():
     examples = Examples(Crops(TABLE, np.array([2, 0]), 6), np.array([5, 1, 3]), np.array([0, 1, 1]))
-    values, frames, classes, corpora = labelled_together([examples[0, 0.5], examples[1, 0.0]])
+    values, frames, classes, corpora = labelled_together([examples[0, 0.5, 1.0], examples[1, 0.0, 1.0]])
     assert values[:, 0, 0].tolist() == [8, 4] and frames.tolist() == [6, 4]
     assert (classes.tolist(), corpora.tolist()) == ([3, 5], [1, 0])

@@ -24,9 +24,26 @@ TABLE = [np.arange(length, dtype=np.float32)[None].repeat(2, 0) for length in (5
 
 def test_a_crop_is_a_stretch_of_the_recording():
     crops = Crops(TABLE, np.array([2, 0]), 8)
-    assert crops[0, 0.0][0].tolist() == list(range(8))
-    assert crops[0, 0.999][0].tolist() == list(range(22, 30))
-    assert crops[1, 0.5][0].tolist() == list(range(5))
+    assert crops[0, 0.0, 1.0][0].tolist() == list(range(8))
+    assert crops[0, 0.999, 1.0][0].tolist() == list(range(22, 30))
+    assert crops[1, 0.5, 1.0][0].tolist() == list(range(5))
+
+
+def test_a_crop_may_be_played_faster_or_slower():
+    """Of a recording that rises by 1 a frame; one that is shorter than a crop changes its length."""
+    crops = Crops(TABLE, np.array([2, 0]), 8)
+    for speed in (1.25, 0.5):
+        played = crops[0, 0.5, speed]
+        assert played.shape == (2, 8) and played.diff()[:, 2:-2].numpy() == pytest.approx(speed)
+        assert played.mean() == pytest.approx(crops[0, 0.5, 1.0].mean(), abs=1.5)
+    assert [crops[1, 0.5, speed].shape[1] for speed in (0.5, 0.8, 1.25, 5.0)] == [8, 6, 4, 1]
+
+
+def test_speeds_are_drawn_evenly_about_that_of_the_recording():
+    speeds = np.array([speed for _, _, speed in CropSampler(2_000, seed=3, speed=0.2)])
+    assert speeds.min() == pytest.approx(0.8, abs=0.01) and speeds.max() == pytest.approx(1.2, abs=0.01)
+    assert speeds.mean() == pytest.approx(1, abs=0.01)
+    assert {speed for _, _, speed in CropSampler(20, seed=3)} == {1.0}
 
 
 def test_stretches_are_other_ones_in_every_epoch_and_the_same_again():
@@ -34,8 +51,8 @@ def test_stretches_are_other_ones_in_every_epoch_and_the_same_again():
     first = list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)
-    assert sorted(position for position, _ in first) == list(range(50))
-    assert first != second and {share for _, share in first}.isdisjoint(share for _, share in second)
+    assert sorted(position for position, _, _ in first) == list(range(50))
+    assert first != second and {share for _, share, _ in first}.isdisjoint(share for _, share, _ in second)
     sampler.set_epoch(0)
     assert list(sampler) == first
 

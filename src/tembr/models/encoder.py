@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from torch import nn
 
 from tembr.features.encoder import encoder_input
@@ -37,6 +37,11 @@ from tembr.progress import Progress
 
 Channel = Literal["phone", "mp3", "noise", "room", "microphone"]
 """A degradation of `tembr.degrade.effects`."""
+
+ONCE = AfterValidator(lambda names: tuple(dict.fromkeys(names)))
+
+Channels = Annotated[tuple[Channel, ...], ONCE]
+"""Each counts once, however often it is named."""
 
 
 @register
@@ -67,11 +72,11 @@ class EncoderSettings(MemberSettings):
     kind: Literal["encoder"] = "encoder"
     encoder: str = "openai/whisper-base"
     layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((3,), min_length=1)
-    pooled: tuple[Part, ...] = Field(("states",), min_length=1)
+    pooled: Annotated[tuple[Part, ...], ONCE] = Field(("states",), min_length=1)
     window: float = Field(10.0, ge=0, le=30)
     shrinkage: float = Field(0.1, ge=0, le=1)
     others: float = Field(0.2, ge=0)
-    channels: tuple[Channel, ...] = ()
+    channels: Channels = ()
     degrees_of_freedom: float | None = Field(None, gt=0)
 
     embeds: ClassVar[bool] = True
@@ -82,11 +87,6 @@ class EncoderSettings(MemberSettings):
         if list(layers) != sorted(set(layers)):
             raise ValueError("name each once, the lowest first")
         return layers
-
-    @field_validator("channels", "pooled")
-    @classmethod
-    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(names))
 
     @property
     def copied_through(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from tembr.features.log_mel import log_mel_input
 from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData
-from tembr.models.encoder import EncoderSettings, PooledHead
+from tembr.models.encoder import Channels, EncoderSettings, PooledHead
 from tembr.progress import Progress
 from tembr.train.pooling import Pooling
 from tembr.train.settings import TrainSettings
@@ -42,20 +42,23 @@ class FinetunedSettings(MemberSettings):
 
     Attributes:
         encoder, layers, window, shrinkage, others: of the pretrained encoder and its heads, see `EncoderSettings`.
-        frozen: so many of the lowest layers stay as they are, and the convolutions below.
+        frozen: so many of the lowest layers stay as they are.
+        convolutions: whether these, below all layers, are trained too, where no layer is frozen.
         lora: rank of adapters that are trained in place of the layers' own weights (LoRA), 0 for none.
         pooling: 'mean' over time, 'attention': frames count for what is learnt of each, 'statistics': deviation beside
             mean, or 'attentive-statistics': both of what counts.
         mixture: one head on a learnt mixture of the layers, in place of one on each.
-        stored: states of the highest frozen layer that is of use are taken from the cache, without `warp`, `equalize`
-            and masks.
+        stored: states of the highest frozen layer that is of use are taken from the cache, without `speed`, `warp`,
+            `equalize` and masks.
         decay: a layer learns at this share of the rate of the one above (layer-wise decay).
         pretrained: share of the pretrained weights in the outcome: 0 as trained, 1 as before.
+        channels: degradations through which copies of the recordings are learnt from, too.
         crop: seconds of a recording heard at once in training.
+        speed: share by which a recording is played faster or slower at most, at its own pitch.
         warp: share by which the frequency axis is stretched or squeezed at most: another throat.
         equalize: dB, deviation of a random smooth change of the spectrum: another microphone.
         time_mask, row_mask: of a spectrogram, the longest stretch that is hidden, as a share (SpecAugment).
-        train: epochs, batches, learning rate and device.
+        train: epochs, batches, learning rate, device, and `mixup` of recordings.
     """
 
     kind: Literal["finetuned"] = "finetuned"
@@ -65,13 +68,16 @@ class FinetunedSettings(MemberSettings):
     shrinkage: float = Field(0.05, ge=0, le=1)
     others: float = Field(0.2, ge=0)
     frozen: int = Field(1, ge=0, le=31)
+    convolutions: bool = False
     lora: int = Field(0, ge=0, le=512)
     pooling: Literal["mean", "attention", "statistics", "attentive-statistics"] = "mean"
     mixture: bool = False
     stored: bool = False
     decay: float = Field(0.7, gt=0, le=1)
     pretrained: float = Field(0.5, ge=0, le=1)
+    channels: Channels = ()
     crop: float = Field(2.56, ge=0.1, le=30)
+    speed: float = Field(0.0, ge=0, le=0.5)
     warp: float = Field(0.1, ge=0, lt=0.5)
     equalize: float = Field(2.0, ge=0, le=40)
     time_mask: float = Field(0.15, ge=0, lt=1)
@@ -103,6 +109,8 @@ class FinetunedSettings(MemberSettings):
             )
         if self.stored and not self.frozen:
             raise ConfigError(f"{self.name}: stored = true takes states of a frozen layer; set frozen to 1 at least")
+        if self.convolutions and self.frozen:
+            raise ConfigError(f"{self.name}: convolutions = true trains them below no frozen layer; set frozen to 0")
         if self.lora:
             with needed("low-rank adapters", "encoders"):
                 import peft  # noqa: F401
@@ -114,6 +122,10 @@ class FinetunedSettings(MemberSettings):
     @property
     def _attends(self) -> bool:
         return self.pooling in ("attention", "attentive-statistics")
+
+    @property
+    def copied_through(self) -> tuple[str, ...]:
+        return self.channels
 
     def training_inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
         return (frame_states_input(self.encoder, self._lowest, self.window),) if self.stored else ()

@@ -31,9 +31,11 @@ class Tuning(Protocol):
     """How an encoder is fine-tuned, see `tembr.models.finetuned.FinetunedSettings`."""
 
     crop: float
+    speed: float
     warp: float
     equalize: float
     frozen: int
+    convolutions: bool
     lora: int
     decay: float
     time_mask: float
@@ -73,7 +75,7 @@ def finetune(
     train = settings.train
     hop = HOP_LENGTH if stored is None else 2 * HOP_LENGTH
     examples = Examples(Crops.of(table, indices, settings.crop, hop), classes, corpora)
-    sampler = CropSampler(len(examples), seed)
+    sampler = CropSampler(len(examples), seed, settings.speed if stored is None else 0.0)
     loader = DataLoader(examples, train.batch_size, sampler=sampler, collate_fn=labelled_together)
     labels = heads[0].output.out_features
     adapters = adapted(encoder, settings) if settings.lora else None
@@ -96,6 +98,7 @@ def adapted(encoder: WhisperLayers, settings: Tuning):
     with needed("low-rank adapters", "encoders"):
         from peft import LoraConfig, LoraModel
     products = [f"blocks.{n}.{part}" for n in range(settings.frozen, len(encoder.blocks)) for part in PRODUCTS]
+    products += [f"convolutions.{n}.linear" for n in range(len(encoder.convolutions)) if settings.convolutions]
     config = LoraConfig(r=settings.lora, lora_alpha=2 * settings.lora, target_modules=products)
     return LoraModel(encoder, config, "default")
 
@@ -104,8 +107,9 @@ class Finetuning(lightning.LightningModule):
     """Loss, augmentation and optimiser around an encoder with a head on each of some layers.
 
     Args:
-        settings: how it is trained. Convolutions and the lowest `frozen` layers stay as they are; from the top layer
-            down each learns at `decay` of the rate of the one above.
+        settings: how it is trained. The lowest `frozen` layers stay as they are, and the convolutions unless they are
+            to be trained; from the top layer down each learns at `decay` of the rate of the one above. With `mixup`
+            recordings are averaged in pairs, and their losses likewise (Zhang et al., 2018).
         encoder: whose layers are trained, in place; where it has adapters, these alone.
         pooling: of the layers it gives.
         heads: on what is pooled; the mean of their logits answers.
@@ -129,7 +133,8 @@ class Finetuning(lightning.LightningModule):
         self.encoder, self.pooling, self.heads, self.stored = encoder, pooling, heads, stored
         self.register_buffer("known", known, persistent=False)
         encoder.requires_grad_(False)
-        for block in encoder.blocks[settings.frozen :]:
+        self.trained = [*([encoder.convolutions] if settings.convolutions else []), *encoder.blocks[settings.frozen :]]
+        for block in self.trained:
             for name, values in block.named_parameters():
                 values.requires_grad_("lora_" in name or not settings.lora)
         for head in heads:
@@ -137,11 +142,10 @@ class Finetuning(lightning.LightningModule):
 
     def configure_optimizers(self):
         train = self.settings.train
-        blocks = reversed(self.encoder.blocks[self.settings.frozen :])
         groups = [{"params": [*self.heads.parameters(), *self.pooling.parameters()], "share": 1.0}]
         groups += [
             {"params": [p for p in block.parameters() if p.requires_grad], "share": self.settings.decay**depth}
-            for depth, block in enumerate(blocks)
+            for depth, block in enumerate(reversed(self.trained))
         ]
         return torch.optim.AdamW(groups, train.learning_rate, weight_decay=train.weight_decay)
 
@@ -157,12 +161,29 @@ class Finetuning(lightning.LightningModule):
         values, frames, classes, corpora = batch
         if self.stored is None:
             values = self._augmented(values, index)
-        logits = self.logits(values, frames).masked_fill(~self.known[corpora], -torch.inf)
-        loss = F.cross_entropy(logits, classes)
+        share = self._share_of_first(index)
+        if share < 1:  # each with the one before it
+            values = share * values + (1 - share) * values.roll(1, 0)
+            frames = torch.maximum(frames, frames.roll(1))
+        logits = self.logits(values, frames)
+        loss = share * self._loss(logits, classes, corpora)
+        if share < 1:
+            loss = loss + (1 - share) * self._loss(logits, classes.roll(1), corpora.roll(1))
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(classes))
-        accuracy = (logits.argmax(1) == classes).float().mean()
+        accuracy = (logits.masked_fill(~self.known[corpora], -torch.inf).argmax(1) == classes).float().mean()
         self.log("train_accuracy", accuracy, on_step=False, on_epoch=True, batch_size=len(classes))
         return loss
+
+    def _loss(self, logits: torch.Tensor, classes: torch.Tensor, corpora: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(logits.masked_fill(~self.known[corpora], -torch.inf), classes)
+
+    def _share_of_first(self, index: int) -> float:
+        """Of two recordings that are averaged, the one whose emotion is judged by: half and more, 1 without mixing."""
+        alpha = self.settings.train.mixup
+        if not alpha:
+            return 1.0
+        share = np.random.default_rng([seed_of(self.seed, self.current_epoch, index), 1]).beta(alpha, alpha)
+        return float(max(share, 1 - share))
 
     @torch.no_grad()
     def _augmented(self, log_mel: torch.Tensor, index: int) -> torch.Tensor:

@@ -92,7 +92,10 @@ def pooled_states(
 
 
 class Crops(Dataset):
-    """Stretches of log-mel spectrograms, `(bands, frames)`; an item is a position and where it begins, 0 to 1."""
+    """Stretches of log-mel spectrograms, `(bands, frames)`.
+
+    An item is a position, where the stretch begins, 0 to 1, and how fast it is played, 1 being as it is.
+    """
 
     def __init__(self, table: FeatureTable, indices: np.ndarray, frames: int):
         self.table, self.indices, self.frames = table, indices, frames
@@ -105,19 +108,34 @@ class Crops(Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, item: tuple[int, float]) -> torch.Tensor:
-        position, share = item
+    def __getitem__(self, item: tuple[int, float, float]) -> torch.Tensor:
+        position, share, speed = item
         values = self.table[int(self.indices[position])]
-        first = int(share * (max(0, values.shape[-1] - self.frames) + 1))
-        return torch.from_numpy(np.array(values[:, first : first + self.frames]))
+        taken = round(speed * self.frames)
+        first = int(share * (max(0, values.shape[-1] - taken) + 1))
+        stretch = torch.from_numpy(np.array(values[:, first : first + taken]))
+        if speed == 1:
+            return stretch
+        frames = min(self.frames, max(1, round(stretch.shape[-1] / speed)))
+        return F.interpolate(stretch[None], frames, mode="linear")[0]
 
 
 class CropSampler(EpochSampler):
-    """A random order and random stretches, by the seed and the epoch alone."""
+    """A random order and random stretches, by the seed and the epoch alone.
 
-    def __iter__(self) -> Iterator[tuple[int, float]]:
-        shares = np.random.default_rng([self.seed, self.epoch, 1]).random(self.size)
-        return iter(list(zip(super().__iter__(), shares.tolist())))
+    Args:
+        size, seed: see `EpochSampler`.
+        speed: share by which each is played faster or slower at most.
+    """
+
+    def __init__(self, size: int, seed: int, speed: float = 0.0):
+        super().__init__(size, seed)
+        self.speed = speed
+
+    def __iter__(self) -> Iterator[tuple[int, float, float]]:
+        shares, speeds = np.random.default_rng([self.seed, self.epoch, 1]).random((2, self.size))
+        speeds = 1 + self.speed * (2 * speeds - 1)
+        return iter(list(zip(super().__iter__(), shares.tolist(), speeds.tolist())))
 
 
 def together(values: Sequence[torch.Tensor]) -> Batch:
