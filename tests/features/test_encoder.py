@@ -16,6 +16,8 @@ from tembr.features.encoder import EncoderInput, encoder_input, load_encoder
 from tembr.features.inputs import together
 from tembr.features.layers import LOUDEST, WhisperLayers, states_of
 from tembr.features.log_mel import LogMelInput, log_mel_input
+from tembr.features.samples import encoder_values_input
+from tembr.silence import trimmed
 from tests.encoders import KINDS, NORMALIZED, whisper_base, write_encoder
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
@@ -166,6 +168,37 @@ def test_an_encoder_that_takes_samples_has_no_spectrogram(folders):
         log_mel_input(folders["WavLM"], 2.0)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_an_encoder_takes_is_a_spectrogram_or_samples_without_the_silence_around_them(folders, kind):
+    taken = encoder_values_input(folders[kind], 1.5)
+    padded = np.concatenate([np.zeros(16_000, np.float32), sound(1.0), np.zeros(16_000, np.float32)])
+    for waveform in (padded, sound(3.0), sound(0.01)):
+        ((values,),) = taken.compute([taken], [waveform])
+        if kind == "Whisper":
+            np.testing.assert_array_equal(values, log_mel(folders[kind], waveform, 1.5))
+            continue
+        cut = trimmed(np.pad(waveform, (0, max(0, 1_600 - len(waveform)))), 16_000)
+        assert values.tolist() == [cut[:24_000].tolist()] and taken.samples == 24_000
+    assert taken == encoder_values_input(folders[kind], 1.5) != encoder_values_input(folders[kind], 2.5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Whisper"] + [NORMALIZED])
+@pytest.mark.parametrize("samples", [9_000, 9_999])
+def test_states_of_samples_in_a_batch_are_as_if_they_were_alone_where_the_encoder_masks(folders, kind, samples):
+    loaded = load_encoder(folders[kind])
+    layers = loaded.first_layers(states_of((1, 2)), 32_000)
+    values = torch.from_numpy(np.stack([sound(0.8, seed) for seed in (1, 2)]))[:, None] + 0.05
+    counts = torch.tensor([values.shape[-1], samples])
+    values[1, :, samples:] = 7.0  # of no recording
+    together, alone = layers.from_values(values, counts), layers.from_values(values[1:, :, :samples])
+    for batch, single in zip(together, alone):
+        assert single.shape[1] == layers.frames_of(counts)[1]
+        assert torch.allclose(batch[1, : single.shape[1]], single[0], atol=1e-4) or not layers.masks
+    assert layers.masks == (getattr(loaded.model.config, "feat_extract_norm", "") == "layer")
+    np.testing.assert_allclose(layers.from_values(values[:1])[0], layers(values[:1, 0])[0])
+
+
 @torch.inference_mode()
 @pytest.mark.parametrize("frames", [60, 61, 63, 99])
 def test_states_of_a_recording_in_a_batch_are_as_if_it_were_alone(folders, frames):
@@ -173,8 +206,8 @@ def test_states_of_a_recording_in_a_batch_are_as_if_it_were_alone(folders, frame
     layers = WhisperLayers(loaded.model, loaded.extractor, states_of((1, 2)), 32_000).eval()
     spectrograms = torch.randn(2, 80, 100)
     together, alone = (
-        layers.from_log_mel(spectrograms, torch.tensor([100, frames])),
-        layers.from_log_mel(spectrograms[1:, :, :frames]),
+        layers.from_values(spectrograms, torch.tensor([100, frames])),
+        layers.from_values(spectrograms[1:, :, :frames]),
     )
     for batch, single in zip(together, alone):
         assert torch.allclose(batch[1, : single.shape[1]], single[0], atol=1e-5)

@@ -11,7 +11,12 @@ import torch
 from pydantic import ValidationError
 
 from tembr.corpora import load_corpus
+from tembr.ensemble.joined import join
+from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError
+from tembr.export.graph import waveform_graph
+from tembr.export.runtime import open_session
+from tembr.export.verify import torch_posteriors
 from tembr.features.settings import FeatureSettings
 from tembr.features.store import FeatureStore
 from tembr.models import fit_member, member_settings
@@ -238,10 +243,34 @@ def test_layers_that_leave_nothing_to_train_are_refused(encoder):
         settings_of(encoder, layers=[1, 3]).check(FEATURES)
 
 
-def test_an_encoder_that_takes_samples_is_refused(tmp_path):
+@pytest.mark.parametrize("kind", ["WavLM", "Data2VecAudio", "Wav2Vec2Conformer"])
+def test_encoders_that_take_samples_are_trained_through_the_same_door(tmp_path, kind):
+    folder = write_encoder(kind, tmp_path / "encoder")
+    settings = settings_of(folder, {"precision": "32"}, frozen=1, pretrained=0.0, speed=0.1)
+    member = fitted(settings, tmp_path)
+    assert changed_blocks(settings, member) == [False, True]
+    waveforms = [u.read(16_000)[:24_000] for u in load_corpus("demo").utterances[:3]]
+    joined = join([member], WeightedEnsemble({"tuned": 1.0}))
+    session = open_session(waveform_graph(joined))
+    found = np.concatenate([session.run(None, {"waveform": w[None]})[0] for w in waveforms])
+    np.testing.assert_allclose(found, torch_posteriors(joined, waveforms), atol=1e-4)
+
+
+def test_convolutions_below_samples_and_adapters_are_trained_too(tmp_path):
+    folder = write_encoder("WavLM", tmp_path / "wavlm")
+    options = {"frozen": 0, "convolutions": True, "pretrained": 0.0}
+    for name, more in (("whole", {}), ("adapters", {"lora": 2})):
+        settings = settings_of(folder, **options, **more)
+        new, old = fitted(settings, tmp_path / name).module.encoder, settings.build(FEATURES, 6).encoder
+        pairs = zip(new.convolutions.parameters(), old.convolutions.parameters(), strict=True)
+        changed = [not torch.equal(*pair) for pair in pairs]
+        assert any(changed) and (all(changed) or name == "adapters")
+
+
+def test_states_of_samples_are_not_taken_from_the_cache(tmp_path):
     wavlm = write_encoder("WavLM", tmp_path / "wavlm")
-    with pytest.raises(ConfigError, match="takes samples; choose a Whisper"):
-        settings_of(wavlm).check(FEATURES)
+    with pytest.raises(ConfigError, match="stored = true is for Whisper encoders; leave it out"):
+        settings_of(wavlm, stored=True).check(FEATURES)
 
 
 @pytest.mark.parametrize("change", [{"pretrained": 1.1}, {"decay": 0}, {"frozen": -1}, {"time_mask": 1}])

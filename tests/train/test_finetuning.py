@@ -11,8 +11,8 @@ from torch import nn
 
 from tembr.models.encoder import PooledHead
 from tembr.models.finetuned import FinetunedSettings
+from tembr.train.encoding import Crops
 from tembr.train.finetuning import Examples, Finetuning, known_classes, labelled_together
-from tembr.train.log_mel import Crops
 from tembr.train.pooling import Pooling
 
 TABLE = [np.full((2, frames), frames, np.float32) for frames in (4, 6, 8)]
@@ -24,11 +24,16 @@ SETTINGS = FinetunedSettings(
 class Encoder(nn.Module):
     """Two layers that say every other frame of the first band, times a number each."""
 
+    hop = 160
+
     def __init__(self):
         super().__init__()
         self.blocks = nn.ModuleList([nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)])
 
-    def from_log_mel(self, log_mel, frames=None):
+    def frames_of(self, frames):
+        return (frames + 1) // 2
+
+    def from_values(self, log_mel, frames=None):
         heard = log_mel[:, 0, ::2, None]
         return [block(heard) for block in self.blocks]
 

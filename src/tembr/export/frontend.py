@@ -18,6 +18,7 @@ from tembr.features.extract import find
 from tembr.features.inputs import WAVEFORM, Input, RepresentationInput, together
 from tembr.features.layers import HOP_LENGTH, N_FFT, LogMel
 from tembr.features.log_mel import LogMelInput
+from tembr.features.samples import SamplesInput
 from tembr.features.settings import FeatureSettings
 from tembr.features.stft import apply_filters, banded, pad_centred
 from tembr.features.temporal import ramp_padded
@@ -58,6 +59,8 @@ def _front_end(group: Sequence[Input]) -> nn.Module:
         return EncoderFrontEnd(group)
     if isinstance(first, LogMelInput):
         return LogMelFrontEnd(first)
+    if isinstance(first, SamplesInput):
+        return SamplesFrontEnd(first)
     raise ConfigError(f"the input {first.name} has no front end; leave its member out of what is exported")
 
 
@@ -91,6 +94,18 @@ class LogMelFrontEnd(nn.Module):
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, bands, frames)`."""
         return [self.log_mel(waveform[:, : self.samples])]
+
+
+class SamplesFrontEnd(nn.Module):
+    """As many samples as are taken."""
+
+    def __init__(self, taken: SamplesInput):
+        super().__init__()
+        self.samples = taken.samples
+
+    def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
+        """`(batch, samples)` → `(batch, 1, samples)`."""
+        return [waveform[:, None, : self.samples]]
 
 
 def _power() -> PowerSpectrum:

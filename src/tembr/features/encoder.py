@@ -223,9 +223,13 @@ class Encoder:
 
     def states(self, layers: Sequence[Taken], window: float, pooled: bool = True) -> EncoderStates:
         """`(batch, samples)` → what is taken of some layers, see `EncoderStates`."""
-        make = WhisperLayers if self.kind == "whisper" else WaveformLayers
         longest = round(min(window or LONGEST, LONGEST) * self.sample_rate)
-        return EncoderStates(make(self.model, self.extractor, layers, longest), longest, pooled)
+        return EncoderStates(self.first_layers(layers, longest), longest, pooled)
+
+    def first_layers(self, layers: Sequence[Taken], longest: int) -> WhisperLayers | WaveformLayers:
+        """What computes that from `longest` samples at most; its weights are those of `model`, or copies."""
+        make = WhisperLayers if self.kind == "whisper" else WaveformLayers
+        return make(self.model, self.extractor, layers, longest)
 
 
 @lru_cache(maxsize=2)

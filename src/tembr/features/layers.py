@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -102,7 +102,13 @@ class WhisperLayers(nn.Module):
         extractor: its feature extractor.
         wanted: what is given; nothing above is computed.
         longest: samples that are taken of a waveform.
+
+    Attributes:
+        hop: samples for each column of the values it takes.
+        masks: whether states of a recording are the same in a batch with longer ones.
     """
+
+    hop, masks = HOP_LENGTH, True
 
     def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[Taken], longest: int):
         super().__init__()
@@ -117,9 +123,9 @@ class WhisperLayers(nn.Module):
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, frames, size)` of each wanted, 50 frames a second."""
-        return self.from_log_mel(self.log_mel(waveform))
+        return self.from_values(self.log_mel(waveform))
 
-    def from_log_mel(self, log_mel: torch.Tensor, frames: torch.Tensor | None = None) -> list[torch.Tensor]:
+    def from_values(self, log_mel: torch.Tensor, frames: torch.Tensor | None = None) -> list[torch.Tensor]:
         """`(batch, bands, frames)` → `(batch, ceil(frames / 2), size)` of each wanted.
 
         Args:
@@ -129,6 +135,10 @@ class WhisperLayers(nn.Module):
         states = convolved(self.convolutions, log_mel, frames)
         states = states + self.positions[: states.shape[1]]
         return self.above(0, states, None if frames is None else halved(frames))
+
+    def frames_of(self, frames: torch.Tensor) -> torch.Tensor:
+        """How many frames its states have of values of so many, `(batch,)` int each."""
+        return halved(frames)
 
     def above(self, layer: int, states: torch.Tensor, frames: torch.Tensor | None = None) -> list[torch.Tensor]:
         """What is wanted from the states of a lower layer, or of the lowest wanted: `(batch, frames, size)` each.
@@ -233,7 +243,12 @@ class WaveformLayers(nn.Module):
     Args:
         given, extractor, longest: as for `WhisperLayers`.
         wanted: likewise, states alone.
+
+    Attributes:
+        hop, masks: as for `WhisperLayers`; some encoders normalise over all of a batch's samples, longer ones' too.
     """
+
+    hop = 1
 
     def __init__(self, given: nn.Module, extractor: Any, wanted: Sequence[Taken], longest: int):
         super().__init__()
@@ -241,17 +256,56 @@ class WaveformLayers(nn.Module):
         self.model = copy.deepcopy(given)
         self.model.encoder.layers = self.model.encoder.layers[: max(self.wanted)]
         self.normalize = bool(getattr(extractor, "do_normalize", False))
+        self.masks = getattr(given.config, "feat_extract_norm", "") == "layer"
         stable = bool(getattr(given.config, "do_stable_layer_norm", False))
         self.ends_normalized = stable or given.config.model_type == "wav2vec2-conformer"
         self.model.adapter = None  # of encoders made for translation: it would halve the frames of the last layer
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, frames, hidden)` of each layer wanted."""
-        if self.normalize:
-            variance, mean = torch.var_mean(waveform, dim=-1, keepdim=True, correction=0)
-            waveform = (waveform - mean) / (variance + 1e-7).sqrt()
-        given = self.model(waveform, output_hidden_states=True)
+        return self._states(self._normalized(waveform), None)
+
+    def from_values(self, values: torch.Tensor, samples: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """The same of `(batch, 1, samples)`.
+
+        Args:
+            samples: `(batch,)` int, how many belong to each recording; all by default.
+        """
+        if samples is None:
+            return self(values[:, 0])
+        mask = frame_mask(samples, values.shape[-1])
+        parts = [self._normalized(one[:, :count]) for one, count in zip(values, samples.tolist())]
+        padded = torch.cat([F.pad(one, (0, values.shape[-1] - one.shape[1])) for one in parts])
+        return self._states(padded, mask.long())
+
+    def frames_of(self, samples: torch.Tensor) -> torch.Tensor:
+        """How many frames its states have of so many samples, `(batch,)` int each."""
+        return self.model._get_feat_extract_output_lengths(samples)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """Its layers, the lowest first."""
+        return self.model.encoder.layers
+
+    @property
+    def convolutions(self) -> nn.ModuleList:
+        """What is below them."""
+        model = self.model
+        return nn.ModuleList([model.feature_extractor, model.feature_projection, model.encoder.pos_conv_embed])
+
+    def train(self, mode: bool = True) -> Self:
+        """Nothing of it is dropped or hidden at random when it is trained: that is the trainer's business."""
+        return super().train(False)
+
+    def _states(self, waveform: torch.Tensor, mask: torch.Tensor | None) -> list[torch.Tensor]:
+        given = self.model(waveform, attention_mask=mask, output_hidden_states=True)
         return [self._ended(given, number) for number in self.wanted]
+
+    def _normalized(self, waveform: torch.Tensor) -> torch.Tensor:
+        if not self.normalize:
+            return waveform
+        variance, mean = torch.var_mean(waveform, dim=-1, keepdim=True, correction=0)
+        return (waveform - mean) / (variance + 1e-7).sqrt()
 
     def _ended(self, given: Any, number: int) -> torch.Tensor:
         if number == len(self.model.encoder.layers):

@@ -1,9 +1,10 @@
-"""A Whisper encoder some of whose layers are trained on emotions: kind `finetuned`."""
+"""A pretrained encoder some of whose layers are trained on emotions: kind `finetuned`."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -15,8 +16,9 @@ from tembr.errors import ConfigError
 from tembr.extras import needed
 from tembr.features.encoder import frame_states_input, load_encoder
 from tembr.features.inputs import Input
-from tembr.features.layers import WhisperLayers, states_of
-from tembr.features.log_mel import log_mel_input
+from tembr.features.layers import WaveformLayers, WhisperLayers, states_of
+from tembr.features.log_mel import LogMelInput
+from tembr.features.samples import encoder_values_input
 from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData
@@ -54,8 +56,9 @@ class FinetunedSettings(MemberSettings):
         pretrained: share of the pretrained weights in the outcome: 0 as trained, 1 as before.
         channels: degradations through which copies of the recordings are learnt from, too.
         crop: seconds of a recording heard at once in training.
-        speed: share by which a recording is played faster or slower at most, at its own pitch.
-        warp: share by which the frequency axis is stretched or squeezed at most: another throat.
+        speed: share by which a recording is played faster or slower at most, a spectrogram at its own pitch.
+        warp: share by which the frequency axis is stretched or squeezed at most: another throat. This and what concerns
+            the spectrum's rows does nothing where an encoder takes samples.
         equalize: dB, deviation of a random smooth change of the spectrum: another microphone.
         time_mask, row_mask: of a spectrogram, the longest stretch that is hidden, as a share (SpecAugment).
         train: epochs, batches, learning rate, device, and `mixup` of recordings.
@@ -107,6 +110,8 @@ class FinetunedSettings(MemberSettings):
                 f"{self.name}: frozen = {self.frozen} leaves none of the first {max(self.layers)} layers to train; "
                 "choose less, pooling = attention, mixture = true, or the kind encoder"
             )
+        if self.stored and not isinstance(self.inputs(features)[0], LogMelInput):
+            raise ConfigError(f"{self.name}: stored = true is for Whisper encoders; leave it out")
         if self.stored and not self.frozen:
             raise ConfigError(f"{self.name}: stored = true takes states of a frozen layer; set frozen to 1 at least")
         if self.convolutions and self.frozen:
@@ -136,20 +141,20 @@ class FinetunedSettings(MemberSettings):
         return min(self.frozen, *self.layers) if self.stored else None
 
     def inputs(self, features: FeatureSettings) -> tuple[Input, ...]:
-        return (log_mel_input(self.encoder, self.window),)
+        return (encoder_values_input(self.encoder, self.window),)
 
     def build(self, features: FeatureSettings, labels: int) -> nn.Module:
-        encoder = load_encoder(self.encoder)
-        model = copy.deepcopy(encoder.model).cpu()
-        layers = WhisperLayers(model, encoder.extractor, states_of(self.layers), self.inputs(features)[0].samples)
+        encoder, (taken,) = load_encoder(self.encoder), self.inputs(features)
+        copied = replace(encoder, model=copy.deepcopy(encoder.model).cpu())
+        layers = copied.first_layers(states_of(self.layers), taken.samples)
         statistics = self.pooling.endswith("statistics")
         pooling = Pooling(len(self.layers), encoder.hidden, self._attends, self.mixture, statistics)
         heads = [PooledHead(pooling.size, labels) for _ in range(pooling.outputs)]
         return FinetunedModule(layers, pooling, heads)
 
     def fit(self, module: FinetunedModule, data: FoldData, seed: int, progress: Progress) -> list[dict]:
+        from tembr.train.encoding import pooled_states
         from tembr.train.finetuning import finetune  # Lightning takes seconds to import
-        from tembr.train.log_mel import pooled_states
 
         taken = (*self.training_inputs(data.features), *self.inputs(data.features))[0]
         table, learnt = data.tables[taken], data.labelled
@@ -197,12 +202,15 @@ class FinetunedSettings(MemberSettings):
 
 
 def _between(trained: dict[str, torch.Tensor], before: dict[str, torch.Tensor], share: float) -> dict:
-    """Weights between the trained and the pretrained ones, of which `share` is."""
-    return {name: torch.lerp(values, before[name], share) for name, values in trained.items()}
+    """Weights between the trained and the pretrained ones, of which `share` is; whole numbers are those trained."""
+    return {
+        name: torch.lerp(values, before[name], share) if values.is_floating_point() else values
+        for name, values in trained.items()
+    }
 
 
 class FinetunedModule(nn.Module):
-    """Log-mel spectrogram → the mean of the heads' logits on pooled states of some layers; no embedding.
+    """What an encoder takes → the mean of the heads' logits on pooled states of some layers; no embedding.
 
     The speakers that the layers were trained on lie where no other will, so nobody else is to be adapted by them.
 
@@ -212,12 +220,12 @@ class FinetunedModule(nn.Module):
         heads: on each of its outputs.
     """
 
-    def __init__(self, encoder: WhisperLayers, pooling: Pooling, heads: list[PooledHead]):
+    def __init__(self, encoder: WhisperLayers | WaveformLayers, pooling: Pooling, heads: list[PooledHead]):
         super().__init__()
         self.encoder, self.pooling, self.heads = encoder, pooling, nn.ModuleList(heads)
 
-    def forward(self, log_mel: torch.Tensor) -> Outputs:
-        """`(batch, bands, frames)` → `(batch, labels)`, None."""
-        pooled = self.pooling(self.encoder.from_log_mel(log_mel))
+    def forward(self, values: torch.Tensor) -> Outputs:
+        """`(batch, rows, frames)` → `(batch, labels)`."""
+        pooled = self.pooling(self.encoder.from_values(values))
         logits = [head(one) for head, one in zip(self.heads, pooled, strict=True)]
         return Outputs(torch.stack(logits).mean(0))

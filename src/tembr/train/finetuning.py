@@ -15,16 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from tembr.augment.representations import mask
 from tembr.extras import needed
-from tembr.features.layers import HOP_LENGTH, WhisperLayers
 from tembr.features.store import FeatureTable
+from tembr.train.encoding import Crops, CropSampler, Layers, another_voice, encode, together
 from tembr.train.fit import run, state_of
-from tembr.train.log_mel import Crops, CropSampler, another_voice, encode, together
 from tembr.train.module import one_cycle, seed_of
 from tembr.train.pooling import Pooling
 from tembr.train.settings import TrainSettings
-
-PRODUCTS = ("query", "key", "value", "output", "expand", "contract")
-"""Linear layers of an `AttentionBlock`."""
 
 
 class Tuning(Protocol):
@@ -45,7 +41,7 @@ class Tuning(Protocol):
 
 def finetune(
     settings: Tuning,
-    encoder: WhisperLayers,
+    encoder: Layers,
     pooling: Pooling,
     heads: nn.ModuleList,
     table: FeatureTable,
@@ -62,7 +58,7 @@ def finetune(
 
     Args:
         settings, encoder, pooling, heads, stored: as `Finetuning` takes them.
-        table: of all recordings log-mel spectrograms, `(bands, frames)` each, or states of the layer `stored`.
+        table: of all recordings what the encoder takes, `(rows, frames)` each, or states of the layer `stored`.
         indices: of the recordings it learns from.
         classes: `(n,)` int of all recordings, 0 or more for those at `indices`.
         corpora: `(n,)` int, which corpus each belongs to: emotions that one does not have are no mistakes there.
@@ -73,7 +69,7 @@ def finetune(
     """
     lightning.seed_everything(seed, verbose=False)
     train = settings.train
-    hop = HOP_LENGTH if stored is None else 2 * HOP_LENGTH
+    hop = encoder.hop if stored is None else 2 * encoder.hop
     examples = Examples(Crops.of(table, indices, settings.crop, hop), classes, corpora)
     sampler = CropSampler(len(examples), seed, settings.speed if stored is None else 0.0)
     loader = DataLoader(examples, train.batch_size, sampler=sampler, collate_fn=labelled_together)
@@ -89,17 +85,22 @@ def finetune(
     return rows
 
 
-def adapted(encoder: WhisperLayers, settings: Tuning):
-    """Low-rank adapters on the products of the layers that are trained (LoRA, Hu et al., 2021), put in place.
+def trained_of(encoder: Layers, settings: Tuning) -> list[nn.Module]:
+    """The parts of an encoder that are trained, the lowest first."""
+    return [*([encoder.convolutions] if settings.convolutions else []), *encoder.blocks[settings.frozen :]]
+
+
+def adapted(encoder: Layers, settings: Tuning):
+    """Low-rank adapters on the linear layers of what is trained (LoRA, Hu et al., 2021), put in place.
 
     Returns:
         `peft`'s model around the encoder, whose `merge_and_unload` adds them to the weights.
     """
     with needed("low-rank adapters", "encoders"):
         from peft import LoraConfig, LoraModel
-    products = [f"blocks.{n}.{part}" for n in range(settings.frozen, len(encoder.blocks)) for part in PRODUCTS]
-    products += [f"convolutions.{n}.linear" for n in range(len(encoder.convolutions)) if settings.convolutions]
-    config = LoraConfig(r=settings.lora, lora_alpha=2 * settings.lora, target_modules=products)
+    trained = {id(module) for part in trained_of(encoder, settings) for module in part.modules()}
+    linear = [n for n, one in encoder.named_modules() if isinstance(one, nn.Linear) and id(one) in trained]
+    config = LoraConfig(r=settings.lora, lora_alpha=2 * settings.lora, target_modules=linear)
     return LoraModel(encoder, config, "default")
 
 
@@ -115,13 +116,14 @@ class Finetuning(lightning.LightningModule):
         heads: on what is pooled; the mean of their logits answers.
         known: `(corpora, labels)` bool, which emotions each corpus has.
         seed: of all that is random.
-        stored: the layer whose states are taken; None where spectrograms are, which alone are augmented.
+        stored: the layer whose states are taken; None for what the encoder takes, which alone is augmented: samples by
+            masks over time alone.
     """
 
     def __init__(
         self,
         settings: Tuning,
-        encoder: WhisperLayers,
+        encoder: Layers,
         pooling: Pooling,
         heads: nn.ModuleList,
         known: torch.Tensor,
@@ -133,8 +135,7 @@ class Finetuning(lightning.LightningModule):
         self.encoder, self.pooling, self.heads, self.stored = encoder, pooling, heads, stored
         self.register_buffer("known", known, persistent=False)
         encoder.requires_grad_(False)
-        self.trained = [*([encoder.convolutions] if settings.convolutions else []), *encoder.blocks[settings.frozen :]]
-        for block in self.trained:
+        for block in trained_of(encoder, settings):
             for name, values in block.named_parameters():
                 values.requires_grad_("lora_" in name or not settings.lora)
         for head in heads:
@@ -145,7 +146,7 @@ class Finetuning(lightning.LightningModule):
         groups = [{"params": [*self.heads.parameters(), *self.pooling.parameters()], "share": 1.0}]
         groups += [
             {"params": [p for p in block.parameters() if p.requires_grad], "share": self.settings.decay**depth}
-            for depth, block in enumerate(reversed(self.trained))
+            for depth, block in enumerate(reversed(trained_of(self.encoder, self.settings)))
         ]
         return torch.optim.AdamW(groups, train.learning_rate, weight_decay=train.weight_decay)
 
@@ -186,10 +187,12 @@ class Finetuning(lightning.LightningModule):
         return float(max(share, 1 - share))
 
     @torch.no_grad()
-    def _augmented(self, log_mel: torch.Tensor, index: int) -> torch.Tensor:
-        generator = self.seeded(index)
-        log_mel = another_voice(log_mel, self.settings.warp, self.settings.equalize, generator)
-        log_mel = mask(log_mel, round(self.settings.time_mask * log_mel.shape[2]), -1, generator)
+    def _augmented(self, values: torch.Tensor, index: int) -> torch.Tensor:
+        generator, longest = self.seeded(index), round(self.settings.time_mask * values.shape[2])
+        if self.encoder.hop == 1:
+            return mask(values, longest, -1, generator)
+        log_mel = another_voice(values, self.settings.warp, self.settings.equalize, generator)
+        log_mel = mask(log_mel, longest, -1, generator)
         return mask(log_mel, round(self.settings.row_mask * log_mel.shape[1]), -2, generator)
 
     def seeded(self, step: int) -> torch.Generator:

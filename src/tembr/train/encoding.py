@@ -1,4 +1,4 @@
-"""Recordings as a Whisper encoder is trained on them: stretches of log-mel spectrograms, varied, and pooled states."""
+"""Recordings as an encoder is trained on them: stretches of spectrograms or samples, varied, and pooled states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from tembr.augment.representations import equalize, warp
-from tembr.features.layers import HOP_LENGTH, LOUDEST, WhisperLayers, halved
+from tembr.features.layers import HOP_LENGTH, LOUDEST, WaveformLayers, WhisperLayers
 from tembr.features.store import FeatureTable
 from tembr.train.data import EpochSampler
 from tembr.train.fit import device_of, precision_of
@@ -23,10 +23,12 @@ DECIBELS = 40.0
 
 BELOW = 2.0  # how far the lowest value of such a spectrogram lies below its maximum at most
 
-SAMPLE_RATE = 16_000  # Hz, of every Whisper
+SAMPLE_RATE = 16_000  # Hz, of every encoder there is
+
+Layers = WhisperLayers | WaveformLayers
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-"""Log-mel spectrograms `(batch, bands, frames)` and how many frames belong to each recording, `(batch,)` int."""
+"""Spectrograms, samples or states `(batch, rows, frames)`; how many frames belong to each recording, `(batch,)` int."""
 
 Encoded = tuple[list[torch.Tensor], torch.Tensor]
 """States `(batch, frames, hidden)` of each layer and how many frames belong to each recording, `(batch,)` int."""
@@ -48,22 +50,22 @@ def leveled(log_mel: torch.Tensor) -> torch.Tensor:
     return LOUDEST + (log_mel - log_mel.amax((1, 2), keepdim=True)).clamp(min=-BELOW)
 
 
-def encode(encoder: WhisperLayers, stored: int | None, values: torch.Tensor, frames: torch.Tensor) -> Encoded:
+def encode(encoder: Layers, stored: int | None, values: torch.Tensor, frames: torch.Tensor) -> Encoded:
     """States of the layers that an encoder gives, and how many frames of them belong to each recording.
 
     Args:
-        stored: None where `values` are spectrograms, `(batch, bands, frames)`; else the layer whose states they are,
-            `(batch, hidden, frames)`.
+        stored: None where `values` are what the encoder takes, `(batch, rows, frames)`; else the layer whose states
+            they are, `(batch, hidden, frames)`.
         frames: `(batch,)` int, of `values`.
     """
     if stored is None:
-        return encoder.from_log_mel(values, frames), halved(frames)
+        return encoder.from_values(values, frames), encoder.frames_of(frames)
     return encoder.above(stored, values.transpose(1, 2), frames), frames
 
 
 @torch.no_grad()
 def pooled_states(
-    encoder: WhisperLayers,
+    encoder: Layers,
     table: FeatureTable,
     indices: np.ndarray,
     train: TrainSettings,
@@ -74,25 +76,26 @@ def pooled_states(
     """Pooled states of an encoder, all outputs in a row, `(n, size)` float32, as the trainer computes.
 
     Args:
-        table: spectrograms, or states of the layer `stored`, of all recordings.
+        table: what the encoder takes, or states of the layer `stored`, of all recordings.
     """
     device = device_of(train)
     encoder.to(device)
     pooling.to(device)
     order = np.argsort([table[int(index)].shape[-1] for index in indices], kind="stable")
+    size = train.batch_size if encoder.masks else 1
     found: list[torch.Tensor] = []
-    for start in range(0, len(order), train.batch_size):
-        values = [torch.from_numpy(np.array(table[int(index)])) for index in indices[order[start:][: train.batch_size]]]
-        log_mel, frames = (one.to(device) for one in together(values))
+    for start in range(0, len(order), size):
+        taken = [torch.from_numpy(np.array(table[int(index)])) for index in indices[order[start:][:size]]]
+        values, frames = (one.to(device) for one in together(taken))
         with torch.autocast(device.type, torch.bfloat16, enabled=precision_of(train) == "bf16-mixed"):
-            states, counts = encode(encoder, stored, log_mel, frames)
+            states, counts = encode(encoder, stored, values, frames)
         found.append(torch.cat(pooling([one.float() for one in states], counts), dim=-1).cpu())
-        on_batch(min(start + train.batch_size, len(order)), len(order))
+        on_batch(min(start + size, len(order)), len(order))
     return torch.cat(found).numpy()[np.argsort(order)]
 
 
 class Crops(Dataset):
-    """Stretches of log-mel spectrograms, `(bands, frames)`.
+    """Stretches of what an encoder takes, `(rows, frames)`.
 
     An item is a position, where the stretch begins, 0 to 1, and how fast it is played, 1 being as it is.
     """
@@ -139,6 +142,6 @@ class CropSampler(EpochSampler):
 
 
 def together(values: Sequence[torch.Tensor]) -> Batch:
-    """Spectrograms `(bands, frames)` as one batch, with zeros where one ends before the longest."""
+    """Values `(rows, frames)` as one batch, with zeros where one ends before the longest."""
     frames = torch.tensor([one.shape[-1] for one in values])
     return torch.stack([F.pad(one, (0, int(frames.max()) - one.shape[-1])) for one in values]), frames

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tembr.features.layers import LOUDEST
-from tembr.train.log_mel import Crops, CropSampler, another_voice, pooled_states, together
+from tembr.train.encoding import Crops, CropSampler, another_voice, pooled_states, together
 from tembr.train.pooling import Pooling
 from tembr.train.settings import TrainSettings
 
@@ -15,7 +15,12 @@ from tembr.train.settings import TrainSettings
 class Layers(torch.nn.Module):
     """An encoder whose one layer says every other frame of the first band, and the opposite."""
 
-    def from_log_mel(self, log_mel, frames=None):
+    masks = True
+
+    def frames_of(self, frames):
+        return (frames + 1) // 2
+
+    def from_values(self, log_mel, frames=None):
         return [torch.stack([log_mel[:, 0, ::2], -log_mel[:, 0, ::2]], dim=-1)]
 
 
@@ -75,7 +80,7 @@ def test_states_are_computed_as_the_trainer_computes_and_averaged_in_single_prec
     seen = []
 
     class Product(Layers):
-        def from_log_mel(self, log_mel, frames):
+        def from_values(self, log_mel, frames):
             product = log_mel.transpose(1, 2) @ torch.eye(2)
             seen.append(product.dtype)
             return [product[:, ::2]]
@@ -106,9 +111,9 @@ def test_a_model_is_not_moved_in_inference_mode():
             modes.append(torch.is_inference_mode_enabled())
             return super().to(device)
 
-        def from_log_mel(self, log_mel, frames=None):
+        def from_values(self, log_mel, frames=None):
             modes.append(torch.is_inference_mode_enabled())
-            return super().from_log_mel(log_mel, frames)
+            return super().from_values(log_mel, frames)
 
     pooled_states(Noting(), TABLE, np.array([0]), TrainSettings(device="cpu"), lambda done, total: None, Pooling(1, 2))
     assert modes == [False, False]
