@@ -6,7 +6,7 @@ CORPORA holds nemo, ravdess, emodb and ased, ENCODER is a name on the hub or a f
 the recipe `default`, on clean recordings) learns from the others, of which the first counts most, from nEMO
 alone, or as the recipe has it from nEMO's other speakers and the three other corpora; enrolments of each scored speaker
 are drawn at random, of one emotion only, of two, or of one sentence, and all other recordings are scored, without and
-with adaptation. Writes docs/results/default/adaptation.csv.
+with adaptation at its full strength. Writes docs/results/default/adaptation.csv.
 """
 
 from __future__ import annotations
@@ -26,8 +26,15 @@ from tembr.adaptation.offset import typical_logits
 from tembr.adaptation.relative import typical_relative
 from tembr.corpora import CORPORA, load_corpus
 from tembr.emotions import EMOTIONS
-from tembr.ensemble.adapted import fit_temperature, knowledge_of
-from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, corpus_shares, fit_speaker_space
+from tembr.ensemble.adapted import AdaptedAnswers, Answers, adapt_answers, fit_temperature, knowledge_of
+from tembr.ensemble.projection import (
+    Embedded,
+    Projection,
+    SpeakerSpace,
+    corpus_shares,
+    fit_precision,
+    fit_speaker_space,
+)
 from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
@@ -62,20 +69,24 @@ class Spoken:
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """A member with all that adapting takes, and the temperature of its answers."""
+    """A member with all that adapting takes, and the temperatures of its answers and of adapted ones."""
 
     member: Member
     temperature: float
+    adapted_temperature: float
     space: SpeakerSpace
     knowledge: Knowledge
 
-    def said(self, spoken: Spoken) -> EnsembleOutputs:
-        """As adapting takes it; logits are the logarithm of the posteriors."""
-        values, embeddings = answer(self.member, spoken)
-        return self.space.said(log_softmax(values / self.temperature, axis=1), Embedded.of([embeddings]))
+    def answers(self, spoken: Spoken, labels: list[str]) -> Answers:
+        """Logits are the logarithm of the posteriors."""
+        (values, embedding), count = answer(self.member, spoken), len(spoken.emotions)
+        truth = np.array([labels.index(emotion) for emotion in spoken.emotions])
+        logits = log_softmax(values.astype(np.float64) / self.temperature, axis=1)
+        return Answers(logits, Embedded.of([embedding]), truth, spoken.speakers, np.arange(count))
 
 
-def answer(member: Member, spoken: Spoken) -> tuple[np.ndarray, np.ndarray]:
+def answer(member: Member, spoken: Spoken) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Logits and embedding."""
     return member.answer(dict(zip(member.inputs, spoken.states)), np.arange(len(spoken.emotions)))
 
 
@@ -92,8 +103,8 @@ def read(name: str, folder: Path, settings: EncoderSettings) -> Spoken:
 
 
 def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -> Taught:
-    """Fit on whole corpora, of which the first counts most; temperature and typical logits come from its speakers, left
-    out in inner folds."""
+    """Fit on whole corpora, of which the first counts most; temperatures and typical logits come from its speakers,
+    left out in inner folds."""
     numbers = np.repeat(np.arange(len(corpora)), [len(one.emotions) for one in corpora])
     everything = Spoken(
         [np.concatenate(layer) for layer in zip(*(one.states for one in corpora))],
@@ -123,25 +134,43 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
             groups.append((sum_of(voices[one] for one in own), SETTINGS.others if number else 1.0))
         return fit_relative([(moments, share) for moments, share in groups if moments], temperature)
 
-    target = numbers == 0
+    embeddings = everything.states[0][:, :, 0]  # of the lowest layer, as the member has them
+    sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
+
+    def space_of(learnt: np.ndarray) -> SpeakerSpace:
+        speakers = everything.speakers[learnt]
+        shares = corpus_shares(speakers, numbers[learnt], SETTINGS.others)
+        space = fit_speaker_space(embeddings[learnt], classes[learnt], speakers, *sizes, shares)
+        return replace(space, precision=fit_precision(embeddings[learnt], shares, SETTINGS.degrees_of_freedom))
+
+    target = np.flatnonzero(numbers == 0)
     names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers[target]))
-    heldout, beside = np.empty((2, len(classes), len(labels)))
+    heldout, beside = np.full((2, len(classes), len(labels)), np.nan)
+    parts = []
     for group in np.array_split(names, min(INNER, len(names))):
         own = np.isin(everything.speakers, group)
-        heldout[own] = answer(fitted(~own), everything.at(own))[0]
+        heldout[own], embedding = answer(fitted(~own), everything.at(own))
         states = torch.from_numpy(np.concatenate([states[own, :, 0] for states in everything.states], axis=1))
         beside[own] = relative(~own, 1.0)(states).numpy()
-    heldout, truth = heldout[target], (classes[target], everything.speakers[target])
-    temperature = fit_temperature(heldout, *truth)
-    typical = typical_logits(log_softmax(heldout / temperature, axis=1), *truth)
-    embeddings = everything.states[0][:, :, 0]  # of the lowest layer, as the member has them
-    shares = corpus_shares(everything.speakers, numbers, SETTINGS.others)
-    sizes = len(labels), SETTINGS.dimensions, SETTINGS.shrinkage
-    space = fit_speaker_space(embeddings, classes, everything.speakers, *sizes, shares)
+        parts.append((np.flatnonzero(own), Embedded.of([embedding]), space_of(~own)))
+    temperature = fit_temperature(heldout[target], classes[target], everything.speakers[target])
+    logits, beside = log_softmax(heldout / temperature, axis=1), beside / temperature
+
+    def typical(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        truth = classes[chosen], everything.speakers[chosen]
+        return typical_logits(logits[chosen], *truth), typical_relative(beside[chosen], *truth)
+
+    rng, adapted = np.random.default_rng(SEED), []
+    for own, embedded, space in parts:
+        answers = Answers(logits[own], embedded, classes[own], everything.speakers[own], own)
+        said = EnsembleOutputs(answers.logits, space.project(embedded.first), beside[own])
+        adapted.append(adapt_answers(answers, said, *typical(np.setdiff1d(target, own)), space, SETTINGS, rng))
+    found = AdaptedAnswers.joined(adapted)
+    adapted_temperature = fit_temperature(found.adapted(1.0), found.classes, found.speakers)
     whole = np.ones(len(classes), bool)
-    space = replace(space, relative=relative(whole, temperature))
-    of_relative = typical_relative(beside[target] / temperature, *truth)
-    return Taught(fitted(whole), temperature, space, knowledge_of(space, typical, of_relative, SETTINGS))
+    space = replace(space_of(whole), relative=relative(whole, temperature))
+    knowledge = knowledge_of(space, *typical(target), SETTINGS)
+    return Taught(fitted(whole), temperature, adapted_temperature, space, knowledge)
 
 
 def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -165,18 +194,20 @@ def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.rando
 
 
 def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tuple[np.ndarray, ...]]]:
-    """Enrolment → truth, logits without and logits with adaptation, for each speaker and draw."""
-    said = taught.said(spoken)
-    truth, found = np.array([labels.index(emotion) for emotion in spoken.emotions]), {kind: [] for kind in KINDS}
+    """Enrolment → truth, posteriors without and posteriors with adaptation, for each speaker and draw."""
+    answers, found = taught.answers(spoken, labels), {kind: [] for kind in KINDS}
+    said, precisions = answers.said(taught.space), taught.space.precisions(answers.embedded)
     for number, speaker in enumerate(np.unique(spoken.speakers)):
         own = np.flatnonzero(spoken.speakers == speaker)
         for kind in KINDS:
             rng = np.random.default_rng([SEED, number, KINDS.index(kind)])
             for draw in enrolments(kind, spoken.emotions[own], spoken.texts[own], rng):
                 drawn, others = own[draw], np.delete(own, draw)
-                rest = said.at(others)
-                adapted = rest.logits + fit_to_speaker(taught.knowledge, said.at(drawn)).added(rest)
-                found[kind].append((truth[others], rest.logits, adapted))
+                added = fit_to_speaker(taught.knowledge, said.at(drawn)).added(said.at(others))
+                known = (getattr(answers, name)[others] for name in ("classes", "speakers", "indices"))
+                adapted = AdaptedAnswers(answers.logits[others], added, precisions[others], *known)
+                alone = softmax(adapted.logits, axis=1)
+                found[kind].append((adapted.classes, alone, adapted.posteriors(1.0, taught.adapted_temperature)))
     return found
 
 
@@ -186,10 +217,11 @@ def rows(target: str, learnt: str, labels: list[str], measured: dict) -> list[di
         truth, alone, adapted = (np.concatenate(parts) for parts in zip(*answers))
         found = [confusion_matrix(truth, one.argmax(1), len(labels)) for one in (alone, adapted)]
         (before, after), f1 = ([float(uar(one)) for one in found], [float(macro_f1(one)) for one in found])
+        ece = [expected_calibration_error(one, truth) for one in (alone, adapted)]
         made.append(
             {"target": target, "learnt from": learnt, "enrolment": kind, "enrolments": len(answers), "uar": before}
             | {"uar_adapted": after, "gain": after - before, "macro_f1": f1[0], "macro_f1_adapted": f1[1]}
-            | {"ece": expected_calibration_error(softmax(alone, axis=1), truth)}
+            | {"ece": ece[0], "ece_adapted": ece[1]}
         )
         print(made[-1], flush=True)
     return made

@@ -74,10 +74,10 @@ def main(study: Path, corpora: Path, conditions: list[str]) -> None:
         truth, alone, adapted = [], [], []
         for number, (fold, weighting, fitted, placed, clean, space) in enumerate(folds):
             said = {one.settings.name: one.answer(tables, fold.test) for one in fitted}
-            posteriors = weighting.posteriors(np.stack([one.logits for one in said.values()]))
+            posteriors = weighting.posteriors(np.stack([logits for logits, _ in said.values()]))
             answers = Answers(
                 np.log(np.maximum(posteriors, FLOOR)).astype(float),
-                Embedded.of([said[one.settings.name] for one in placed]),
+                Embedded.of([said[one.settings.name][1] for one in placed]),
                 recordings.classes[fold.test],
                 recordings.speakers[fold.test],
                 fold.test,

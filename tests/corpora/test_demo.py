@@ -142,7 +142,7 @@ def test_a_random_split_flatters(tmp_path):
         nothing, corpora, right = np.array([], int), np.zeros(len(classes), int), []
         for train, test in folds:
             data = FoldData(EMOTIONS, features, tables, classes, speakers, corpora, train, nothing, tmp_path)
-            logits = fit_member(svm, features, data, 0, Progress()).answer(tables, test).logits
+            logits, _ = fit_member(svm, features, data, 0, Progress()).answer(tables, test)
             right.append(logits.argmax(1) == classes[test])
         return float(np.concatenate(right).mean())
 

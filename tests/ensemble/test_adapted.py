@@ -86,7 +86,7 @@ def test_of_equally_good_strengths_the_whole_is_taken():
 
 
 def test_what_is_unlike_all_that_was_learnt_from_is_answered_less_surely_when_adapted_too():
-    half = moved([0, 0, 0, 1], [0.0, 0.0], SURE.tolist(), precision=np.sqrt(0.5))
+    half = moved([0, 0, 0, 1], [0.0, 0.0], SURE.tolist(), precision=0.5)
     np.testing.assert_allclose(half.posteriors(1.0, 1.0)[0], [0.75, 0.25])  # 9 to 1 before
     assert fit_strength(half) == (
         1.0,
@@ -94,13 +94,14 @@ def test_what_is_unlike_all_that_was_learnt_from_is_answered_less_surely_when_ad
     )  # as often as is true
 
 
-def test_the_precision_of_others_recordings_is_that_of_their_embeddings():
-    plain = answers(*"AAABB")
-    embedded = Embedded((np.zeros((5, 1)),), 1, np.array([1.0, 2, 3, 4, 5]))
-    given = dataclasses.replace(plain, embedded=embedded)
-    known = given.said(None), TYPICAL, None, None
-    found = adapt_answers(given, *known, EnsembleSettings(adapt=2), np.random.default_rng(0))
-    assert len(found.indices) == 2 and found.precision.tolist() == (found.indices + 1.0).tolist()
+def test_the_precision_is_of_the_recordings_that_are_answered():
+    plain, projection = answers(*"AAABB"), Projection(1, 1)
+    given = dataclasses.replace(plain, embedded=Embedded((np.arange(5, dtype=np.float32)[:, None],), 1))
+    space = SpeakerSpace(projection, np.zeros((2, 1)), np.ones(1), precision=lambda values: (values + 1) / 10)
+    found = adapt_answers(
+        given, given.said(space), TYPICAL, None, space, EnsembleSettings(adapt=2), np.random.default_rng(0)
+    )
+    assert len(found.indices) == 2 and found.precision.tolist() == pytest.approx((found.indices + 1) / 10)
     assert adapted(plain, adapt=2).precision.tolist() == [1.0, 1.0]
 
 

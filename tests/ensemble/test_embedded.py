@@ -11,18 +11,13 @@ import torch
 from tembr.ensemble.embedded import EmbeddedRecordings, embedded
 from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
-from tembr.models.base import Answered
 
 
 def answering(*sizes: tuple[int, ...]):
     """Members whose embeddings, vectors of these sizes, are full of their number."""
 
     def answer_of(number: int, sizes: tuple[int, ...]):
-        def answer(tables, i):
-            vectors = tuple(np.full((len(i), size), number, np.float32) for size in sizes)
-            return Answered(None, vectors, np.float32(number / 4) * np.arange(len(i)) if number else None)
-
-        return answer
+        return lambda tables, i: (None, tuple(np.full((len(i), size), number, np.float32) for size in sizes))
 
     return [SimpleNamespace(answer=answer_of(number, of)) for number, of in enumerate(sizes)]
 
@@ -32,14 +27,6 @@ def test_first_layers_of_the_members_stand_before_all_others():
     assert joined.first.tolist() == [[0, 1, 1]] * 3
     assert joined.joined.tolist() == [[0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]] * 3
     assert len(joined.at(np.array([1])).first) == 1
-
-
-def test_their_precision_is_the_mean_of_those_that_have_one():
-    joined = embedded(answering((1,), (2,), (1,)), SimpleNamespace(tables={}), np.arange(3))
-    assert joined.precision.tolist() == [0.0, 0.375, 0.75]
-    assert joined.at(np.array([2, 1])).precision.tolist() == [0.75, 0.375]
-    alone = embedded(answering((1,)), SimpleNamespace(tables={}), np.arange(3))
-    assert alone.precision is None and alone.at(np.array([1])).precision is None
 
 
 def recordings_of(copies: list[int]):
@@ -73,6 +60,10 @@ def seen(monkeypatch) -> dict:
         found["space"] = embeddings[:, 0].tolist(), speakers.tolist(), shares.tolist()
         return SpeakerSpace(Projection(1, 1), np.zeros((2, 1)), np.ones(1))
 
+    def fit_precision(embeddings, shares, degrees):
+        found["precision"] = embeddings[:, 0].tolist(), shares.tolist(), degrees
+        return "precision"
+
     def moments_of(layers, classes, labels):
         return [(layers[0][:, 0].tolist(), layers[1][:, 0].tolist())]
 
@@ -84,6 +75,7 @@ def seen(monkeypatch) -> dict:
     monkeypatch.setattr("tembr.ensemble.embedded.sum_of", lambda parts: [one for part in parts for one in part])
     monkeypatch.setattr("tembr.ensemble.embedded.fit_speaker_space", fit_speaker_space)
     monkeypatch.setattr("tembr.ensemble.embedded.fit_relative", fit_relative)
+    monkeypatch.setattr("tembr.ensemble.embedded.fit_precision", fit_precision)
     return found
 
 
@@ -91,7 +83,7 @@ def spoken_of(copies: list[int]) -> EmbeddedRecordings:
     """By a member of two layers whose states are a recording's number, and ten and a hundred times that."""
 
     def states(factor: float):
-        return lambda tables, i: Answered(None, (np.float32(factor * i)[:, None], np.float32(100.0 * i)[:, None]))
+        return lambda tables, i: (None, (np.float32(factor * i)[:, None], np.float32(100.0 * i)[:, None]))
 
     through = SimpleNamespace(answer=states(10.0))
     return EmbeddedRecordings.of(
@@ -118,6 +110,18 @@ def test_other_corpora_count_a_share_of_the_target_however_many_speakers_they_ha
     spoken.recordings.classes[5], spoken.recordings.speakers[5] = 1, "D"
     spoken.space(np.arange(4), EnsembleSettings(others=0.3), 1.0)
     assert seen["space"][2][:6] == pytest.approx([1, 1, 1, 1, 0.3, 0.3])
+
+
+@pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
+def test_precision_is_by_all_that_the_speaker_space_is_of(seen, copies):
+    found = spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(degrees_of_freedom=9), 1.0)
+    embeddings, _, shares = seen["space"]
+    assert found.precision == "precision" and seen["precision"] == (embeddings, shares, 9.0)
+
+
+def test_without_degrees_of_freedom_there_is_no_precision(seen):
+    assert spoken_of([]).space(np.array([0, 1]), EnsembleSettings(degrees_of_freedom=0), 1.0).precision is None
+    assert "precision" not in seen
 
 
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])

@@ -11,7 +11,6 @@ from tembr.ensemble.projection import Projection
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member, member_settings
-from tembr.models.base import Outputs
 
 FEATURES = FeatureSettings(window=1.0)
 
@@ -19,15 +18,14 @@ FEATURES = FeatureSettings(window=1.0)
 class Says(nn.Module):
     """Logarithms of the given posteriors for every recording, and an embedding where one is given."""
 
-    def __init__(self, *posteriors: float, embedding: list[float] | None = None, precision: float | None = None):
+    def __init__(self, *posteriors: float, embedding: list[float] | None = None):
         super().__init__()
-        self.logits, self.embedding, self.precision = torch.tensor(posteriors).log(), embedding, precision
+        self.logits, self.embedding = torch.tensor(posteriors).log(), embedding
 
     def forward(self, values: torch.Tensor):
         count = len(values)
         embedding = None if self.embedding is None else torch.tensor([[self.embedding]] * count)
-        precision = None if self.precision is None else torch.full((count, 1), self.precision)
-        return Outputs(self.logits.expand(count, -1), embedding, precision)
+        return self.logits.expand(count, -1), embedding
 
 
 def member(name: str, representation: str, module: nn.Module) -> Member:
@@ -73,22 +71,9 @@ def test_embeddings_are_projected_side_by_side():
     relative.directions.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"], relative)
     assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).relative.tolist() == [[5.0, 6.0]]
-
-
-def test_the_precision_is_the_mean_of_those_members_that_are_adapted_by_and_have_one():
-    equal, projection = WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}), Projection(3, 1)
-    one = [1.0]
-    members = {
-        "a": Says(0.8, 0.2, embedding=one, precision=0.5),
-        "b": Says(0.5, 0.5, precision=7.0),
-        "c": Says(0.5, 0.5, embedding=one),
-        "d": Says(0.5, 0.5, embedding=one, precision=0.75),
-    }
-    values = {name: [torch.zeros(2, 1, 1)] for name in members}
-    said = JoinedModule(members, equal, projection, ["a", "c", "d"])(values)
-    assert said.precision.tolist() == [[0.625], [0.625]]
-    torch.testing.assert_close(said.logits.exp(), torch.tensor([[0.575, 0.425]] * 2))  # theirs are in it already
-    assert JoinedModule(members, equal, Projection(1, 1), ["c"])(values).precision is None
+    given = torch.nn.Identity()  # what takes the first vectors of all
+    module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, "ac", None, given)
+    assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).precision.tolist() == [[1.0, 2.0, 4.0]]
 
 
 def test_an_input_of_several_members_is_named_once(joined):

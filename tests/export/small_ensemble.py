@@ -17,7 +17,7 @@ from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member, MemberSettings
-from tembr.models.base import Outputs
+from tembr.models.precision import ExpectedPrecision
 
 LABELS = ("anger", "fear")
 SLOPES = (10.0, -10.0)
@@ -51,20 +51,23 @@ class Loudness(Input):
 
 
 class Loud(nn.Module):
-    """Loudness times a slope for each label; its embedding is the loudness once and twice.
+    """Loudness times a slope for each label; its embedding is the loudness once and twice."""
 
-    With `precise` its precision is 1 / (1 + loudness), and it says so; it is in the slopes already.
-    """
-
-    def __init__(self, embeds: bool, precise: bool = False):
+    def __init__(self, embeds: bool):
         super().__init__()
-        self.slopes, self.embeds, self.precise = nn.Parameter(torch.tensor(SLOPES)), embeds, precise
+        self.slopes, self.embeds = nn.Parameter(torch.tensor(SLOPES)), embeds
 
     def forward(self, values: torch.Tensor):
         loudness = values[:, :, 0]
         embedding = torch.cat([loudness, 2 * loudness], dim=1)
-        precision = 1 / (1 + loudness) if self.precise else None
-        return Outputs(loudness * self.slopes, (embedding,) if self.embeds else None, precision)
+        return loudness * self.slopes, (embedding,) if self.embeds else None
+
+
+class OfLoudness(ExpectedPrecision):
+    """1 / (1 + loudness), in place of what is fitted."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return 1 / (1 + values[:, :1])
 
 
 class LoudSettings(MemberSettings):
@@ -92,18 +95,20 @@ def small_ensemble(
 ) -> Ensemble:
     """Of members of equal weight; with `embeds` its embedding is the second of the first member's numbers.
 
-    With `relative` relative logits are five times that, and the opposite. `precise`: see `Loud`.
+    With `relative` relative logits are five times that, and the opposite; with `precise` adapted logits are multiplied
+    by `OfLoudness`.
     """
     kind = EmbeddedLoudSettings if embeds else LoudSettings
     chosen = [kind(**one.model_dump()) for one in members or (LoudSettings(),)]
-    made = [Member(one, FeatureSettings(), LABELS, Loud(embeds, precise)) for one in chosen]
+    made = [Member(one, FeatureSettings(), LABELS, Loud(embeds)) for one in chosen]
     projection = Projection(2 * len(made), 1) if embeds else None
     if projection is not None:
         projection.directions[1] = 1.0
     beside = Projection(2 * len(made), 2) if relative else None
     if beside is not None:
         beside.directions[1] = torch.tensor([5.0, -5.0])
-    return join(made, WeightedEnsemble({one.name: 1.0 for one in chosen}), projection, beside)
+    precision = OfLoudness(2 * len(made), 1.0) if precise else None
+    return join(made, WeightedEnsemble({one.name: 1.0 for one in chosen}), projection, beside, precision)
 
 
 def loud_graph(slopes: tuple[float, ...] = SLOPES, temperature: float | None = None) -> onnx.ModelProto:

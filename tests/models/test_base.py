@@ -122,13 +122,13 @@ def test_an_embedding_is_taken_once_where_members_have_the_same():
 
 def test_answers_are_in_the_order_asked_for():
     tables = {TAKEN: np.array([[[1.0]], [[2.0]], [[3.0]]], np.float32)}
-    logits, embeddings, precision = member().answer(tables, np.array([2, 0]))
-    assert logits.tolist() == [[3, -6], [1, -2]] and embeddings is None and precision is None
+    logits, embeddings = member().answer(tables, np.array([2, 0]))
+    assert logits.tolist() == [[3, -6], [1, -2]] and embeddings is None
 
 
 def test_recordings_of_several_lengths_are_answered_together():
     tables = {TAKEN: [np.full((1, length), length, np.float32) for length in (1, 3, 3, 2)]}
-    logits, embeddings, _ = member(embeds=True).answer(tables, np.arange(4))
+    logits, embeddings = member(embeds=True).answer(tables, np.arange(4))
     assert logits[:, 0].tolist() == [1, 3, 3, 2] and embeddings[0].tolist() == [[1], [3], [3], [2]]
 
 

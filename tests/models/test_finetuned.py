@@ -257,7 +257,8 @@ def test_encoders_that_take_samples_are_trained_through_the_same_door(tmp_path, 
 
 
 def test_convolutions_below_samples_and_adapters_are_trained_too(tmp_path):
-    folder = write_encoder("WavLM", tmp_path / "wavlm")
+    pytest.importorskip("peft", reason="peft is not installed (extra encoders)")
+    folder = write_encoder("Hubert", tmp_path / "hubert")
     options = {"frozen": 0, "convolutions": True, "pretrained": 0.0}
     for name, more in (("whole", {}), ("adapters", {"lora": 2})):
         settings = settings_of(folder, **options, **more)
@@ -265,6 +266,14 @@ def test_convolutions_below_samples_and_adapters_are_trained_too(tmp_path):
         pairs = zip(new.convolutions.parameters(), old.convolutions.parameters(), strict=True)
         changed = [not torch.equal(*pair) for pair in pairs]
         assert any(changed) and (all(changed) or name == "adapters")
+        layers = zip(new.blocks.named_parameters(), old.blocks.parameters(), strict=True)
+        assert all(not torch.equal(values, before) for (part, values), before in layers if "proj.weight" in part)
+
+
+def test_adapters_that_a_wavlm_would_not_heed_are_refused(tmp_path):
+    wavlm = write_encoder("WavLM", tmp_path / "wavlm")
+    with pytest.raises(ConfigError, match="a WavLM's attention takes its weights past adapters; leave lora out"):
+        settings_of(wavlm, lora=2).check(FEATURES)
 
 
 def test_states_of_samples_are_not_taken_from_the_cache(tmp_path):

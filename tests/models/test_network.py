@@ -92,8 +92,8 @@ def test_values_become_a_standardised_picture_and_then_logits(monkeypatch):
     monkeypatch.setattr(module, "build_network", lambda *_: Seeing())
     classifier = AudioClassifier(find("chroma"), FEATURES, PictureSettings(), 3)
     classifier.picture.mean.fill_(0.5)
-    logits, embedding, precision = NetworkModule(classifier)(torch.rand(2, 12, 32))
-    assert logits.dtype == torch.float32 and embedding is None and precision is None
+    logits, embedding = NetworkModule(classifier)(torch.rand(2, 12, 32))
+    assert logits.dtype == torch.float32 and embedding is None
     pictures = classifier.network.seen
     assert pictures.shape == (2, 1, 12, 32) and pictures.amax() == 0.5  # between 0 and 1, less a half
 

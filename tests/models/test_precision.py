@@ -18,7 +18,7 @@ MEAN, COVARIANCE = VALUES.mean(0), np.cov(VALUES.T)
 
 def fitted(degrees: float = 5.0) -> ExpectedPrecision:
     made = ExpectedPrecision(4, degrees)
-    made.fit(MEAN, COVARIANCE)
+    made.fit(MEAN, COVARIANCE, len(VALUES))
     return made
 
 
@@ -53,7 +53,7 @@ def test_the_more_degrees_the_less_it_heeds_the_distance():
 def test_the_axes_of_the_greatest_variance_count(monkeypatch):
     monkeypatch.setattr(precision, "AXES", 1)
     made = ExpectedPrecision(2, 3.0)
-    made.fit(np.zeros(2), np.array([[4.0, 1.8], [1.8, 1.0]]))  # of standardised values, (1, 1) and (1, -1)
+    made.fit(np.zeros(2), np.array([[4.0, 1.8], [1.8, 1.0]]), 100)  # of standardised values, (1, 1) and (1, -1)
     along, across = said(made, [[4.0, 2.0], [4.0, -2.0]])
     assert across == pytest.approx(4 / 3, rel=1e-3) and along == pytest.approx(4 / (3 + 8 / 1.9), rel=1e-3)
 
@@ -64,8 +64,24 @@ def test_a_value_far_out_counts_as_six_deviations():
 
 def test_what_never_varied_is_no_reason_to_be_unsure():
     made = ExpectedPrecision(2, 3.0)
-    made.fit(np.zeros(2), np.diag([1.0, 0.0]))
-    assert said(made, [[1.0, 0.0]])[0] == pytest.approx(5 / 4, rel=1e-2)
+    made.fit(np.zeros(2), np.diag([1.0, 0.0]), 100)
+    assert said(made, [[1.0, 0.0], [1.0, 0.01], [1.0, 9.0]]) == pytest.approx(1, rel=1e-2)
+
+
+@pytest.mark.parametrize("count", [3, 40, 100, 400])
+def test_of_few_recordings_no_more_axes_count_than_they_tell(count):
+    """Others of the same kind are answered as surely, however few were learnt from."""
+    values = np.random.default_rng(1).normal(size=(count + 500, 384))
+    made = ExpectedPrecision(384, 256.0)
+    made.fit(values[:count].mean(0), np.cov(values[:count].T), count)
+    assert int(made.dimensions) == min(precision.AXES, count // precision.RECORDINGS)
+    assert 0.7 < said(made, values[count:]).mean() < 1.3
+
+
+def test_a_power_of_it_may_be_wanted():
+    squared = ExpectedPrecision(4, 5.0, power=2)
+    squared.fit(MEAN, COVARIANCE, len(VALUES))
+    assert said(squared, VALUES) == pytest.approx(said(fitted(), VALUES) ** 2, rel=1e-5)
 
 
 def test_the_projection_is_whole_in_half_precision():

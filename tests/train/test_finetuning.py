@@ -71,6 +71,7 @@ def test_two_recordings_are_averaged_and_so_are_their_losses():
     mixing = SETTINGS.model_copy(update={"train": SETTINGS.train.model_copy(update={"mixup": 5.0})})
     known = ((True, True, True), (True, True, False))
     values = torch.stack([torch.full((80, 8), 1.0), torch.full((80, 8), 3.0)])
+    values[0, :, 6:] = 50.0  # of no recording
     given = values, torch.tensor([6, 8]), torch.tensor([2, 1]), torch.tensor([0, 1])
     module, plain = finetuning(mixing, known), finetuning(SETTINGS, known)
     share = module._share_of_first(3)
@@ -80,6 +81,7 @@ def test_two_recordings_are_averaged_and_so_are_their_losses():
         for head in one.heads:
             head.output.weight.data = torch.tensor([[0.1], [0.5], [-0.5]])
     mixed = share * values + (1 - share) * values.flip(0)
+    mixed[:, :, 6:] = 3.0  # where the first has ended
     logits = plain.logits(mixed, torch.tensor([8, 8]))
     first = plain._loss(logits, given[2], given[3])
     second = plain._loss(logits, given[2].flip(0), given[3].flip(0))

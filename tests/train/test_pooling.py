@@ -57,6 +57,11 @@ def test_statistics_of_what_attention_picks_are_those_of_few_frames():
     torch.testing.assert_close(found, torch.tensor([[4.5, 3.0, 1.5, 1.5, 1.0, 0.5]]), rtol=1e-3, atol=1e-3)
 
 
+def test_a_small_deviation_of_great_values_is_not_lost():
+    states = 1e3 + torch.tensor([[[1e-2], [-1e-2]]])
+    assert Pooling(1, 1, statistics=True)([states])[0][0, 1] == pytest.approx(1e-2, rel=0.02)
+
+
 def test_what_does_not_vary_has_a_gradient():
     states = torch.ones(1, 4, 2, requires_grad=True)
     Pooling(1, 2, statistics=True)([states])[0].sum().backward()

@@ -21,13 +21,6 @@ from tembr.adaptation.two_covariance import TwoCovariance, fit_speaker
 FEW = 8
 """Recordings below which little can be learnt."""
 
-PRECISION_POWER = 2
-"""Of a recording's precision (`tembr.models.base.Outputs`), which adapted logits are multiplied by.
-
-What adapting adds to recordings unlike all that was learnt from is as wrong as logits are, and surer; found by leaving
-corpora out.
-"""
-
 ROUNDS = 2
 """What is learnt tells which emotions an enrolment holds better than logits do, and so what is to be learnt."""
 

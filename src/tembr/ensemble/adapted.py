@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from tembr.adaptation.belief import softmax
-from tembr.adaptation.fitting import PRECISION_POWER, EnsembleOutputs, Knowledge, fit_to_speaker
+from tembr.adaptation.fitting import EnsembleOutputs, Knowledge, fit_to_speaker
 from tembr.adaptation.offset import Offsets, typical_logits
 from tembr.adaptation.relative import Relative, typical_relative
 from tembr.adaptation.two_covariance import TwoCovariance
@@ -53,12 +53,6 @@ class Answers:
     speakers: np.ndarray
     indices: np.ndarray
 
-    @property
-    def precision(self) -> np.ndarray:
-        """Of the recordings, `(n,)`, see `tembr.models.base.Outputs`."""
-        found = None if self.embedded is None else self.embedded.precision
-        return np.ones(len(self.logits)) if found is None else found.astype(np.float64)
-
     def said(self, space: SpeakerSpace | None) -> EnsembleOutputs:
         """As adapting takes it."""
         return EnsembleOutputs(self.logits) if space is None else space.said(self.logits, self.embedded)
@@ -70,7 +64,7 @@ class AdaptedAnswers(NamedTuple):
     Attributes:
         logits: without adaptation, `(n, labels)`.
         added: by adaptation at full strength, `(n, labels)`.
-        precision: of the recordings, `(n,)`; to the power of `PRECISION_POWER` both together are multiplied by it.
+        precision: what both together are multiplied by, `(n,)`, see `SpeakerSpace.precision`.
         classes, speakers, indices: `(n,)`.
     """
 
@@ -88,7 +82,7 @@ class AdaptedAnswers(NamedTuple):
 
     def adapted(self, strength: float) -> np.ndarray:
         """Logits as adaptation makes them, `(n, labels)`."""
-        return self.precision[:, None] ** PRECISION_POWER * (self.logits + strength * self.added)
+        return self.precision[:, None] * (self.logits + strength * self.added)
 
     def posteriors(self, strength: float, temperature: float) -> np.ndarray:
         """`(n, labels)`, rows sum to 1."""
@@ -185,8 +179,10 @@ def adapt_answers(
     """
     knowledge = knowledge_of(space, typical, relative, settings)
     nobody = np.empty(0, int)
-    names = ("logits", "logits", "precision", "classes", "speakers", "indices")
-    found = [AdaptedAnswers(*(getattr(answers, name)[nobody] for name in names))]
+    known = lambda places: (getattr(answers, name)[places] for name in ("classes", "speakers", "indices"))  # noqa: E731
+    precision = np.ones(len(answers.logits)) if space is None else space.precisions(answers.embedded)
+    logits = answers.logits
+    found = [AdaptedAnswers(logits[nobody], logits[nobody], precision[nobody], *known(nobody))]
     for speaker in np.unique(answers.speakers):
         own = np.flatnonzero(answers.speakers == speaker)
         if len(own) < 2:
@@ -195,8 +191,7 @@ def adapt_answers(
         drawn = rng.choice(own, count, replace=False)
         others = np.setdiff1d(own, drawn)
         added = fit_to_speaker(knowledge, said.at(drawn)).added(said.at(others))
-        known = (getattr(answers, name)[others] for name in names[2:])
-        found.append(AdaptedAnswers(answers.logits[others], added, *known))
+        found.append(AdaptedAnswers(logits[others], added, precision[others], *known(others)))
     return AdaptedAnswers.joined(found)
 
 

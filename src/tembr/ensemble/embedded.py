@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, corpus_shares, fit_speaker_space
+from tembr.ensemble.projection import (
+    Embedded,
+    Projection,
+    SpeakerSpace,
+    corpus_shares,
+    fit_precision,
+    fit_speaker_space,
+)
 from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.recordings import Recordings
@@ -75,7 +82,8 @@ class EmbeddedRecordings:
             settings.shrinkage,
             shares,
         )
-        return replace(space, relative=self._relative(learnt, settings, temperature))
+        precision = fit_precision(first, shares, settings.degrees_of_freedom) if settings.degrees_of_freedom else None
+        return replace(space, relative=self._relative(learnt, settings, temperature), precision=precision)
 
     def _relative(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> Projection | None:
         """From all that may be learnt from; copies of a corpus count as much as its recordings."""
@@ -111,4 +119,4 @@ class EmbeddedRecordings:
 
 def embedded(members: Sequence[Member], recordings: Recordings, indices: np.ndarray) -> Embedded:
     """Embeddings of the members for the recordings at `indices`."""
-    return Embedded.of([member.answer(recordings.tables, indices) for member in members])
+    return Embedded.of([member.answer(recordings.tables, indices)[1] for member in members])

@@ -20,13 +20,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tembr.ensemble.joined import Ensemble, join
-from tembr.ensemble.projection import Projection, SpeakerSpace
+from tembr.ensemble.projection import ADAPTED_POWER, Projection, SpeakerSpace
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.frames import read_frame
 from tembr.experiment.settings import StudySettings, load_settings, write_settings
 from tembr.files import atomic_write, json_bytes, write_bytes
 from tembr.models import Member, load_member
+from tembr.models.precision import ExpectedPrecision
 
 FILE, SPEAKERS = "ensemble.json", "speakers.safetensors"
 STATISTICS = ("means", "spread")
@@ -34,6 +35,9 @@ STATISTICS = ("means", "spread")
 
 RELATIVE = "relative."
 """Before the names of its relative logits' arrays."""
+
+PRECISION, DEGREES = "precision.", "degrees"
+"""Before the names of its precision's arrays, and the one of these that has the degrees of freedom."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,8 @@ class EnsembleFolder:
             raise StoreError(f"{self.folder}: no weights of {', '.join(missing)}; run `tembr ensemble` with --refit")
         space = self.space()
         weighted, members = WeightedEnsemble(weights, self.facts.temperature), [self.member(name) for name in weights]
-        return join(members, weighted, space.projection, space.relative) if space else join(members, weighted)
+        adapting = (space.projection, space.relative, space.precision) if space else ()
+        return join(members, weighted, *adapting)
 
     def member(self, name: str) -> Member:
         """A member; raises StoreError as `load` does."""
@@ -199,6 +204,10 @@ def write_space(space: SpeakerSpace, path: Path) -> None:
     values |= {name: getattr(space, name) for name in STATISTICS}
     if space.relative is not None:
         values |= {RELATIVE + name: tensor.numpy() for name, tensor in space.relative.state_dict().items()}
+    if space.precision is not None:
+        state = {name: tensor.numpy() for name, tensor in space.precision.state_dict().items()}
+        state[DEGREES] = np.array([space.precision.degrees])
+        values |= {PRECISION + name: array for name, array in state.items()}
     with atomic_write(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in values.items()}, temporary)
 
@@ -213,12 +222,22 @@ def read_space(path: Path) -> SpeakerSpace:
         values = load_file(path)
         statistics = [values.pop(name) for name in STATISTICS]
         state = {name: torch.from_numpy(array) for name, array in values.items()}
-        others = {name.removeprefix(RELATIVE): state.pop(name) for name in list(state) if name.startswith(RELATIVE)}
+        others, third = (_taken(state, prefix) for prefix in (RELATIVE, PRECISION))
         projection = Projection(*state["directions"].shape)
         projection.load_state_dict(state)
         relative = Projection(*others["directions"].shape) if others else None
         if relative is not None:
             relative.load_state_dict(others)
+        precision = None
+        if third:
+            degrees = float(third.pop(DEGREES)[0])
+            precision = ExpectedPrecision(len(third["mean"]), degrees, ADAPTED_POWER)
+            precision.load_state_dict(third)
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error
-    return SpeakerSpace(projection.eval(), *statistics, relative and relative.eval())
+    return SpeakerSpace(projection.eval(), *statistics, relative and relative.eval(), precision and precision.eval())
+
+
+def _taken(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """What has this prefix, without it; it is taken out."""
+    return {name.removeprefix(prefix): state.pop(name) for name in list(state) if name.startswith(prefix)}

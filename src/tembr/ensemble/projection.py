@@ -15,11 +15,18 @@ import torch
 from torch import nn
 
 from tembr.adaptation.fitting import EnsembleOutputs
-from tembr.models.base import Answered
 from tembr.models.discriminants import FURTHEST
+from tembr.models.precision import ExpectedPrecision
 
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
 LEAST = 1e-4  # variance of speakers' own means along a direction
+
+ADAPTED_POWER = 2
+"""Of the precision that adapted logits are multiplied by.
+
+What adapting adds to recordings unlike all that was learnt from is as wrong as logits are, and surer; found by leaving
+corpora out.
+"""
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
@@ -49,12 +56,10 @@ class Embedded(NamedTuple):
     Attributes:
         vectors: `(n, size)` each: the first of every member, then all others.
         members: how many there are.
-        precision: `(n,)`, see `tembr.ensemble.joined.Answer`.
     """
 
     vectors: tuple[np.ndarray, ...]
     members: int
-    precision: np.ndarray | None = None
 
     @property
     def first(self) -> np.ndarray:
@@ -68,15 +73,13 @@ class Embedded(NamedTuple):
 
     def at(self, places: np.ndarray) -> Embedded:
         """The same of some of the recordings only."""
-        precision = None if self.precision is None else self.precision[places]
-        return Embedded(tuple(vector[places] for vector in self.vectors), self.members, precision)
+        return Embedded(tuple(vector[places] for vector in self.vectors), self.members)
 
     @staticmethod
-    def of(answered: Sequence[Answered]) -> Embedded:
-        """Of what members that have an embedding say of the same recordings."""
-        first, others = in_rows([one.embedding for one in answered])
-        precisions = [one.precision for one in answered if one.precision is not None]
-        return Embedded((*first, *others), len(first), np.mean(precisions, axis=0) if precisions else None)
+    def of(outputs: Sequence[Sequence[np.ndarray]]) -> Embedded:
+        """Of the members' embeddings, see `tembr.models.base.Outputs`."""
+        first, others = in_rows(outputs)
+        return Embedded((*first, *others), len(first))
 
 
 def in_rows(embeddings: Sequence[Sequence[Array]]) -> tuple[list[Array], list[Array]]:
@@ -93,12 +96,14 @@ class SpeakerSpace:
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
         relative: all vectors of the joined embeddings → relative logits; None where it was not fitted.
+        precision: of joined embeddings, what adapted logits are multiplied by; None for 1.
     """
 
     projection: Projection
     means: np.ndarray
     spread: np.ndarray
     relative: Projection | None = None
+    precision: ExpectedPrecision | None = None
 
     def said(self, logits: np.ndarray, embedded: Embedded) -> EnsembleOutputs:
         """What an ensemble of these logits, `(n, labels)`, says of recordings, as adapting takes it."""
@@ -107,6 +112,13 @@ class SpeakerSpace:
             with torch.inference_mode():
                 relative = self.relative(torch.from_numpy(embedded.joined)).double().numpy()
         return EnsembleOutputs(logits, self.project(embedded.first), relative)
+
+    def precisions(self, embedded: Embedded) -> np.ndarray:
+        """What adapted logits of n recordings are multiplied by, `(n,)` float64."""
+        if self.precision is None:
+            return np.ones(len(embedded.first))
+        with torch.inference_mode():
+            return self.precision(torch.from_numpy(embedded.first)).double().numpy()[:, 0]
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """`(n, size)` → `(n, d)` float64."""
@@ -152,6 +164,20 @@ def fit_speaker_space(
     projection.deviation.copy_(torch.from_numpy(deviation))
     projection.directions.copy_(torch.from_numpy(directions[:, kept]))
     return SpeakerSpace(projection.eval(), means[:, kept], spread[kept])
+
+
+def fit_precision(embeddings: np.ndarray, shares: np.ndarray, degrees: float) -> ExpectedPrecision:
+    """How sure adapted answers are to be of recordings, by how like those to learn from they are.
+
+    Args:
+        embeddings: joined ones of recordings to learn from, `(n, size)`.
+        shares: `(n,)`, what each recording counts.
+        degrees: of freedom, above 0.
+    """
+    found = ExpectedPrecision(embeddings.shape[1], degrees, ADAPTED_POWER)
+    covariance = np.cov(embeddings.T, aweights=shares)
+    found.fit(np.average(embeddings, 0, shares), np.atleast_2d(covariance), len(embeddings))
+    return found.eval()
 
 
 def corpus_shares(speakers: np.ndarray, corpora: np.ndarray, others: float) -> np.ndarray:

@@ -9,7 +9,6 @@ import onnx
 import torch
 from torch import nn
 
-from tembr.adaptation.fitting import PRECISION_POWER
 from tembr.ensemble.joined import Ensemble
 from tembr.errors import ConfigError
 from tembr.export.frontend import FrontEnds
@@ -56,13 +55,13 @@ class FromWaveform(nn.Module):
     ) -> tuple[torch.Tensor, ...]:
         """`(batch, samples)`, `(1,)`, `(labels,)`, `(labels, d)` twice, `(1,)` → `(batch, labels)` …
 
-        With weight above 0 the softmax of logits with what `tembr.adaptation.fitting.Fitted` adds to them, times a
-        power of the precision, over the temperature.
+        With weight above 0 the softmax of logits with what `tembr.adaptation.fitting.Fitted` adds to them, times the
+        precision and over the temperature.
         """
         said = self.joined(self.arrange(dict(zip(self.inputs, self.front_ends(waveform)))))
         if weight is None:
             return (torch.softmax(said.logits, dim=-1),)
-        precision = 1.0 if said.precision is None else said.precision**PRECISION_POWER
+        precision = 1.0 if said.precision is None else said.precision
         factor = torch.where(weight > 0, precision / self.temperature, 1.0)
         added = said.logits + offset
         if share is not None:

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import torch
 
-from tembr.adaptation.fitting import PRECISION_POWER, EnsembleOutputs, Fitted
+from tembr.adaptation.fitting import EnsembleOutputs, Fitted
 from tembr.audio import fit_length
 from tembr.ensemble.joined import Ensemble
 from tembr.export.graph import MEANS, OFFSET, PRECISIONS, SHARE, WEIGHT
@@ -117,7 +117,7 @@ def _adapted_difference(session, ensemble: Ensemble, waveform: np.ndarray, tempe
     *outputs, precision = (None if one is None else one.double().numpy() for one in answer)
     said = EnsembleOutputs(*outputs)
     fitted = somebody(said)
-    factor = (1.0 if precision is None else precision**PRECISION_POWER) / temperature
+    factor = (1.0 if precision is None else precision) / temperature
     powers = factor * (said.logits + fitted.added(said))
     expected = torch.softmax(torch.from_numpy(powers), dim=-1).numpy()
     given = {"waveform": waveform[None], **speaker_feed(fitted)}

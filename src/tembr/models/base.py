@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -37,35 +37,12 @@ NEVER = -1e4
 RESERVED = ("ensemble", *get_args(Protocol))
 """Folders of a study beside those of its members."""
 
+Outputs = tuple[torch.Tensor, tuple[torch.Tensor, ...] | None]
+"""Logits `(batch, labels)`, and the embedding that adapting to a speaker takes, some vectors `(batch, size)`, or None.
 
-class Outputs(NamedTuple):
-    """What the module of a member gives for a batch.
-
-    Attributes:
-        logits: `(batch, labels)`.
-        embedding: that adapting to a speaker takes, some vectors `(batch, size)`, or None. Of the first a model is made
-            of where the speaker's emotions lie, of all of them what tells emotions apart about the speaker's mean.
-        precision: what the logits have been multiplied by, `(batch, 1)`, the less the more unlike a recording is to all
-            that was learnt from, or None. Adapted ones are multiplied by a power of it (`adaptation/fitting.py`).
-    """
-
-    logits: torch.Tensor
-    embedding: tuple[torch.Tensor, ...] | None = None
-    precision: torch.Tensor | None = None
-
-
-class Answered(NamedTuple):
-    """The same of n recordings, float32.
-
-    Attributes:
-        logits: `(n, labels)`.
-        embedding: `(n, size)` each, or None.
-        precision: `(n,)`, or None.
-    """
-
-    logits: np.ndarray
-    embedding: tuple[np.ndarray, ...] | None = None
-    precision: np.ndarray | None = None
+Of the first vector a model of where the speaker's emotions lie is made, of all of them what tells emotions apart about
+the speaker's mean.
+"""
 
 
 class MemberSettings(BaseModel):
@@ -215,33 +192,28 @@ class Member:
         return trained or sum(t.numel() for t in (*self.module.parameters(), *self.module.buffers()))
 
     @torch.inference_mode()
-    def answer(self, tables: Mapping[Input, FeatureTable], indices: np.ndarray) -> Answered:
-        """What it says of the recordings at `indices`.
+    def answer(
+        self, tables: Mapping[Input, FeatureTable], indices: np.ndarray
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
+        """Logits `(n, labels)` and embeddings, `(n, size)` each, or None, of the recordings at `indices`, float32.
 
         Raises:
             StoreError: a logit is not finite.
         """
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
-        given = batches(tables, self.inputs, indices)
-        parts = [Outputs(*self.module(*(v.to(device) for v in values))) for values in given]
-        logits, precision = _joined([one.logits for one in parts]), None
+        parts = [self.module(*(v.to(device) for v in values)) for values in batches(tables, self.inputs, indices)]
+        logits = torch.cat([part[0] for part in parts]).float().cpu().numpy()
         if not np.isfinite(logits).all():
             raise StoreError(f"{self.settings.name}: gives NaN or infinite logits; train it again, or leave it out")
-        if parts[0].precision is not None:
-            precision = _joined([one.precision for one in parts])[:, 0]
-        if parts[0].embedding is None:
-            return Answered(logits, None, precision)
-        return Answered(logits, tuple(map(_joined, zip(*(one.embedding for one in parts)))), precision)
+        if parts[0][1] is None:
+            return logits, None
+        return logits, tuple(torch.cat(one).float().cpu().numpy() for one in zip(*(part[1] for part in parts)))
 
     def save(self, folder: Path) -> None:
         """Write its state as `model.safetensors`."""
         state = {name: tensor.cpu().contiguous() for name, tensor in self.module.state_dict().items()}
         with atomic_write(folder / WEIGHTS) as temporary:
             save_file(state, temporary)
-
-
-def _joined(batches: Sequence[torch.Tensor]) -> np.ndarray:
-    return torch.cat(list(batches)).float().cpu().numpy()
 
 
 def fit_member(

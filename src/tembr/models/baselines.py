@@ -128,7 +128,7 @@ class _Constant(nn.Module):
         self.register_buffer("logits", torch.zeros(labels))
 
     def forward(self, values: torch.Tensor) -> Outputs:
-        return Outputs(self.logits + torch.zeros_like(values[:, :1, 0]))
+        return self.logits + torch.zeros_like(values[:, :1, 0]), None
 
 
 class _Standardised(nn.Module):
@@ -190,7 +190,7 @@ class _SupportVectors(nn.Module):
         confidences = decisions @ self.votes
         scores = won + confidences / (3 * (confidences.abs() + 1))
         met = self.places.sum(0)
-        return Outputs(scores @ self.places + NEVER * (1 - met))
+        return scores @ self.places + NEVER * (1 - met), None
 
 
 class _Discriminants(nn.Module):
@@ -208,7 +208,7 @@ class _Discriminants(nn.Module):
 
     def forward(self, values: torch.Tensor) -> Outputs:
         scores = self.standardised(values) @ self.slopes.T + self.biases
-        return Outputs((scores[:, :, None] + self.members).logsumexp(1))
+        return (scores[:, :, None] + self.members).logsumexp(1), None
 
 
 def _float(values: np.ndarray) -> torch.Tensor:

@@ -65,8 +65,9 @@ class EncoderSettings(MemberSettings):
             1; 0 learns from the target alone.
         channels: degradations that have heads of their own, which learn from recordings as they are and from their
             copies alike, and are compensated for where a speaker is adapted to.
-        degrees_of_freedom: of a t distribution of what was learnt from; the fewer, the less sure are answers to
-            recordings unlike it (`tembr.models.precision`). None takes it for Gaussian: as sure of all.
+        degrees_of_freedom: of a t distribution of what was learnt from, as the lowest layer has it; the fewer, the less
+            sure are answers to recordings unlike that (`tembr.models.precision`). 0 takes it for Gaussian: as sure of
+            all.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -77,7 +78,7 @@ class EncoderSettings(MemberSettings):
     shrinkage: float = Field(0.1, ge=0, le=1)
     others: float = Field(0.2, ge=0)
     channels: Channels = ()
-    degrees_of_freedom: float | None = Field(None, gt=0)
+    degrees_of_freedom: float = Field(0.0, ge=0, allow_inf_nan=False)
 
     embeds: ClassVar[bool] = True
 
@@ -123,7 +124,7 @@ class EncoderSettings(MemberSettings):
                 heads[number].take(fit_on_moments(self._weighed(parts), self.shrinkage))
             if module.precision is not None and not number:
                 sums, _, covariance = joint_moments(self._weighed(moments))
-                module.precision.fit(sums.sum(0), covariance)
+                module.precision.fit(sums.sum(0), covariance, len(learnt))
             if self.channels and not number:
                 pooled = _pooled(data.tables[taken], learnt)
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
@@ -186,7 +187,8 @@ def _numbers(names: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
 
 
 class PooledHeads(nn.Module):
-    """Pooled values of some layers → the mean of their heads' logits; the values are the embedding.
+    """Pooled values of some layers → the mean of their heads' logits, less where they are unlike what was learnt from
+    (`ExpectedPrecision`); the values are the embedding.
 
     Each channel has its own heads; what they say counts as much as a recording is likely to have come through it, and
     so do the first values as they would be without.
@@ -195,16 +197,16 @@ class PooledHeads(nn.Module):
         sizes: of the pooled values.
         labels: outputs.
         channels: how many, beside none.
-        degrees: of freedom, see `ExpectedPrecision`; None where all answers are as sure.
+        degrees: of freedom, see `ExpectedPrecision`; 0 where answers are as sure of all recordings.
     """
 
-    def __init__(self, sizes: Sequence[int], labels: int, channels: int = 0, degrees: float | None = None):
+    def __init__(self, sizes: Sequence[int], labels: int, channels: int = 0, degrees: float = 0.0):
         super().__init__()
         of_each = [nn.ModuleList(PooledHead(size, labels) for size in sizes) for _ in range(1 + channels)]
         self.heads = nn.ModuleList(of_each)
         self.channel = PooledHead(sizes[0], 1 + channels) if channels else None
         self.compensations = nn.ModuleList(Compensation(sizes[0]) for _ in range(channels))
-        self.precision = None if degrees is None else ExpectedPrecision(sizes[0], degrees)
+        self.precision = ExpectedPrecision(sizes[0], degrees) if degrees else None
         self.compensating = True
 
     def uncompensated(self) -> PooledHeads:
@@ -219,13 +221,12 @@ class PooledHeads(nn.Module):
         said = [torch.stack([h(one) for h, one in zip(heads, pooled, strict=True)]).mean(0) for heads in self.heads]
         shares = None if self.channel is None else self.channel(pooled[0]).softmax(-1)[..., None]
         logits = said[0] if shares is None else (shares * torch.stack(said, dim=1)).sum(1)
-        precision = None if self.precision is None else self.precision(pooled[0])
-        if precision is not None:
-            logits = precision * logits
+        if self.precision is not None:
+            logits = self.precision(pooled[0]) * logits
         if shares is None or not self.compensating:
-            return Outputs(logits, tuple(pooled), precision)
+            return logits, tuple(pooled)
         compensated = torch.stack([pooled[0], *(one(pooled[0]) for one in self.compensations)], dim=1)
-        return Outputs(logits, ((shares * compensated).sum(1), *pooled[1:]), precision)
+        return logits, ((shares * compensated).sum(1), *pooled[1:])
 
 
 class PooledHead(nn.Module):

@@ -45,10 +45,10 @@ class FinetunedSettings(MemberSettings):
     Attributes:
         encoder, layers, window, shrinkage, others: of the pretrained encoder and its heads, see `EncoderSettings`.
         frozen: so many of the lowest layers stay as they are.
-        convolutions: whether these, below all layers, are trained too, where no layer is frozen.
+        convolutions: whether the convolutions below all layers are trained too, where no layer is frozen.
         lora: rank of adapters that are trained in place of the layers' own weights (LoRA), 0 for none.
         pooling: 'mean' over time, 'attention': frames count for what is learnt of each, 'statistics': deviation beside
-            mean, or 'attentive-statistics': both of what counts.
+            mean, or 'attentive-statistics': both weighted by attention.
         mixture: one head on a learnt mixture of the layers, in place of one on each.
         stored: states of the highest frozen layer that is of use are taken from the cache, without `speed`, `warp`,
             `equalize` and masks.
@@ -116,6 +116,8 @@ class FinetunedSettings(MemberSettings):
             raise ConfigError(f"{self.name}: stored = true takes states of a frozen layer; set frozen to 1 at least")
         if self.convolutions and self.frozen:
             raise ConfigError(f"{self.name}: convolutions = true trains them below no frozen layer; set frozen to 0")
+        if self.lora and load_encoder(self.encoder).kind == "wavlm":
+            raise ConfigError(f"{self.name}: a WavLM's attention takes its weights past adapters; leave lora out")
         if self.lora:
             with needed("low-rank adapters", "encoders"):
                 import peft  # noqa: F401
@@ -225,7 +227,7 @@ class FinetunedModule(nn.Module):
         self.encoder, self.pooling, self.heads = encoder, pooling, nn.ModuleList(heads)
 
     def forward(self, values: torch.Tensor) -> Outputs:
-        """`(batch, rows, frames)` → `(batch, labels)`."""
+        """`(batch, rows, frames)` → `(batch, labels)`, None."""
         pooled = self.pooling(self.encoder.from_values(values))
         logits = [head(one) for head, one in zip(self.heads, pooled, strict=True)]
-        return Outputs(torch.stack(logits).mean(0))
+        return torch.stack(logits).mean(0), None

@@ -145,4 +145,4 @@ class NetworkModule(nn.Module):
 
     def forward(self, values: torch.Tensor) -> Outputs:
         """`(batch, bins, frames)` → `(batch, labels)`, None."""
-        return Outputs(self.classifier(values))
+        return self.classifier(values), None

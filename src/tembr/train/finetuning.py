@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from tembr.augment.representations import mask
 from tembr.extras import needed
+from tembr.features.layers import frame_mask
 from tembr.features.store import FeatureTable
-from tembr.train.encoding import Crops, CropSampler, Layers, another_voice, encode, together
+from tembr.train.encoding import Batch, Crops, CropSampler, Layers, another_voice, encode, together
 from tembr.train.fit import run, state_of
 from tembr.train.module import one_cycle, seed_of
 from tembr.train.pooling import Pooling
@@ -163,9 +164,8 @@ class Finetuning(lightning.LightningModule):
         if self.stored is None:
             values = self._augmented(values, index)
         share = self._share_of_first(index)
-        if share < 1:  # each with the one before it
-            values = share * values + (1 - share) * values.roll(1, 0)
-            frames = torch.maximum(frames, frames.roll(1))
+        if share < 1:
+            values, frames = averaged(values, frames, share)
         logits = self.logits(values, frames)
         loss = share * self._loss(logits, classes, corpora)
         if share < 1:
@@ -206,6 +206,18 @@ class Finetuning(lightning.LightningModule):
         return torch.stack([head(one) for head, one in zip(self.heads, pooled, strict=True)]).mean(0).float()
 
 
+def averaged(values: torch.Tensor, frames: torch.Tensor, share: float) -> Batch:
+    """Each recording of a batch with the one before it, of which it is `share`; alone where the other has ended.
+
+    Args:
+        values, frames: `(batch, rows, frames)` and `(batch,)` int, how many belong to each.
+    """
+    inside = frame_mask(frames, values.shape[-1])[:, None].to(values.dtype)
+    ours, theirs = share * inside, (1 - share) * inside.roll(1, 0)
+    total = (ours + theirs).clamp(min=torch.finfo(values.dtype).tiny)
+    return (ours * values + theirs * values.roll(1, 0)) / total, torch.maximum(frames, frames.roll(1))
+
+
 def known_classes(classes: np.ndarray, corpora: np.ndarray, labels: int) -> torch.Tensor:
     """Which classes the recordings of each corpus have: `(n,)` int and `(n,)` int → `(corpora, labels)` bool."""
     known = torch.zeros(int(corpora.max()) + 1, labels, dtype=torch.bool)
@@ -222,7 +234,7 @@ class Examples(Dataset):
     def __len__(self) -> int:
         return len(self.crops)
 
-    def __getitem__(self, item: tuple[int, float]) -> tuple[torch.Tensor, int, int]:
+    def __getitem__(self, item: tuple[int, float, float]) -> tuple[torch.Tensor, int, int]:
         index = self.crops.indices[item[0]]
         return self.crops[item], int(self.classes[index]), int(self.corpora[index])
 

@@ -52,7 +52,7 @@ class Pooling(nn.Module):
         mean = (counting * states).sum(1)
         if not self.statistics:
             return mean
-        variance = (counting * states.square()).sum(1) - mean.square()
+        variance = (counting * (states - mean[:, None]).square()).sum(1)
         return torch.cat([mean, variance.clamp(min=FLOOR).sqrt()], dim=-1)
 
     def _counting(self, number: int, states: torch.Tensor, frames: torch.Tensor | None) -> torch.Tensor:
