@@ -141,7 +141,8 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
         speakers = everything.speakers[learnt]
         shares = corpus_shares(speakers, numbers[learnt], SETTINGS.others)
         space = fit_speaker_space(embeddings[learnt], classes[learnt], speakers, *sizes, shares)
-        return replace(space, precision=fit_precision(embeddings[learnt], shares, SETTINGS.degrees_of_freedom))
+        precision = fit_precision(embeddings[learnt], shares, SETTINGS.degrees_of_freedom, len(shares))
+        return replace(space, precision=precision)
 
     target = np.flatnonzero(numbers == 0)
     names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers[target]))

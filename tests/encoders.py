@@ -16,10 +16,12 @@ SMALL = {
 }  # fmt: skip
 KINDS = ("WavLM", "Hubert", "Wav2Vec2", "Wav2Vec2Conformer", "Data2VecAudio", "UniSpeech", "UniSpeechSat", "Whisper")
 NORMALIZED = "Wav2Vec2 with its normalisation at the end"
+MASKING = ("WavLM", "Hubert", "Wav2Vec2", "UniSpeech", "UniSpeechSat")
+"""Those whose states, where `feat_extract_norm` is 'layer', heed nothing beyond a recording."""
 
 
-def write_encoder(kind: str, folder: Path) -> str:
-    """A random encoder of a kind in `folder`; returns its path."""
+def write_encoder(kind: str, folder: Path, **changes) -> str:
+    """A random encoder of a kind in `folder`, its settings changed where it takes samples; returns its path."""
     import transformers
 
     torch.manual_seed(0)
@@ -32,7 +34,8 @@ def write_encoder(kind: str, folder: Path) -> str:
         extractor = transformers.WhisperFeatureExtractor()
     else:
         kind, _, ends_normalized = kind.partition(" ")
-        config = getattr(transformers, f"{kind}Config")(**SMALL, do_stable_layer_norm=bool(ends_normalized))
+        settings = SMALL | {"do_stable_layer_norm": bool(ends_normalized)} | changes
+        config = getattr(transformers, f"{kind}Config")(**settings)
         extractor = transformers.Wav2Vec2FeatureExtractor()
     getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
     extractor.save_pretrained(folder)

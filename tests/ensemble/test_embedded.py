@@ -60,8 +60,8 @@ def seen(monkeypatch) -> dict:
         found["space"] = embeddings[:, 0].tolist(), speakers.tolist(), shares.tolist()
         return SpeakerSpace(Projection(1, 1), np.zeros((2, 1)), np.ones(1))
 
-    def fit_precision(embeddings, shares, degrees):
-        found["precision"] = embeddings[:, 0].tolist(), shares.tolist(), degrees
+    def fit_precision(embeddings, shares, degrees, count):
+        found["precision"] = embeddings[:, 0].tolist(), shares.tolist(), degrees, count
         return "precision"
 
     def moments_of(layers, classes, labels):
@@ -116,7 +116,8 @@ def test_other_corpora_count_a_share_of_the_target_however_many_speakers_they_ha
 def test_precision_is_by_all_that_the_speaker_space_is_of(seen, copies):
     found = spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(degrees_of_freedom=9), 1.0)
     embeddings, _, shares = seen["space"]
-    assert found.precision == "precision" and seen["precision"] == (embeddings, shares, 9.0)
+    assert found.precision == "precision"
+    assert seen["precision"] == (embeddings, shares, 9.0, 3)  # two of the target and one of another, copies aside
 
 
 def test_without_degrees_of_freedom_there_is_no_precision(seen):

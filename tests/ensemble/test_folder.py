@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tembr.ensemble.folder import AdaptationFacts, EnsembleFacts, EnsembleFolder, read_space, write_space
-from tembr.ensemble.projection import ADAPTED_POWER, Projection, SpeakerSpace
+from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.errors import StoreError
 from tembr.experiment.settings import load_settings
 from tembr.models.base import Member
@@ -31,7 +31,7 @@ def space() -> SpeakerSpace:
     means, spread = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25])
     relative = Projection(3, 2)
     relative.directions.copy_(torch.arange(6.0).reshape(3, 2) + 1)
-    precision = ExpectedPrecision(3, 7.0, ADAPTED_POWER)
+    precision = ExpectedPrecision(3, 7.0, power=3)
     precision.fit(np.arange(3.0), np.diag([1.0, 2.0, 3.0]), 100)
     return SpeakerSpace(projection.eval(), means, spread, relative, precision)
 
@@ -68,7 +68,7 @@ def test_a_speaker_space_comes_back_as_written(tmp_path):
     assert torch.equal(again.relative.directions, space().relative.directions)
     values = torch.tensor([[1.0, 9.0, 2.0]])
     assert torch.equal(again.precision(values), space().precision(values))
-    assert (again.precision.degrees, again.precision.power) == (7.0, ADAPTED_POWER)
+    assert (again.precision.degrees, again.precision.power) == (7.0, 3)
 
 
 def test_a_speaker_space_without_relative_logits_or_precision_comes_back_without(tmp_path):

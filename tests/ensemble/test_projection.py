@@ -132,7 +132,9 @@ def test_precision_is_by_how_like_the_weighted_recordings_one_is():
     values = np.random.default_rng(0).normal(size=(400, 3)) * [1.0, 2.0, 3.0]
     shares = np.repeat([1.0, 0.0], 200)
     values[200:] += 50
-    space = SpeakerSpace(Projection(3, 1), np.zeros((2, 1)), np.ones(1), precision=fit_precision(values, shares, 4.0))
+    space = SpeakerSpace(
+        Projection(3, 1), np.zeros((2, 1)), np.ones(1), precision=fit_precision(values, shares, 4.0, 400)
+    )
     mean, covariance = values[:200].mean(0), np.cov(values[:200].T)
     asked = np.array([mean, mean + np.arange(3), values[300]], np.float32)
     distances = [(one - mean) @ np.linalg.solve(covariance, one - mean) for one in asked[:2]]

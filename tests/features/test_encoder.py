@@ -15,10 +15,9 @@ from tembr.errors import ConfigError
 from tembr.features.encoder import EncoderInput, encoder_input, load_encoder
 from tembr.features.inputs import together
 from tembr.features.layers import LOUDEST, WhisperLayers, states_of
-from tembr.features.log_mel import LogMelInput, log_mel_input
-from tembr.features.samples import encoder_values_input
+from tembr.features.log_mel import LogMelInput, encoder_values_input
 from tembr.silence import trimmed
-from tests.encoders import KINDS, NORMALIZED, whisper_base, write_encoder
+from tests.encoders import KINDS, MASKING, NORMALIZED, whisper_base, write_encoder
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra encoders)")
 
@@ -149,7 +148,7 @@ def test_the_real_encoder_gives_transformers_states():
 
 
 def log_mel(encoder: str, waveform: np.ndarray, window: float = 2.0) -> np.ndarray:
-    return LogMelInput.compute([log_mel_input(encoder, window)], [waveform])[0][0]
+    return LogMelInput.compute([encoder_values_input(encoder, window)], [waveform])[0][0]
 
 
 def test_the_spectrogram_of_a_full_window_is_that_of_transformers(folders):
@@ -161,11 +160,6 @@ def test_the_spectrogram_of_a_full_window_is_that_of_transformers(folders):
 @pytest.mark.parametrize(("seconds", "frames"), [(0.01, 10), (1.234, 123), (7.0, 200)])
 def test_a_spectrogram_has_its_recordings_length(folders, seconds, frames):
     assert log_mel(folders["Whisper"], sound(seconds)).shape == (80, frames)
-
-
-def test_an_encoder_that_takes_samples_has_no_spectrogram(folders):
-    with pytest.raises(ConfigError, match="takes samples; choose a Whisper"):
-        log_mel_input(folders["WavLM"], 2.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -183,20 +177,27 @@ def test_what_an_encoder_takes_is_a_spectrogram_or_samples_without_the_silence_a
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Whisper"] + [NORMALIZED])
-@pytest.mark.parametrize("samples", [9_000, 9_999])
-def test_states_of_samples_in_a_batch_are_as_if_they_were_alone_where_the_encoder_masks(folders, kind, samples):
-    loaded = load_encoder(folders[kind])
-    layers = loaded.first_layers(states_of((1, 2)), 32_000)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Whisper"])
+def test_states_of_samples_in_a_batch_are_as_if_they_were_alone_where_the_encoder_masks(tmp_path, kind):
+    loaded = load_encoder(write_encoder(kind, tmp_path, feat_extract_norm="layer", add_adapter=True))
+    layers, samples = loaded.first_layers(states_of((1, 2)), 32_000), 9_001
     values = torch.from_numpy(np.stack([sound(0.8, seed) for seed in (1, 2)]))[:, None] + 0.05
     counts = torch.tensor([values.shape[-1], samples])
     values[1, :, samples:] = 7.0  # of no recording
     together, alone = layers.from_values(values, counts), layers.from_values(values[1:, :, :samples])
     for batch, single in zip(together, alone):
-        assert single.shape[1] == layers.frames_of(counts)[1]
-        assert torch.allclose(batch[1, : single.shape[1]], single[0], atol=1e-4) or not layers.masks
-    assert layers.masks == (getattr(loaded.model.config, "feat_extract_norm", "") == "layer")
+        assert single.shape[1] == layers.frames_of(counts)[1] < batch.shape[1]
+        assert torch.allclose(batch[1, : single.shape[1]], single[0], atol=1e-4) == layers.masks
+    assert layers.masks == (kind in MASKING)
     np.testing.assert_allclose(layers.from_values(values[:1])[0], layers(values[:1, 0])[0])
+
+
+def test_nothing_is_left_out_at_random_in_training(folders):
+    layers = load_encoder(folders["WavLM"]).first_layers(states_of((2,)), 32_000).train()
+    layers.model.config.layerdrop = 0.9
+    values, count = torch.from_numpy(sound(0.8))[None, None], torch.tensor([12_800])
+    first, again = (layers.from_values(values, count)[0] for _ in range(2))
+    assert torch.equal(first, again)
 
 
 @torch.inference_mode()

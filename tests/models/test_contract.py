@@ -131,7 +131,7 @@ def test_the_graph_answers_adapted_as_the_module(member, data):
     if not member.settings.embeds:
         pytest.skip(f"a {member.settings.kind} has no embedding")
     vectors = Embedded.of([member.answer(data.tables, TEST)[1]]).first
-    projection, precision = Projection(vectors.shape[1], 3), fit_precision(vectors, np.ones(60), 2.0)
+    projection, precision = Projection(vectors.shape[1], 3), fit_precision(vectors, np.ones(60), 2.0, 60)
     projection.directions.copy_(torch.randn(projection.directions.shape, generator=torch.Generator().manual_seed(0)))
     weighted, waveforms = WeightedEnsemble({member.settings.name: 1.0}), noise(0.01, 0.1)
     joined, plain = (join([member], weighted, projection, None, one) for one in (precision, None))

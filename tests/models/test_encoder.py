@@ -14,6 +14,7 @@ from tembr.degrade.effects import DEGRADATIONS
 from tembr.features.encoder import EncoderInput
 from tembr.features.settings import FeatureSettings
 from tembr.models import encoder as module
+from tembr.models import precision
 from tembr.models.data import FoldData
 from tembr.models.discriminants import Discriminants, fair_shares, fit_discriminants
 from tembr.models.encoder import NEVER, Channel, EncoderSettings, PooledHead, PooledHeads
@@ -178,8 +179,9 @@ def test_what_adapting_takes_depends_on_what_was_learnt_where_channels_are_compe
     assert through.embedding_of(FEATURES) == through
 
 
-def test_answers_to_what_is_unlike_all_that_was_learnt_from_are_less_sure(made_up):
+def test_answers_to_what_is_unlike_all_that_was_learnt_from_are_less_sure(made_up, monkeypatch):
     """By how far the first values are from those of all recordings, through a channel or not; nothing else changes."""
+    monkeypatch.setattr(precision, "RECORDINGS", 1)
     gaussian, made = (
         fit(CHANNELS, channels=("phone", "room"), layers=(1, 2), degrees_of_freedom=degrees) for degrees in (0.0, 3.0)
     )
@@ -192,6 +194,14 @@ def test_answers_to_what_is_unlike_all_that_was_learnt_from_are_less_sure(made_u
     assert factors[0] > 1 > 0.2 > factors[2]
     torch.testing.assert_close(said, factors * alone, rtol=1e-3, atol=1e-4)
     assert all(torch.equal(one, other) for one, other in zip(embedding, first, strict=True))
+
+
+@pytest.mark.parametrize(("others", "count"), [(0.2, 6), (0.0, 3)])
+def test_a_recording_and_its_copies_count_once_and_what_counts_nothing_does_not(made_up, monkeypatch, others, count):
+    counts = []
+    monkeypatch.setattr(ExpectedPrecision, "fit", lambda self, mean, covariance, count: counts.append(count))
+    fit(CHANNELS, channels=("phone", "room"), degrees_of_freedom=3.0, others=others)
+    assert counts == [count]
 
 
 def test_without_channels_nothing_is_told_apart():

@@ -78,6 +78,19 @@ def test_of_few_recordings_no_more_axes_count_than_they_tell(count):
     assert 0.7 < said(made, values[count:]).mean() < 1.3
 
 
+def test_copies_of_a_recording_tell_no_more_than_it():
+    """Six of each, hardly different: as sure of others as where each is there once."""
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(560, 384))
+    copies = np.repeat(values[:60], 6, axis=0) + 0.1 * rng.normal(size=(360, 384))
+    surely = []
+    for count in (60, 360):
+        made = ExpectedPrecision(384, 256.0)
+        made.fit(copies.mean(0), np.cov(copies.T), count)
+        surely.append(said(made, values[60:]).mean())
+    assert surely[0] > 0.7 and surely[1] < 0.4  # as they must not be counted
+
+
 def test_a_power_of_it_may_be_wanted():
     squared = ExpectedPrecision(4, 5.0, power=2)
     squared.fit(MEAN, COVARIANCE, len(VALUES))

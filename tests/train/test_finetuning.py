@@ -12,7 +12,7 @@ from torch import nn
 from tembr.models.encoder import PooledHead
 from tembr.models.finetuned import FinetunedSettings
 from tembr.train.encoding import Crops
-from tembr.train.finetuning import Examples, Finetuning, known_classes, labelled_together
+from tembr.train.finetuning import Examples, Finetuning, averaged, known_classes, labelled_together
 from tembr.train.pooling import Pooling
 
 TABLE = [np.full((2, frames), frames, np.float32) for frames in (4, 6, 8)]
@@ -68,11 +68,11 @@ def test_an_emotion_that_a_corpus_does_not_have_is_no_mistake_there():
 
 
 def test_two_recordings_are_averaged_and_so_are_their_losses():
+    """Three, each with the one before it and by that one's own corpus."""
     mixing = SETTINGS.model_copy(update={"train": SETTINGS.train.model_copy(update={"mixup": 5.0})})
     known = ((True, True, True), (True, True, False))
-    values = torch.stack([torch.full((80, 8), 1.0), torch.full((80, 8), 3.0)])
-    values[0, :, 6:] = 50.0  # of no recording
-    given = values, torch.tensor([6, 8]), torch.tensor([2, 1]), torch.tensor([0, 1])
+    values = torch.tensor([1.0, 3.0, 7.0])[:, None, None].expand(3, 80, 8)
+    classes, corpora, frames = torch.tensor([2, 1, 0]), torch.tensor([0, 1, 1]), torch.tensor([8, 8, 8])
     module, plain = finetuning(mixing, known), finetuning(SETTINGS, known)
     share = module._share_of_first(3)
     assert 0.5 <= share < 1 and share == module._share_of_first(3) != module._share_of_first(4)
@@ -80,15 +80,36 @@ def test_two_recordings_are_averaged_and_so_are_their_losses():
         one._augmented = lambda log_mel, index: log_mel
         for head in one.heads:
             head.output.weight.data = torch.tensor([[0.1], [0.5], [-0.5]])
-    mixed = share * values + (1 - share) * values.flip(0)
-    mixed[:, :, 6:] = 3.0  # where the first has ended
-    logits = plain.logits(mixed, torch.tensor([8, 8]))
-    first = plain._loss(logits, given[2], given[3])
-    second = plain._loss(logits, given[2].flip(0), given[3].flip(0))
-    assert float(module.training_step(given, 3).detach()) == pytest.approx(
-        float((share * first + (1 - share) * second).detach()), rel=1e-5
-    )
+    before = [2, 0, 1]
+    logits = plain.logits(share * values + (1 - share) * values[before], frames)
+    first, second = (plain._loss(logits, classes[which], corpora[which]) for which in ([0, 1, 2], before))
+    found = float(module.training_step((values, frames, classes, corpora), 3).detach())
+    assert found == pytest.approx(float((share * first + (1 - share) * second).detach()), rel=1e-5)
     assert plain._share_of_first(3) == 1.0
+
+
+def test_of_two_averaged_recordings_the_longer_one_goes_on_alone():
+    values = torch.tensor([[1.0, 1, 50, 50], [3.0, 3, 3, 50], [7.0, 50, 50, 50]])[:, None]  # 50: of no recording
+    mixed, frames = averaged(values, torch.tensor([2, 3, 1]), 0.75, leveled=False)
+    assert frames.tolist() == [2, 3, 3]
+    assert mixed[:, 0].tolist() == [[2.5, 1, 0, 0], [2.5, 2.5, 3, 0], [6, 3, 3, 0]]
+
+
+def test_samples_are_averaged_at_one_level():
+    values = torch.tensor([[0.1, -0.1, 0.0, 9.0], [1.0, 1.0, 1.0, 1.0]])[:, None]
+    mixed, _ = averaged(values, torch.tensor([2, 4]), 0.75, leveled=True)
+    np.testing.assert_allclose(mixed[0, 0], [0.1, -0.05, 0.1, 0.1], rtol=1e-5)
+    np.testing.assert_allclose(mixed[1, 0], [1.0, 0.5, 1.0, 1.0], rtol=1e-5)
+
+
+def test_of_samples_a_stretch_is_hidden_and_nothing_else_changes():
+    module = finetuning(SETTINGS.model_copy(update={"time_mask": 0.5, "row_mask": 0.5, "warp": 0.2, "equalize": 9.0}))
+    module.encoder.hop = 1
+    values = torch.randn(3, 1, 400, generator=torch.Generator().manual_seed(1))
+    found = module._augmented(values, 3)
+    kept = found == values
+    assert 0.4 < kept.float().mean() < 1
+    torch.testing.assert_close(found[~kept], values.mean(-1, keepdim=True).expand_as(values)[~kept])
 
 
 def test_a_lower_layer_learns_more_slowly_and_a_frozen_one_not_at_all():

@@ -179,10 +179,14 @@ def adapt_answers(
     """
     knowledge = knowledge_of(space, typical, relative, settings)
     nobody = np.empty(0, int)
-    known = lambda places: (getattr(answers, name)[places] for name in ("classes", "speakers", "indices"))  # noqa: E731
     precision = np.ones(len(answers.logits)) if space is None else space.precisions(answers.embedded)
-    logits = answers.logits
-    found = [AdaptedAnswers(logits[nobody], logits[nobody], precision[nobody], *known(nobody))]
+    values = answers.logits, precision, answers.classes, answers.speakers, answers.indices
+
+    def of(places: np.ndarray, added: np.ndarray) -> AdaptedAnswers:
+        logits, *others = (one[places] for one in values)
+        return AdaptedAnswers(logits, added, *others)
+
+    found = [of(nobody, answers.logits[nobody])]
     for speaker in np.unique(answers.speakers):
         own = np.flatnonzero(answers.speakers == speaker)
         if len(own) < 2:
@@ -191,7 +195,7 @@ def adapt_answers(
         drawn = rng.choice(own, count, replace=False)
         others = np.setdiff1d(own, drawn)
         added = fit_to_speaker(knowledge, said.at(drawn)).added(said.at(others))
-        found.append(AdaptedAnswers(logits[others], added, precision[others], *known(others)))
+        found.append(of(others, added))
     return AdaptedAnswers.joined(found)
 
 

@@ -68,7 +68,7 @@ class EmbeddedRecordings:
             others = (recordings.corpora > 0) & (recordings.channels == "") & (recordings.classes >= 0)
             places = np.concatenate([learnt, np.flatnonzero(others)])
         shares = corpus_shares(recordings.speakers[places], recordings.corpora[places], settings.others)
-        first = self.embedded.at(places).first
+        first, count = self.embedded.at(places).first, len(places)
         if len(copies):
             first = np.concatenate([first, self.uncompensated[np.searchsorted(self.copies, copies)]])
         places = np.concatenate([places, copies])
@@ -82,7 +82,8 @@ class EmbeddedRecordings:
             settings.shrinkage,
             shares,
         )
-        precision = fit_precision(first, shares, settings.degrees_of_freedom) if settings.degrees_of_freedom else None
+        degrees = settings.degrees_of_freedom
+        precision = fit_precision(first, shares, degrees, count) if degrees else None
         return replace(space, relative=self._relative(learnt, settings, temperature), precision=precision)
 
     def _relative(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> Projection | None:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tembr.ensemble.joined import Ensemble, join
-from tembr.ensemble.projection import ADAPTED_POWER, Projection, SpeakerSpace
+from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError, StoreError
 from tembr.evaluate.frames import read_frame
@@ -36,8 +36,8 @@ STATISTICS = ("means", "spread")
 RELATIVE = "relative."
 """Before the names of its relative logits' arrays."""
 
-PRECISION, DEGREES = "precision.", "degrees"
-"""Before the names of its precision's arrays, and the one of these that has the degrees of freedom."""
+PRECISION, FORM = "precision.", "form"
+"""Before the names of its precision's arrays, and the one of these that has degrees of freedom and power."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def write_space(space: SpeakerSpace, path: Path) -> None:
         values |= {RELATIVE + name: tensor.numpy() for name, tensor in space.relative.state_dict().items()}
     if space.precision is not None:
         state = {name: tensor.numpy() for name, tensor in space.precision.state_dict().items()}
-        state[DEGREES] = np.array([space.precision.degrees])
+        state[FORM] = np.array([space.precision.degrees, space.precision.power])
         values |= {PRECISION + name: array for name, array in state.items()}
     with atomic_write(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in values.items()}, temporary)
@@ -230,8 +230,8 @@ def read_space(path: Path) -> SpeakerSpace:
             relative.load_state_dict(others)
         precision = None
         if third:
-            degrees = float(third.pop(DEGREES)[0])
-            precision = ExpectedPrecision(len(third["mean"]), degrees, ADAPTED_POWER)
+            degrees, power = third.pop(FORM).tolist()
+            precision = ExpectedPrecision(len(third["mean"]), degrees, int(power))
             precision.load_state_dict(third)
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error

@@ -166,17 +166,18 @@ def fit_speaker_space(
     return SpeakerSpace(projection.eval(), means[:, kept], spread[kept])
 
 
-def fit_precision(embeddings: np.ndarray, shares: np.ndarray, degrees: float) -> ExpectedPrecision:
+def fit_precision(embeddings: np.ndarray, shares: np.ndarray, degrees: float, count: int) -> ExpectedPrecision:
     """How sure adapted answers are to be of recordings, by how like those to learn from they are.
 
     Args:
         embeddings: joined ones of recordings to learn from, `(n, size)`.
         shares: `(n,)`, what each recording counts.
         degrees: of freedom, above 0.
+        count: recordings there are, each with its copies once.
     """
     found = ExpectedPrecision(embeddings.shape[1], degrees, ADAPTED_POWER)
     covariance = np.cov(embeddings.T, aweights=shares)
-    found.fit(np.average(embeddings, 0, shares), np.atleast_2d(covariance), len(embeddings))
+    found.fit(np.average(embeddings, 0, shares), np.atleast_2d(covariance), count)
     return found.eval()
 
 

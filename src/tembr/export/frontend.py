@@ -59,7 +59,7 @@ def _front_end(group: Sequence[Input]) -> nn.Module:
         return EncoderFrontEnd(group)
     if isinstance(first, LogMelInput):
         return LogMelFrontEnd(first)
-    if isinstance(first, SamplesInput):
+    if isinstance(first, SamplesInput):  # a spectrogram's is of its own
         return SamplesFrontEnd(first)
     raise ConfigError(f"the input {first.name} has no front end; leave its member out of what is exported")
 

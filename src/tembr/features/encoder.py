@@ -227,7 +227,11 @@ class Encoder:
         return EncoderStates(self.first_layers(layers, longest), longest, pooled)
 
     def first_layers(self, layers: Sequence[Taken], longest: int) -> WhisperLayers | WaveformLayers:
-        """What computes that from `longest` samples at most; its weights are those of `model`, or copies."""
+        """A module that gives these layers' frames; its weights are those of `model`, or copies.
+
+        Args:
+            longest: samples that it will be given at most.
+        """
         make = WhisperLayers if self.kind == "whisper" else WaveformLayers
         return make(self.model, self.extractor, layers, longest)
 

@@ -245,7 +245,7 @@ class WaveformLayers(nn.Module):
         wanted: likewise, states alone.
 
     Attributes:
-        hop, masks: as for `WhisperLayers`; some encoders normalise over all of a batch's samples, longer ones' too.
+        hop, masks: as for `WhisperLayers`; some encoders normalise or convolve over what lies beyond a recording.
     """
 
     hop = 1
@@ -256,10 +256,12 @@ class WaveformLayers(nn.Module):
         self.model = copy.deepcopy(given)
         self.model.encoder.layers = self.model.encoder.layers[: max(self.wanted)]
         self.normalize = bool(getattr(extractor, "do_normalize", False))
-        self.masks = getattr(given.config, "feat_extract_norm", "") == "layer"
+        convolved = given.config.model_type in ("wav2vec2-conformer", "data2vec-audio")  # over what lies beyond, too
+        self.masks = getattr(given.config, "feat_extract_norm", "") == "layer" and not convolved
         stable = bool(getattr(given.config, "do_stable_layer_norm", False))
         self.ends_normalized = stable or given.config.model_type == "wav2vec2-conformer"
         self.model.adapter = None  # of encoders made for translation: it would halve the frames of the last layer
+        self.model.config.add_adapter = False
 
     def forward(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """`(batch, samples)` → `(batch, frames, hidden)` of each layer wanted."""

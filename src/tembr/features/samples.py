@@ -1,4 +1,4 @@
-"""What an encoder takes, as an input of members: samples, or the log-mel spectrogram of a Whisper."""
+"""Samples of a recording at its own length, as an input of members: what most encoders take."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any, Self
 import numpy as np
 
 from tembr import silence
-from tembr.features.encoder import LONGEST, SHORTEST, load_encoder
+from tembr.features.encoder import LONGEST, SHORTEST
 from tembr.features.inputs import Input
-from tembr.features.log_mel import LogMelInput, log_mel_input
 
 
 @dataclass(frozen=True)
 class SamplesInput(Input):
-    """Samples of a recording at its own length.
+    """Samples of a recording without the silence around it.
 
     Attributes:
         rate: Hz.
@@ -58,19 +57,11 @@ class SamplesInput(Input):
     def facts(self) -> dict[str, Any]:
         return {"window": self.window, "sample_rate": self.rate, **silence.FACTS}
 
+    def taken_of(self, waveform: np.ndarray) -> np.ndarray:
+        """The samples that are taken of `(samples,)`; what is shorter than `SHORTEST` is filled up with silence."""
+        padded = np.pad(waveform, (0, max(0, round(SHORTEST * self.rate) - len(waveform))))
+        return silence.trimmed(padded, self.rate)[: self.samples]
+
     @classmethod
     def compute(cls, inputs: Sequence[Self], waveforms: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        shortest = round(SHORTEST * inputs[0].rate)
-        padded = [np.pad(waveform, (0, max(0, shortest - len(waveform)))) for waveform in waveforms]
-        trimmed = [silence.trimmed(waveform, inputs[0].rate)[None] for waveform in padded]
-        return [[one[:, : taken.samples] for one in trimmed] for taken in inputs]
-
-
-def encoder_values_input(encoder: str, window: float) -> LogMelInput | SamplesInput:
-    """What `encoder` takes of a recording.
-
-    Raises:
-        ConfigError: it cannot be loaded.
-    """
-    loaded = load_encoder(encoder)
-    return log_mel_input(encoder, window) if loaded.kind == "whisper" else SamplesInput(loaded.sample_rate, window)
+        return [[one.taken_of(waveform)[None] for waveform in waveforms] for one in inputs]

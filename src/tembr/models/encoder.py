@@ -124,7 +124,7 @@ class EncoderSettings(MemberSettings):
                 heads[number].take(fit_on_moments(self._weighed(parts), self.shrinkage))
             if module.precision is not None and not number:
                 sums, _, covariance = joint_moments(self._weighed(moments))
-                module.precision.fit(sums.sum(0), covariance, len(learnt))
+                module.precision.fit(sums.sum(0), covariance, self._distinct(learnt, data))
             if self.channels and not number:
                 pooled = _pooled(data.tables[taken], learnt)
                 self.fit_head(module.channel, pooled, _numbers(channels, ("", *self.channels)), learnt, data)
@@ -146,6 +146,11 @@ class EncoderSettings(MemberSettings):
                 kept[key] = class_moments_of(_pooled(data.tables[taken], own), classes, shares, len(data.labels))
             found[corpus, channel] = kept[key]
         return found
+
+    def _distinct(self, learnt: np.ndarray, data: FoldData) -> int:
+        """How many recordings count, each with its copies once."""
+        counting = learnt[[self._importance(corpus) > 0 for corpus in data.corpora[learnt].tolist()]]
+        return len(np.unique(counting if data.originals is None else data.originals[counting]))
 
     def _weighed(self, moments: Mapping[tuple[int, str], ClassMoments]) -> list[tuple[ClassMoments, float]]:
         """These with factors by which each corpus counts for its importance, however much it has."""

@@ -17,8 +17,7 @@ from tembr.extras import needed
 from tembr.features.encoder import frame_states_input, load_encoder
 from tembr.features.inputs import Input
 from tembr.features.layers import WaveformLayers, WhisperLayers, states_of
-from tembr.features.log_mel import LogMelInput
-from tembr.features.samples import encoder_values_input
+from tembr.features.log_mel import LogMelInput, encoder_values_input
 from tembr.features.settings import FeatureSettings
 from tembr.models.base import MemberSettings, Outputs, register
 from tembr.models.data import FoldData
@@ -36,7 +35,7 @@ class FinetunedSettings(MemberSettings):
     averaged with the pretrained ones (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models"), and heads are
     fitted anew on what the layers say then: a head trained with its layers knows the voices it was trained on too well.
     Layers learn from all labelled recordings alike, along a cosine to its end; of `train` epochs, batches, rate, decay
-    of weights, precision and device count.
+    of weights, `mixup`, precision and device count.
 
     Which frames and which layers count can be learnt besides (`tembr.train.pooling`); where all layers are frozen, that
     alone is. States of a frozen layer may come from the cache, so that an epoch costs what is above it; then nothing
@@ -56,9 +55,10 @@ class FinetunedSettings(MemberSettings):
         pretrained: share of the pretrained weights in the outcome: 0 as trained, 1 as before.
         channels: degradations through which copies of the recordings are learnt from, too.
         crop: seconds of a recording heard at once in training.
-        speed: share by which a recording is played faster or slower at most, a spectrogram at its own pitch.
-        warp: share by which the frequency axis is stretched or squeezed at most: another throat. This and what concerns
-            the spectrum's rows does nothing where an encoder takes samples.
+        speed: share by which a recording is played faster or slower at most, a spectrogram at its own pitch, samples,
+            interpolated linearly, at another.
+        warp: share by which the frequency axis is stretched or squeezed at most: another throat. This, `equalize` and
+            `row_mask` are of spectrograms; samples stay as they are.
         equalize: dB, deviation of a random smooth change of the spectrum: another microphone.
         time_mask, row_mask: of a spectrogram, the longest stretch that is hidden, as a share (SpecAugment).
         train: epochs, batches, learning rate, device, and `mixup` of recordings.

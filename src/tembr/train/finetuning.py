@@ -165,7 +165,7 @@ class Finetuning(lightning.LightningModule):
             values = self._augmented(values, index)
         share = self._share_of_first(index)
         if share < 1:
-            values, frames = averaged(values, frames, share)
+            values, frames = averaged(values, frames, share, leveled=self.encoder.hop == 1)
         logits = self.logits(values, frames)
         loss = share * self._loss(logits, classes, corpora)
         if share < 1:
@@ -206,16 +206,21 @@ class Finetuning(lightning.LightningModule):
         return torch.stack([head(one) for head, one in zip(self.heads, pooled, strict=True)]).mean(0).float()
 
 
-def averaged(values: torch.Tensor, frames: torch.Tensor, share: float) -> Batch:
+def averaged(values: torch.Tensor, frames: torch.Tensor, share: float, leveled: bool) -> Batch:
     """Each recording of a batch with the one before it, of which it is `share`; alone where the other has ended.
 
     Args:
         values, frames: `(batch, rows, frames)` and `(batch,)` int, how many belong to each.
+        leveled: whether the other is brought to its level before, as samples have to be.
     """
     inside = frame_mask(frames, values.shape[-1])[:, None].to(values.dtype)
+    others, least = values.roll(1, 0), torch.finfo(values.dtype).tiny
+    if leveled:
+        levels = ((inside * values).square().sum((1, 2)) / frames).sqrt().clamp(min=1e-6)[:, None, None]
+        others = levels / levels.roll(1, 0) * others
     ours, theirs = share * inside, (1 - share) * inside.roll(1, 0)
-    total = (ours + theirs).clamp(min=torch.finfo(values.dtype).tiny)
-    return (ours * values + theirs * values.roll(1, 0)) / total, torch.maximum(frames, frames.roll(1))
+    total = (ours + theirs).clamp(min=least)
+    return (ours * values + theirs * others) / total, torch.maximum(frames, frames.roll(1))
 
 
 def known_classes(classes: np.ndarray, corpora: np.ndarray, labels: int) -> torch.Tensor:
@@ -226,7 +231,7 @@ def known_classes(classes: np.ndarray, corpora: np.ndarray, labels: int) -> torc
 
 
 class Examples(Dataset):
-    """Stretches of spectrograms, each with its class and its corpus."""
+    """Stretches of recordings, each with its class and its corpus."""
 
     def __init__(self, crops: Crops, classes: np.ndarray, corpora: np.ndarray):
         self.crops, self.classes, self.corpora = crops, classes, corpora
@@ -240,6 +245,6 @@ class Examples(Dataset):
 
 
 def labelled_together(examples: Sequence[tuple[torch.Tensor, int, int]]) -> tuple[torch.Tensor, ...]:
-    """Spectrograms, frames, classes and corpora of a batch, see `together`."""
+    """Values, frames, classes and corpora of a batch, see `together`."""
     values, classes, corpora = zip(*examples)
     return *together(values), torch.tensor(classes), torch.tensor(corpora)
