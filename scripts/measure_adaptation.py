@@ -27,14 +27,7 @@ from tembr.adaptation.relative import typical_relative
 from tembr.corpora import CORPORA, load_corpus
 from tembr.emotions import EMOTIONS
 from tembr.ensemble.adapted import AdaptedAnswers, Answers, adapt_answers, fit_temperature, knowledge_of
-from tembr.ensemble.projection import (
-    Embedded,
-    Projection,
-    SpeakerSpace,
-    corpus_shares,
-    fit_precision,
-    fit_speaker_space,
-)
+from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, corpus_shares, fit_speaker_space
 from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.evaluate.frames import write_frame
@@ -140,9 +133,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
     def space_of(learnt: np.ndarray) -> SpeakerSpace:
         speakers = everything.speakers[learnt]
         shares = corpus_shares(speakers, numbers[learnt], SETTINGS.others)
-        space = fit_speaker_space(embeddings[learnt], classes[learnt], speakers, *sizes, shares)
-        precision = fit_precision(embeddings[learnt], shares, SETTINGS.degrees_of_freedom, len(shares))
-        return replace(space, precision=precision)
+        return fit_speaker_space(embeddings[learnt], classes[learnt], speakers, *sizes, shares)
 
     target = np.flatnonzero(numbers == 0)
     names = np.random.default_rng(SEED).permutation(np.unique(everything.speakers[target]))
@@ -167,7 +158,7 @@ def teach(settings: EncoderSettings, corpora: list[Spoken], labels: list[str]) -
         said = EnsembleOutputs(answers.logits, space.project(embedded.first), beside[own])
         adapted.append(adapt_answers(answers, said, *typical(np.setdiff1d(target, own)), space, SETTINGS, rng))
     found = AdaptedAnswers.joined(adapted)
-    adapted_temperature = fit_temperature(found.adapted(1.0), found.classes, found.speakers)
+    adapted_temperature = fit_temperature(found.logits + found.added, found.classes, found.speakers)
     whole = np.ones(len(classes), bool)
     space = replace(space_of(whole), relative=relative(whole, temperature))
     knowledge = knowledge_of(space, *typical(target), SETTINGS)
@@ -197,7 +188,7 @@ def enrolments(kind: str, emotions: np.ndarray, texts: np.ndarray, rng: np.rando
 def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list[tuple[np.ndarray, ...]]]:
     """Enrolment → truth, posteriors without and posteriors with adaptation, for each speaker and draw."""
     answers, found = taught.answers(spoken, labels), {kind: [] for kind in KINDS}
-    said, precisions = answers.said(taught.space), taught.space.precisions(answers.embedded)
+    said = answers.said(taught.space)
     for number, speaker in enumerate(np.unique(spoken.speakers)):
         own = np.flatnonzero(spoken.speakers == speaker)
         for kind in KINDS:
@@ -206,7 +197,7 @@ def measure(taught: Taught, spoken: Spoken, labels: list[str]) -> dict[str, list
                 drawn, others = own[draw], np.delete(own, draw)
                 added = fit_to_speaker(taught.knowledge, said.at(drawn)).added(said.at(others))
                 known = (getattr(answers, name)[others] for name in ("classes", "speakers", "indices"))
-                adapted = AdaptedAnswers(answers.logits[others], added, precisions[others], *known)
+                adapted = AdaptedAnswers(answers.logits[others], added, *known)
                 alone = softmax(adapted.logits, axis=1)
                 found[kind].append((adapted.classes, alone, adapted.posteriors(1.0, taught.adapted_temperature)))
     return found

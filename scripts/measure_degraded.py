@@ -85,7 +85,7 @@ def main(study: Path, corpora: Path, conditions: list[str]) -> None:
             rng = np.random.default_rng([SETTINGS.seed, 3, number])
             known = answers.said(space), clean.typical, clean.relative, space
             moved = adapt_answers(answers, *known, SETTINGS, rng)
-            adapted.append((moved.classes, moved.adapted(clean.strength).argmax(1)))
+            adapted.append((moved.classes, (moved.logits + clean.strength * moved.added).argmax(1)))
             truth.append(answers.classes)
             alone.append(answers.logits.argmax(1))
         pairs = [(np.concatenate(truth), np.concatenate(alone)), tuple(np.concatenate(x) for x in zip(*adapted))]

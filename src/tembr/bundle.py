@@ -60,10 +60,8 @@ class Facts:
             strength of what is learnt (0 to 1; 1 where it is not there), the temperature of adapted answers, where it
             has an embedding two_covariance (means, spread, share, prior, within_prior, see
             `tembr.adaptation.two_covariance`), where it has relative logits relative (typical, share, mixture, see
-            `tembr.adaptation.relative`), where adapted answers are less sure of recordings unlike those learnt from
-            precision (degrees_of_freedom, power: of what is in the model), and metrics by protocol, adapted to so many
-            recordings; empty where it cannot. Its model then has the optional inputs and the outputs of
-            `recognize.network.unadaptable`.
+            `tembr.adaptation.relative`), and metrics by protocol, adapted to so many recordings; empty where it
+            cannot. Its model then has the optional inputs and the outputs of `recognize.network.unadaptable`.
         set_thresholds: of prediction sets: way of asking ('speaker_independent', 'adapted') → for each of
             `tembr.evaluate.conformal.LEVELS` the probability from which an emotion is in the set; empty where that was
             not calibrated.

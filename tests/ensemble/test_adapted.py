@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +19,7 @@ from tembr.ensemble.adapted import (
     knowledge_of,
 )
 from tembr.ensemble.heldout import FoldParts
-from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace
+from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.ensemble.weighting import weigh
 from tembr.errors import ConfigError
@@ -62,11 +61,10 @@ def test_a_temperature_stays_within_its_limits(classes, limit):
     )
 
 
-def moved(truth: list[int], logits: list[float], added: list[float], precision: float = 1.0) -> AdaptedAnswers:
+def moved(truth: list[int], logits: list[float], added: list[float]) -> AdaptedAnswers:
     count = len(truth)
     values = (np.tile(np.array(row, float), (count, 1)) for row in (logits, added))
-    known = np.array(truth), np.array(["A"] * count), np.arange(count)
-    return AdaptedAnswers(*values, np.full(count, precision), *known)
+    return AdaptedAnswers(*values, np.array(truth), np.array(["A"] * count), np.arange(count))
 
 
 def test_adapting_counts_for_nothing_where_it_makes_the_truth_less_likely():
@@ -83,26 +81,6 @@ def test_adapting_counts_for_as_much_as_makes_the_truth_likeliest(too_much, stre
 
 def test_of_equally_good_strengths_the_whole_is_taken():
     assert fit_strength(moved([0, 0, 0, 1], [0.0, 0.0], SURE.tolist())) == (1.0, pytest.approx(2, rel=1e-3))
-
-
-def test_what_is_unlike_all_that_was_learnt_from_is_answered_less_surely_when_adapted_too():
-    half = moved([0, 0, 0, 1], [0.0, 0.0], SURE.tolist(), precision=0.5)
-    np.testing.assert_allclose(half.posteriors(1.0, 1.0)[0], [0.75, 0.25])  # 9 to 1 before
-    assert fit_strength(half) == (
-        1.0,
-        pytest.approx(1, rel=1e-3),
-    )  # as often as is true
-
-
-def test_the_precision_is_of_the_recordings_that_are_answered():
-    plain, projection = answers(*"AAABB"), Projection(1, 1)
-    given = dataclasses.replace(plain, embedded=Embedded((np.arange(5, dtype=np.float32)[:, None],), 1))
-    space = SpeakerSpace(projection, np.zeros((2, 1)), np.ones(1), precision=lambda values: (values + 1) / 10)
-    found = adapt_answers(
-        given, given.said(space), TYPICAL, None, space, EnsembleSettings(adapt=2), np.random.default_rng(0)
-    )
-    assert len(found.indices) == 2 and found.precision.tolist() == pytest.approx((found.indices + 1) / 10)
-    assert adapted(plain, adapt=2).precision.tolist() == [1.0, 1.0]
 
 
 def test_parts_are_joined_in_their_order():

@@ -60,10 +60,6 @@ def seen(monkeypatch) -> dict:
         found["space"] = embeddings[:, 0].tolist(), speakers.tolist(), shares.tolist()
         return SpeakerSpace(Projection(1, 1), np.zeros((2, 1)), np.ones(1))
 
-    def fit_precision(embeddings, shares, degrees, count):
-        found["precision"] = embeddings[:, 0].tolist(), shares.tolist(), degrees, count
-        return "precision"
-
     def moments_of(layers, classes, labels):
         return [(layers[0][:, 0].tolist(), layers[1][:, 0].tolist())]
 
@@ -75,7 +71,6 @@ def seen(monkeypatch) -> dict:
     monkeypatch.setattr("tembr.ensemble.embedded.sum_of", lambda parts: [one for part in parts for one in part])
     monkeypatch.setattr("tembr.ensemble.embedded.fit_speaker_space", fit_speaker_space)
     monkeypatch.setattr("tembr.ensemble.embedded.fit_relative", fit_relative)
-    monkeypatch.setattr("tembr.ensemble.embedded.fit_precision", fit_precision)
     return found
 
 
@@ -110,19 +105,6 @@ def test_other_corpora_count_a_share_of_the_target_however_many_speakers_they_ha
     spoken.recordings.classes[5], spoken.recordings.speakers[5] = 1, "D"
     spoken.space(np.arange(4), EnsembleSettings(others=0.3), 1.0)
     assert seen["space"][2][:6] == pytest.approx([1, 1, 1, 1, 0.3, 0.3])
-
-
-@pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])
-def test_precision_is_by_all_that_the_speaker_space_is_of(seen, copies):
-    found = spoken_of(copies).space(np.array([0, 1]), EnsembleSettings(degrees_of_freedom=9), 1.0)
-    embeddings, _, shares = seen["space"]
-    assert found.precision == "precision"
-    assert seen["precision"] == (embeddings, shares, 9.0, 3)  # two of the target and one of another, copies aside
-
-
-def test_without_degrees_of_freedom_there_is_no_precision(seen):
-    assert spoken_of([]).space(np.array([0, 1]), EnsembleSettings(degrees_of_freedom=0), 1.0).precision is None
-    assert "precision" not in seen
 
 
 @pytest.mark.parametrize("copies", [[], [0, 1, 2, 3, 4, 5]])

@@ -13,7 +13,6 @@ from tembr.ensemble.projection import Projection, SpeakerSpace
 from tembr.errors import StoreError
 from tembr.experiment.settings import load_settings
 from tembr.models.base import Member
-from tembr.models.precision import ExpectedPrecision
 
 FACTS = EnsembleFacts({"majority": 0.75, "svm": 0.25, "rms": 0.0}, 1.5, ["anger", "fear"], [], metrics={"random": {}})
 ADAPTATION = AdaptationFacts(30, 2.0, 10.0, [[1.0, -1.0], [-1.0, 1.0]], 1.0, 0.4, 0.75, 1.2)
@@ -31,9 +30,7 @@ def space() -> SpeakerSpace:
     means, spread = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25])
     relative = Projection(3, 2)
     relative.directions.copy_(torch.arange(6.0).reshape(3, 2) + 1)
-    precision = ExpectedPrecision(3, 7.0, power=3)
-    precision.fit(np.arange(3.0), np.diag([1.0, 2.0, 3.0]), 100)
-    return SpeakerSpace(projection.eval(), means, spread, relative, precision)
+    return SpeakerSpace(projection.eval(), means, spread, relative)
 
 
 def save_member(folder: EnsembleFolder, name: str, labels: tuple[str, ...] = ("anger", "fear")) -> None:
@@ -66,15 +63,11 @@ def test_a_speaker_space_comes_back_as_written(tmp_path):
     np.testing.assert_array_equal(again.spread, space().spread)
     assert torch.equal(again.projection.directions, space().projection.directions)
     assert torch.equal(again.relative.directions, space().relative.directions)
-    values = torch.tensor([[1.0, 9.0, 2.0]])
-    assert torch.equal(again.precision(values), space().precision(values))
-    assert (again.precision.degrees, again.precision.power) == (7.0, 3)
 
 
-def test_a_speaker_space_without_relative_logits_or_precision_comes_back_without(tmp_path):
-    write_space(replace(space(), relative=None, precision=None), tmp_path / "speakers.safetensors")
-    again = read_space(tmp_path / "speakers.safetensors")
-    assert again.relative is None and again.precision is None
+def test_a_speaker_space_without_relative_logits_comes_back_without(tmp_path):
+    write_space(replace(space(), relative=None), tmp_path / "speakers.safetensors")
+    assert read_space(tmp_path / "speakers.safetensors").relative is None
 
 
 def test_a_damaged_speaker_space_is_one_line(tmp_path):

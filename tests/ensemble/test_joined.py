@@ -45,9 +45,9 @@ def joined():
 
 def test_logits_are_logarithms_of_the_weighted_posteriors():
     module = JoinedModule({"a": Says(0.8, 0.2), "b": Says(0.4, 0.6)}, WeightedEnsemble({"a": 3.0, "b": 1.0}))
-    logits, embedding, relative, precision = module({"a": [torch.zeros(2, 1, 1)], "b": [torch.zeros(2, 1, 1)]})
+    logits, embedding, relative = module({"a": [torch.zeros(2, 1, 1)], "b": [torch.zeros(2, 1, 1)]})
     torch.testing.assert_close(logits.exp(), torch.tensor([[0.7, 0.3]] * 2))
-    assert embedding is None and relative is None and precision is None
+    assert embedding is None and relative is None
 
 
 def test_a_posterior_of_nothing_has_a_finite_logit():
@@ -71,9 +71,6 @@ def test_embeddings_are_projected_side_by_side():
     relative.directions.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, ["a", "c"], relative)
     assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).relative.tolist() == [[5.0, 6.0]]
-    given = torch.nn.Identity()  # what takes the first vectors of all
-    module = JoinedModule(members, WeightedEnsemble({"a": 1.0, "b": 1.0, "c": 1.0}), projection, "ac", None, given)
-    assert module({name: [torch.zeros(1, 1, 1)] for name in "abc"}).precision.tolist() == [[1.0, 2.0, 4.0]]
 
 
 def test_an_input_of_several_members_is_named_once(joined):

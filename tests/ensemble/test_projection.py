@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tembr.ensemble.projection import (
-    Embedded,
-    Projection,
-    SpeakerSpace,
-    corpus_shares,
-    fit_precision,
-    fit_speaker_space,
-)
+from tembr.ensemble.projection import Projection, corpus_shares, fit_speaker_space
 
 LABELS, SPEAKERS = 3, 40
 
@@ -125,20 +118,3 @@ def test_every_other_corpus_counts_a_share_of_the_first_however_many_speakers_it
     speakers, corpora = np.array(["a", "b", "c", "c", "d", "e"]), np.array([0, 0, 1, 1, 2, 2])
     assert corpus_shares(speakers, corpora, 0.2).tolist() == pytest.approx([1, 1, 0.4, 0.4, 0.2, 0.2])
     assert corpus_shares(speakers[:2], corpora[:2], 0.2).tolist() == [1, 1]
-
-
-def test_precision_is_by_how_like_the_weighted_recordings_one_is():
-    """Recordings that count nothing change nothing; it is the square of what the t distribution expects."""
-    values = np.random.default_rng(0).normal(size=(400, 3)) * [1.0, 2.0, 3.0]
-    shares = np.repeat([1.0, 0.0], 200)
-    values[200:] += 50
-    space = SpeakerSpace(
-        Projection(3, 1), np.zeros((2, 1)), np.ones(1), precision=fit_precision(values, shares, 4.0, 400)
-    )
-    mean, covariance = values[:200].mean(0), np.cov(values[:200].T)
-    asked = np.array([mean, mean + np.arange(3), values[300]], np.float32)
-    distances = [(one - mean) @ np.linalg.solve(covariance, one - mean) for one in asked[:2]]
-    found = space.precisions(Embedded((asked,), 1))
-    assert found[:2] == pytest.approx([(7 / (4 + distance)) ** 2 for distance in distances], rel=5e-3)
-    assert found[2] < 0.02
-    assert SpeakerSpace(*(None,) * 3).precisions(Embedded((asked,), 1)).tolist() == [1.0, 1.0, 1.0]

@@ -78,8 +78,7 @@ def test_thresholds_ship_for_answers_as_the_shipped_weights_give_them(two_combin
 def answers(seed: int, turned: int = 0, n: int = 120) -> AdaptedAnswers:
     part = draw(1.5, n=n, seed=seed)
     added = np.random.default_rng(seed).normal(size=part.logits[0].shape)
-    known = (part.classes + turned) % 6, part.speakers, part.indices
-    return AdaptedAnswers(part.logits[0], added, np.ones(n), *known)
+    return AdaptedAnswers(part.logits[0], added, (part.classes + turned) % 6, part.speakers, part.indices)
 
 
 def folds(turned: int = 0) -> list[AdaptedFold]:

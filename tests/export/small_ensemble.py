@@ -17,7 +17,6 @@ from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member, MemberSettings
-from tembr.models.precision import ExpectedPrecision
 
 LABELS = ("anger", "fear")
 SLOPES = (10.0, -10.0)
@@ -63,13 +62,6 @@ class Loud(nn.Module):
         return loudness * self.slopes, (embedding,) if self.embeds else None
 
 
-class OfLoudness(ExpectedPrecision):
-    """1 / (1 + loudness), in place of what is fitted."""
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return 1 / (1 + values[:, :1])
-
-
 class LoudSettings(MemberSettings):
     kind: Literal["loud"] = "loud"
     name: str = "loud"
@@ -90,13 +82,10 @@ class EmbeddedLoudSettings(LoudSettings):
     embeds: ClassVar[bool] = True
 
 
-def small_ensemble(
-    *members: LoudSettings, embeds: bool = False, relative: bool = False, precise: bool = False
-) -> Ensemble:
+def small_ensemble(*members: LoudSettings, embeds: bool = False, relative: bool = False) -> Ensemble:
     """Of members of equal weight; with `embeds` its embedding is the second of the first member's numbers.
 
-    With `relative` relative logits are five times that, and the opposite; with `precise` adapted logits are multiplied
-    by `OfLoudness`.
+    With `relative` relative logits are five times that, and the opposite.
     """
     kind = EmbeddedLoudSettings if embeds else LoudSettings
     chosen = [kind(**one.model_dump()) for one in members or (LoudSettings(),)]
@@ -107,8 +96,7 @@ def small_ensemble(
     beside = Projection(2 * len(made), 2) if relative else None
     if beside is not None:
         beside.directions[1] = torch.tensor([5.0, -5.0])
-    precision = OfLoudness(2 * len(made), 1.0) if precise else None
-    return join(made, WeightedEnsemble({one.name: 1.0 for one in chosen}), projection, beside, precision)
+    return join(made, WeightedEnsemble({one.name: 1.0 for one in chosen}), projection, beside)
 
 
 def loud_graph(slopes: tuple[float, ...] = SLOPES, temperature: float | None = None) -> onnx.ModelProto:

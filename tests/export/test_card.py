@@ -73,12 +73,6 @@ def test_adapted_figures_are_said_to_be_of_one_draw(facts):
     assert "one draw" not in model_card(replace(facts, adaptation={}))
 
 
-def test_a_card_says_where_adapted_answers_are_less_sure(facts):
-    plain = {"temperature": 0.5, "recordings": 30, "metrics": {}}
-    sure, careful = (model_card(replace(facts, adaptation=plain | more)) for more in ({}, {"precision": {"power": 2}}))
-    assert "expected precision" in careful and "expected precision" not in sure
-
-
 def test_channels_that_were_learnt_from_are_told_apart_from_what_is_unknown(facts):
     assert "as are telephones and noise" in model_card(facts)
     (member, *others) = facts.members

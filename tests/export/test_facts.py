@@ -18,7 +18,6 @@ from tembr.experiment.settings import load_settings
 from tembr.export import ExportSettings
 from tembr.export.facts import gather_facts, metadata, self_test_answer, silence_of
 from tembr.export.recordings import ExportRecordings
-from tembr.models.precision import ExpectedPrecision
 from tests.export.small_ensemble import LABELS, RATE, Loudness, small_ensemble
 from tests.small_study import recordings_of
 
@@ -117,9 +116,7 @@ def test_adapting_has_its_figures_and_where_there_is_a_space_its_numbers(gathere
     assert spaced == {"means": [[0.333333], [2.0]], "spread": [0.25], "share": 0.4, "prior": 1.0}
     learning = replace(known, adaptation=replace(known.adaptation, within_prior=6.0))
     assert gathered(learning, space).adaptation["two_covariance"] == spaced | {"within_prior": 6.0}
-    assert not {"relative", "precision"} & set(gathered(known, space).adaptation)
-    precise = gathered(known, replace(space, precision=ExpectedPrecision(1, 9.0, power=2))).adaptation["precision"]
-    assert precise == {"degrees_of_freedom": 9.0, "power": 2}
+    assert "relative" not in gathered(known, space).adaptation
     beside = replace(
         known, adaptation=replace(known.adaptation, relative_typical=[[2.0]], relative_share=0.5, relative_prior=5.0)
     )

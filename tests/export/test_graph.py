@@ -86,18 +86,6 @@ def test_relative_logits_count_their_share():
     torch.testing.assert_close(found, (0.25 * logits + 0.75 * relative).softmax(-1))
 
 
-def test_adapted_logits_are_multiplied_by_the_precision_and_those_of_nobody_are_not():
-    """Of a loudness of 0.1 it is 1 / 1.1."""
-    ensemble, nothing = small_ensemble(embeds=True, precise=True), torch.zeros(2, 1)
-    given = torch.tensor([-3.0, 1.0]), nothing, nothing
-    found, logits, *others = FromWaveform(ensemble, 2.0)(quiet(), torch.ones(1), *given)
-    torch.testing.assert_close(found, torch.tensor([[-2.0 / 1.1 / 2.0, 0.0]]).softmax(-1))
-    assert len(others) == 1
-    alone = FromWaveform(ensemble, 2.0)(quiet(), torch.zeros(1), torch.zeros(2), nothing, nothing)
-    torch.testing.assert_close(alone[0], LOGITS.softmax(-1))
-    torch.testing.assert_close(alone[1], logits)
-
-
 def test_features_become_the_same_probabilities():
     found = FromFeatures(small_ensemble())(torch.tensor([[[0.1]]]))
     torch.testing.assert_close(found, LOGITS.softmax(-1))

@@ -13,15 +13,14 @@ from torch import nn
 from tembr.corpora import load_corpus
 from tembr.ensemble import EnsembleSettings, run_ensemble
 from tembr.ensemble.joined import join
-from tembr.ensemble.projection import Embedded, Projection, fit_precision
 from tembr.ensemble.weighted import WeightedEnsemble
 from tembr.errors import ConfigError, StoreError
 from tembr.experiment.run import run_study
 from tembr.experiment.settings import load_settings
 from tembr.export import ExportSettings, export_bundle
-from tembr.export.graph import nobody, waveform_graph, with_defaults
+from tembr.export.graph import waveform_graph
 from tembr.export.runtime import open_session
-from tembr.export.verify import torch_posteriors, verify_graph
+from tembr.export.verify import torch_posteriors
 from tembr.features.inputs import RepresentationInput
 from tembr.features.store import FeatureStore
 from tembr.models import KINDS, MemberSettings, fit_member, load_member, member_settings, register
@@ -30,7 +29,6 @@ from tembr.models.data import FoldData
 from tembr.progress import Progress
 from tembr.recognize.recognizer import load
 from tests.encoders import write_encoder
-from tests.export.small_ensemble import noise
 from tests.models.conftest import FEATURES
 
 QUICK = {
@@ -125,20 +123,6 @@ def test_the_graph_answers_as_the_module(member):
     session = open_session(waveform_graph(joined))
     found = np.concatenate([session.run(None, {"waveform": w[None]})[0] for w in waveforms])
     np.testing.assert_allclose(found, torch_posteriors(joined, waveforms), atol=1e-4)
-
-
-def test_the_graph_answers_adapted_as_the_module(member, data):
-    if not member.settings.embeds:
-        pytest.skip(f"a {member.settings.kind} has no embedding")
-    vectors = Embedded.of([member.answer(data.tables, TEST)[1]]).first
-    projection, precision = Projection(vectors.shape[1], 3), fit_precision(vectors, np.ones(60), 2.0, 60)
-    projection.directions.copy_(torch.randn(projection.directions.shape, generator=torch.Generator().manual_seed(0)))
-    weighted, waveforms = WeightedEnsemble({member.settings.name: 1.0}), noise(0.01, 0.1)
-    joined, plain = (join([member], weighted, projection, None, one) for one in (precision, None))
-    model = with_defaults(waveform_graph(joined, 1.3), nobody(joined))
-    assert verify_graph(model, joined, waveforms, temperature=1.3).passed
-    other = verify_graph(model, plain, waveforms, temperature=1.3)
-    assert other.difference < 1e-4 and other.adapted_difference > 1e-3  # nobody's answers are as they were
 
 
 def test_names_are_told_apart():

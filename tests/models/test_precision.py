@@ -91,12 +91,6 @@ def test_copies_of_a_recording_tell_no_more_than_it():
     assert surely[0] > 0.7 and surely[1] < 0.4  # as they must not be counted
 
 
-def test_a_power_of_it_may_be_wanted():
-    squared = ExpectedPrecision(4, 5.0, power=2)
-    squared.fit(MEAN, COVARIANCE, len(VALUES))
-    assert said(squared, VALUES) == pytest.approx(said(fitted(), VALUES) ** 2, rel=1e-5)
-
-
 def test_the_projection_is_whole_in_half_precision():
     """So that a graph stores it in half the bytes (`tembr.export.quantize.exact_halves`)."""
     projection = fitted().projection

@@ -64,13 +64,11 @@ class AdaptedAnswers(NamedTuple):
     Attributes:
         logits: without adaptation, `(n, labels)`.
         added: by adaptation at full strength, `(n, labels)`.
-        precision: what both together are multiplied by, `(n,)`, see `SpeakerSpace.precision`.
         classes, speakers, indices: `(n,)`.
     """
 
     logits: np.ndarray
     added: np.ndarray
-    precision: np.ndarray
     classes: np.ndarray
     speakers: np.ndarray
     indices: np.ndarray
@@ -80,13 +78,9 @@ class AdaptedAnswers(NamedTuple):
         """Those of all parts."""
         return AdaptedAnswers(*map(np.concatenate, zip(*parts)))
 
-    def adapted(self, strength: float) -> np.ndarray:
-        """Logits as adaptation makes them, `(n, labels)`."""
-        return self.precision[:, None] * (self.logits + strength * self.added)
-
     def posteriors(self, strength: float, temperature: float) -> np.ndarray:
         """`(n, labels)`, rows sum to 1."""
-        return softmax(self.adapted(strength) / temperature)
+        return softmax((self.logits + strength * self.added) / temperature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,14 +173,8 @@ def adapt_answers(
     """
     knowledge = knowledge_of(space, typical, relative, settings)
     nobody = np.empty(0, int)
-    precision = np.ones(len(answers.logits)) if space is None else space.precisions(answers.embedded)
-    values = answers.logits, precision, answers.classes, answers.speakers, answers.indices
-
-    def of(places: np.ndarray, added: np.ndarray) -> AdaptedAnswers:
-        logits, *others = (one[places] for one in values)
-        return AdaptedAnswers(logits, added, *others)
-
-    found = [of(nobody, answers.logits[nobody])]
+    names = ("logits", "logits", "classes", "speakers", "indices")
+    found = [AdaptedAnswers(*(getattr(answers, name)[nobody] for name in names))]
     for speaker in np.unique(answers.speakers):
         own = np.flatnonzero(answers.speakers == speaker)
         if len(own) < 2:
@@ -195,7 +183,8 @@ def adapt_answers(
         drawn = rng.choice(own, count, replace=False)
         others = np.setdiff1d(own, drawn)
         added = fit_to_speaker(knowledge, said.at(drawn)).added(said.at(others))
-        found.append(of(others, added))
+        known = (answers.classes[others], answers.speakers[others], answers.indices[others])
+        found.append(AdaptedAnswers(answers.logits[others], added, *known))
     return AdaptedAnswers.joined(found)
 
 
@@ -232,7 +221,7 @@ def fit_strength(heldout: AdaptedAnswers) -> tuple[float, float]:
     """
 
     def tried(strength: float) -> tuple[float, float, float]:
-        temperature = fit_temperature(heldout.adapted(strength), heldout.classes, heldout.speakers)
+        temperature = fit_temperature(heldout.logits + strength * heldout.added, heldout.classes, heldout.speakers)
         loss = typical_loss(heldout.posteriors(strength, temperature), heldout.classes, heldout.speakers)
         return round(loss, 6), strength, temperature
 

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tembr.ensemble.projection import (
-    Embedded,
-    Projection,
-    SpeakerSpace,
-    corpus_shares,
-    fit_precision,
-    fit_speaker_space,
-)
+from tembr.ensemble.projection import Embedded, Projection, SpeakerSpace, corpus_shares, fit_speaker_space
 from tembr.ensemble.relative import Moments, fit_relative, moments_of, sum_of
 from tembr.ensemble.settings import EnsembleSettings
 from tembr.experiment.recordings import Recordings
@@ -68,7 +61,7 @@ class EmbeddedRecordings:
             others = (recordings.corpora > 0) & (recordings.channels == "") & (recordings.classes >= 0)
             places = np.concatenate([learnt, np.flatnonzero(others)])
         shares = corpus_shares(recordings.speakers[places], recordings.corpora[places], settings.others)
-        first, count = self.embedded.at(places).first, len(places)
+        first = self.embedded.at(places).first
         if len(copies):
             first = np.concatenate([first, self.uncompensated[np.searchsorted(self.copies, copies)]])
         places = np.concatenate([places, copies])
@@ -82,9 +75,7 @@ class EmbeddedRecordings:
             settings.shrinkage,
             shares,
         )
-        degrees = settings.degrees_of_freedom
-        precision = fit_precision(first, shares, degrees, count) if degrees else None
-        return replace(space, relative=self._relative(learnt, settings, temperature), precision=precision)
+        return replace(space, relative=self._relative(learnt, settings, temperature))
 
     def _relative(self, learnt: np.ndarray, settings: EnsembleSettings, temperature: float) -> Projection | None:
         """From all that may be learnt from; copies of a corpus count as much as its recordings."""

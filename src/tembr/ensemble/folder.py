@@ -27,7 +27,6 @@ from tembr.evaluate.frames import read_frame
 from tembr.experiment.settings import StudySettings, load_settings, write_settings
 from tembr.files import atomic_write, json_bytes, write_bytes
 from tembr.models import Member, load_member
-from tembr.models.precision import ExpectedPrecision
 
 FILE, SPEAKERS = "ensemble.json", "speakers.safetensors"
 STATISTICS = ("means", "spread")
@@ -35,9 +34,6 @@ STATISTICS = ("means", "spread")
 
 RELATIVE = "relative."
 """Before the names of its relative logits' arrays."""
-
-PRECISION, FORM = "precision.", "form"
-"""Before the names of its precision's arrays, and the one of these that has degrees of freedom and power."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +185,7 @@ class EnsembleFolder:
             raise StoreError(f"{self.folder}: no weights of {', '.join(missing)}; run `tembr ensemble` with --refit")
         space = self.space()
         weighted, members = WeightedEnsemble(weights, self.facts.temperature), [self.member(name) for name in weights]
-        adapting = (space.projection, space.relative, space.precision) if space else ()
-        return join(members, weighted, *adapting)
+        return join(members, weighted, space.projection, space.relative) if space else join(members, weighted)
 
     def member(self, name: str) -> Member:
         """A member; raises StoreError as `load` does."""
@@ -204,10 +199,6 @@ def write_space(space: SpeakerSpace, path: Path) -> None:
     values |= {name: getattr(space, name) for name in STATISTICS}
     if space.relative is not None:
         values |= {RELATIVE + name: tensor.numpy() for name, tensor in space.relative.state_dict().items()}
-    if space.precision is not None:
-        state = {name: tensor.numpy() for name, tensor in space.precision.state_dict().items()}
-        state[FORM] = np.array([space.precision.degrees, space.precision.power])
-        values |= {PRECISION + name: array for name, array in state.items()}
     with atomic_write(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in values.items()}, temporary)
 
@@ -222,22 +213,12 @@ def read_space(path: Path) -> SpeakerSpace:
         values = load_file(path)
         statistics = [values.pop(name) for name in STATISTICS]
         state = {name: torch.from_numpy(array) for name, array in values.items()}
-        others, third = (_taken(state, prefix) for prefix in (RELATIVE, PRECISION))
+        others = {name.removeprefix(RELATIVE): state.pop(name) for name in list(state) if name.startswith(RELATIVE)}
         projection = Projection(*state["directions"].shape)
         projection.load_state_dict(state)
         relative = Projection(*others["directions"].shape) if others else None
         if relative is not None:
             relative.load_state_dict(others)
-        precision = None
-        if third:
-            degrees, power = third.pop(FORM).tolist()
-            precision = ExpectedPrecision(len(third["mean"]), degrees, int(power))
-            precision.load_state_dict(third)
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise StoreError(f"{path}: damaged ({error}); run `tembr ensemble` again") from error
-    return SpeakerSpace(projection.eval(), *statistics, relative and relative.eval(), precision and precision.eval())
-
-
-def _taken(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """What has this prefix, without it; it is taken out."""
-    return {name.removeprefix(prefix): state.pop(name) for name in list(state) if name.startswith(prefix)}
+    return SpeakerSpace(projection.eval(), *statistics, relative and relative.eval())

@@ -16,7 +16,6 @@ from tembr.features.inputs import Input
 from tembr.features.settings import FeatureSettings
 from tembr.models import Member
 from tembr.models.base import with_embedding
-from tembr.models.precision import ExpectedPrecision
 
 
 class Answer(NamedTuple):
@@ -26,13 +25,11 @@ class Answer(NamedTuple):
         logits: `(batch, labels)`.
         embedding: that adapting takes, `(batch, d)`, or None.
         relative: relative logits, `(batch, labels)`, or None.
-        precision: what adapted logits are multiplied by, `(batch, 1)`, or None.
     """
 
     logits: torch.Tensor
     embedding: torch.Tensor | None = None
     relative: torch.Tensor | None = None
-    precision: torch.Tensor | None = None
 
 
 class JoinedModule(nn.Module):
@@ -43,7 +40,7 @@ class JoinedModule(nn.Module):
         weighted: of the same names.
         projection: of the members' joined embeddings; None where no member has one.
         embedding: names of the members whose embeddings it takes.
-        relative, precision: of the same embeddings; None where there is none.
+        relative: of the same embeddings; None where there is none.
 
     Raises:
         ConfigError: a projection of no embedding.
@@ -56,26 +53,23 @@ class JoinedModule(nn.Module):
         projection: Projection | None = None,
         embedding: Sequence[str] = (),
         relative: Projection | None = None,
-        precision: ExpectedPrecision | None = None,
     ):
         super().__init__()
         self.members, self.weighted = nn.ModuleDict(members), weighted
-        self.projection, self.relative, self.precision = projection, relative, precision
+        self.projection, self.relative = projection, relative
         self.embedding = tuple(embedding)
         if projection is not None and not self.embedding:
             raise ConfigError("a projection takes embeddings; name the members whose")
 
     def forward(self, values: Mapping[str, Sequence[torch.Tensor]]) -> Answer:
-        """Name → values of its inputs → logits, log-posteriors, and what adapting takes, see `Answer`."""
+        """Name → values of its inputs → logits, log-posteriors, embedding and relative logits, see `Answer`."""
         outputs = {name: self.members[name](*values[name]) for name in self.weighted.names}
         logits = self.weighted([output[0] for output in outputs.values()]).clamp(min=FLOOR).log()
         if self.projection is None:
             return Answer(logits)
         first, others = in_rows([outputs[name][1] for name in self.embedding])
         relative = None if self.relative is None else self.relative(torch.cat([*first, *others], dim=-1))
-        embedding = torch.cat(first, dim=-1)
-        precision = None if self.precision is None else self.precision(embedding)
-        return Answer(logits, self.projection(embedding), relative, precision)
+        return Answer(logits, self.projection(torch.cat(first, dim=-1)), relative)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +117,8 @@ def join(
     weighted: WeightedEnsemble,
     projection: Projection | None = None,
     relative: Projection | None = None,
-    precision: ExpectedPrecision | None = None,
 ) -> Ensemble:
     """Members in the order of `weighted.names` as one."""
     modules = {member.settings.name: member.module for member in members}
     embedding = [one.name for one in with_embedding([m.settings for m in members], members[0].features)]
-    module = JoinedModule(modules, weighted, projection, embedding, relative, precision)
-    return Ensemble(tuple(members), module.eval())
+    return Ensemble(tuple(members), JoinedModule(modules, weighted, projection, embedding, relative).eval())

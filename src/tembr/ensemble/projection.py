@@ -16,17 +16,9 @@ from torch import nn
 
 from tembr.adaptation.fitting import EnsembleOutputs
 from tembr.models.discriminants import FURTHEST
-from tembr.models.precision import ExpectedPrecision
 
 FLOOR = 1e-3  # of a deviation, and of a variance where the deviation is 1
 LEAST = 1e-4  # variance of speakers' own means along a direction
-
-ADAPTED_POWER = 2
-"""Of the precision that adapted logits are multiplied by.
-
-What adapting adds to recordings unlike all that was learnt from is as wrong as logits are, and surer; found by leaving
-corpora out.
-"""
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
@@ -96,14 +88,12 @@ class SpeakerSpace:
         means: `(labels, d)`, positions of the emotions about a speaker's centre.
         spread: `(d,)`, variance of speakers' own means about these.
         relative: all vectors of the joined embeddings → relative logits; None where it was not fitted.
-        precision: of joined embeddings, what adapted logits are multiplied by; None for 1.
     """
 
     projection: Projection
     means: np.ndarray
     spread: np.ndarray
     relative: Projection | None = None
-    precision: ExpectedPrecision | None = None
 
     def said(self, logits: np.ndarray, embedded: Embedded) -> EnsembleOutputs:
         """What an ensemble of these logits, `(n, labels)`, says of recordings, as adapting takes it."""
@@ -112,13 +102,6 @@ class SpeakerSpace:
             with torch.inference_mode():
                 relative = self.relative(torch.from_numpy(embedded.joined)).double().numpy()
         return EnsembleOutputs(logits, self.project(embedded.first), relative)
-
-    def precisions(self, embedded: Embedded) -> np.ndarray:
-        """What adapted logits of n recordings are multiplied by, `(n,)` float64."""
-        if self.precision is None:
-            return np.ones(len(embedded.first))
-        with torch.inference_mode():
-            return self.precision(torch.from_numpy(embedded.first)).double().numpy()[:, 0]
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """`(n, size)` → `(n, d)` float64."""
@@ -164,21 +147,6 @@ def fit_speaker_space(
     projection.deviation.copy_(torch.from_numpy(deviation))
     projection.directions.copy_(torch.from_numpy(directions[:, kept]))
     return SpeakerSpace(projection.eval(), means[:, kept], spread[kept])
-
-
-def fit_precision(embeddings: np.ndarray, shares: np.ndarray, degrees: float, count: int) -> ExpectedPrecision:
-    """How sure adapted answers are to be of recordings, by how like those to learn from they are.
-
-    Args:
-        embeddings: joined ones of recordings to learn from, `(n, size)`.
-        shares: `(n,)`, what each recording counts.
-        degrees: of freedom, above 0.
-        count: recordings there are, each with its copies once.
-    """
-    found = ExpectedPrecision(embeddings.shape[1], degrees, ADAPTED_POWER)
-    covariance = np.cov(embeddings.T, aweights=shares)
-    found.fit(np.average(embeddings, 0, shares), np.atleast_2d(covariance), count)
-    return found.eval()
 
 
 def corpus_shares(speakers: np.ndarray, corpora: np.ndarray, others: float) -> np.ndarray:

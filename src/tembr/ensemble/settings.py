@@ -38,8 +38,6 @@ class EnsembleSettings(BaseModel):
             recordings that the belief in none of it counts for; see `tembr.adaptation.relative`.
         others: what each corpus beside the target counts for in the speaker model and in the discriminants that give
             relative logits, the target being 1.
-        degrees_of_freedom: of a t distribution of the embeddings; the fewer, the less sure are adapted answers to
-            recordings unlike those learnt from (`tembr.models.precision`). 0 is as sure of all.
         dimensions, shrinkage: of the embedding that the speaker model is in; see `fit_speaker_space`.
         refit: train the members again on all recordings, to ship them.
         ship: protocol whose weights `ensemble.json` holds; by default 'speaker' with `refit`, where it is measured,
@@ -67,7 +65,6 @@ class EnsembleSettings(BaseModel):
     relative_share: float = Field(0.7, ge=0, le=1)
     relative_prior: float = Field(5.0, ge=0)
     others: float = Field(0.2, ge=0)
-    degrees_of_freedom: float = Field(256.0, ge=0, allow_inf_nan=False)
     dimensions: int = Field(64, ge=1)
     shrinkage: float = Field(0.3, ge=0)
     refit: bool = False

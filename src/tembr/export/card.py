@@ -127,11 +127,9 @@ def _joined(facts: Facts) -> str:
     model = ", and a speaker model on its embedding" if facts.adaptation.get("two_covariance") else ""
     beside = ", a share of relative logits (how a recording differs from the speaker's mean)"
     relative = beside if facts.adaptation.get("relative") else ""
-    precise = ", multiplied by its expected precision (how like the recording is to those that were learnt from)"
-    precision = precise if facts.adaptation.get("precision") else ""
     return (
         f"{words}\n\nIt can be adapted to a speaker by recordings without labels (`tembr adapt`): the logarithm of the "
-        f"sum gets an offset{relative}{model}, and is{precision}\ndivided by a temperature of "
+        f"sum gets an offset{relative}{model}, and is\ndivided by a temperature of "
         f"{facts.adaptation['temperature']:.3g}."
     )
 

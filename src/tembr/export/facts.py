@@ -105,8 +105,6 @@ def _adaptation(folder: EnsembleFolder) -> dict:
             "mixture": known.mixture_prior,
             "prior": known.relative_prior,
         }
-    if space is not None and space.precision is not None:
-        found["precision"] = {"degrees_of_freedom": space.precision.degrees, "power": space.precision.power}
     if space is not None:
         found["two_covariance"] = {
             "means": space.means.round(6).tolist(),

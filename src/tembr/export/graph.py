@@ -55,21 +55,19 @@ class FromWaveform(nn.Module):
     ) -> tuple[torch.Tensor, ...]:
         """`(batch, samples)`, `(1,)`, `(labels,)`, `(labels, d)` twice, `(1,)` → `(batch, labels)` …
 
-        With weight above 0 the softmax of logits with what `tembr.adaptation.fitting.Fitted` adds to them, times the
-        precision and over the temperature.
+        With weight above 0 the softmax of logits with what `tembr.adaptation.fitting.Fitted` adds to them, over the
+        temperature.
         """
         said = self.joined(self.arrange(dict(zip(self.inputs, self.front_ends(waveform)))))
         if weight is None:
             return (torch.softmax(said.logits, dim=-1),)
-        precision = 1.0 if said.precision is None else said.precision
-        factor = torch.where(weight > 0, precision / self.temperature, 1.0)
+        temperature = torch.where(weight > 0, self.temperature, 1.0)
         added = said.logits + offset
         if share is not None:
             added = added + share * (said.relative - said.logits)
         if means is not None:
             added = added - (precisions * (said.embedding[:, None] - means).square()).sum(-1) / 2
-        further = [one for one in (said.logits, said.embedding, said.relative) if one is not None]
-        return torch.softmax(factor * added, dim=-1), *further
+        return torch.softmax(added / temperature, dim=-1), *(one for one in said if one is not None)
 
 
 class FromFeatures(nn.Module):

@@ -114,11 +114,9 @@ def _adapted_difference(session, ensemble: Ensemble, waveform: np.ndarray, tempe
     values = values_of([waveform], ensemble.distinct_inputs)
     with torch.no_grad():
         answer = ensemble.module(ensemble.arranged(values))
-    *outputs, precision = (None if one is None else one.double().numpy() for one in answer)
-    said = EnsembleOutputs(*outputs)
+    said = EnsembleOutputs(*(None if one is None else one.double().numpy() for one in answer))
     fitted = somebody(said)
-    factor = (1.0 if precision is None else precision) / temperature
-    powers = factor * (said.logits + fitted.added(said))
+    powers = (said.logits + fitted.added(said)) / temperature
     expected = torch.softmax(torch.from_numpy(powers), dim=-1).numpy()
     given = {"waveform": waveform[None], **speaker_feed(fitted)}
     return _largest(session.run([OUTPUT], given)[0] - expected)

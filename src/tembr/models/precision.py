@@ -24,17 +24,16 @@ RECORDINGS = 4
 
 
 class ExpectedPrecision(nn.Module):
-    """Values → what logits are multiplied by, `(batch, size)` → `(batch, 1)`, above 0 and at most (1 + d / ν) ** power.
+    """Values → what logits are multiplied by, `(batch, size)` → `(batch, 1)`, above 0 and at most 1 + d / ν.
 
     Args:
         size: of the values.
         degrees: ν, above 0.
-        power: of the precision that is given.
     """
 
-    def __init__(self, size: int, degrees: float, power: int = 1):
+    def __init__(self, size: int, degrees: float):
         super().__init__()
-        self.degrees, self.power = degrees, power
+        self.degrees = degrees
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("deviation", torch.ones(size))
         self.register_buffer("projection", torch.zeros(size, min(AXES, size)))  # by its name it is not quantised
@@ -59,4 +58,4 @@ class ExpectedPrecision(nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         standardised = ((values - self.mean) / self.deviation).clamp(-FURTHEST, FURTHEST)
         distance = (standardised @ self.projection).square().sum(-1, keepdim=True)
-        return ((self.degrees + self.dimensions) / (self.degrees + distance)) ** self.power
+        return (self.degrees + self.dimensions) / (self.degrees + distance)
