@@ -101,13 +101,13 @@ def degraded_table() -> str:
 
 def adaptation_table() -> str:
     """UAR without and with adaptation for every kind of enrolment, from `scripts/measure_adaptation.py`."""
-    lines = ["| target | learnt from | enrolment | UAR | UAR, adapted | gain | ECE |"]
-    lines += ["| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+    lines = ["| target | learnt from | enrolment | UAR | UAR, adapted | gain | ECE | ECE, adapted |"]
+    lines += ["| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     for row in rows_of("adaptation"):
         alone, adapted, gain = (float(row[name]) for name in ("uar", "uar_adapted", "gain"))
         words = f"{row['target']} | {row['learnt from']} | {row['enrolment']}"
-        figures = f"{alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points | {float(row['ece']):.1%}"
-        lines.append(f"| {words} | {figures} |")
+        figures = f"{alone:.1%} | {adapted:.1%} | {100 * gain:+.1f} points"
+        lines.append(f"| {words} | {figures} | {float(row['ece']):.1%} | {float(row['ece_adapted']):.1%} |")
     return "\n".join(lines)
 
 
