@@ -138,7 +138,9 @@ def test_a_file_is_answered_with_the_recognizers_own_segments(visit, recognizer)
     )
     assert [row[1:] for row in rows] == [row[1:] for row in expected]
     assert page.locator("#timeline button").count() == len(wanted)
-    assert page.locator("#answer .name").inner_text().startswith(recognizer.predict(TALK).polish)
+    said = recognizer.predict(TALK)
+    names = {said.held_to(0.5 + apart).polish for apart in (-0.02, 0.02)}  # what rounding moves across the threshold
+    assert page.locator("#answer .name").inner_text().startswith(tuple(names))
 
 
 def test_what_is_drawn_is_the_recording(visit):
