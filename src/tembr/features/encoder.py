@@ -118,11 +118,9 @@ class EncoderInput(Input):
     def compute(cls, inputs: Sequence[Self], waveforms: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         module = cls._module(inputs).eval().to(device)
-        shortest = round(SHORTEST * inputs[0].rate)
         found: list[list[np.ndarray]] = [[] for _ in inputs]
         for waveform in waveforms:
-            padded = np.pad(waveform, (0, max(0, shortest - len(waveform))))
-            speech = torch.from_numpy(silence.trimmed(padded, inputs[0].rate))[None]
+            speech = torch.from_numpy(speech_of(waveform, inputs[0].rate))[None]
             for values, states in zip(found, module(speech.to(device))):
                 values.append(states[0].cpu().numpy())
         return found
@@ -150,6 +148,11 @@ class FrameStatesInput(EncoderInput):
     @classmethod
     def _module(cls, inputs: Sequence[Self]) -> nn.Module:
         return load_encoder(inputs[0].encoder).states([one.taken for one in inputs], inputs[0].window, pooled=False)
+
+
+def speech_of(waveform: np.ndarray, rate: int) -> np.ndarray:
+    """`(samples,)` without the silence around them; what is shorter than `SHORTEST` is filled up with it before."""
+    return silence.trimmed(np.pad(waveform, (0, max(0, round(SHORTEST * rate) - len(waveform)))), rate)
 
 
 def encoder_states(inputs: Sequence[EncoderInput]) -> EncoderStates:

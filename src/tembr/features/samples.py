@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from tembr import silence
-from tembr.features.encoder import LONGEST, SHORTEST
+from tembr.features.encoder import LONGEST, speech_of
 from tembr.features.inputs import Input
 
 
@@ -58,9 +58,8 @@ class SamplesInput(Input):
         return {"window": self.window, "sample_rate": self.rate, **silence.FACTS}
 
     def taken_of(self, waveform: np.ndarray) -> np.ndarray:
-        """The samples that are taken of `(samples,)`; what is shorter than `SHORTEST` is filled up with silence."""
-        padded = np.pad(waveform, (0, max(0, round(SHORTEST * self.rate) - len(waveform))))
-        return silence.trimmed(padded, self.rate)[: self.samples]
+        """The samples that are taken of `(samples,)`."""
+        return speech_of(waveform, self.rate)[: self.samples]
 
     @classmethod
     def compute(cls, inputs: Sequence[Self], waveforms: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
